@@ -1,0 +1,108 @@
+# Intake. `make` alone lists what there is. Needs only python3 >= 3.11, pip or venv, make and git.
+# Works with GNU make 3.81 (macOS) and later; recipes are plain sh.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help setup test check lines demo demo-read demo-clean browser locks clean
+
+VENV := .venv
+RUN := $(VENV)/bin/python
+PYTHON ?=
+UV ?= uv
+ARGS ?=
+PIP_INSTALL := -m pip --python $(RUN) install -qq --no-input --disable-pip-version-check \
+	--require-hashes --only-binary :all:
+
+# A venv whose Python was upgraded away is rebuilt.
+STALE := $(shell test -x $(RUN) || echo stale)
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1|\2/p' $(firstword $(MAKEFILE_LIST)) \
+		| awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
+
+setup: $(VENV)/.locked ## make .venv from the lock (only when the lock changed)
+
+test: setup ## every test but the slow ones and the browser's; ARGS="-k word" chooses
+	$(RUN) -m pytest $(ARGS)
+
+check: setup ## the gate: style, types, import contracts, line budgets, tests
+	$(RUN) -m ruff check .
+	$(RUN) -m ruff format --check .
+	$(RUN) -m mypy
+	$(RUN) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
+	$(RUN) deploy/lines.py
+	$(RUN) -m pytest
+
+lines: setup ## lines of each room and file, without blanks, comments and docstrings
+	$(RUN) deploy/lines.py
+
+demo: setup ## the whole path on this machine, then a site to try; PORT=8000, ONCE=1 to stop after it
+	$(RUN) deploy/demo.py serve
+
+demo-read: setup ## from another terminal: carry the stick and read what arrived
+	$(RUN) deploy/demo.py read
+
+demo-clean: setup ## erase what the demo made
+	$(RUN) deploy/demo.py clean
+
+browser: setup $(VENV)/.locked-browser ## tests in a real chromium, without JavaScript
+	$(RUN) -m mypy tests/browser
+	$(RUN) -m pytest -m browser tests/browser $(ARGS)
+
+clean: ## remove .venv and what the tools cached
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+locks: ## maintainer, needs uv: make the locks anew, from releases at least a week old
+	@command -v $(UV) >/dev/null || { echo 'make locks needs uv: pipx install uv'; exit 1; }
+	@# An index set for pip is used by uv too, through the environment, and written nowhere.
+	@if [ -z "$${UV_DEFAULT_INDEX:-}" ] && index=$$(python3 -m pip config get global.index-url \
+		2>/dev/null) && [ -n "$$index" ]; then UV_DEFAULT_INDEX=$$index; export UV_DEFAULT_INDEX; \
+	fi; \
+	cd requirements && for lock in dev server desk browser; do \
+		constraint='--constraint dev.txt'; \
+		if [ $$lock = dev ]; then constraint=; fi; \
+		echo "requirements/$$lock.txt"; \
+		$(UV) pip compile $$lock.in $$constraint --output-file $$lock.txt --quiet --upgrade \
+			--universal --generate-hashes --python-version 3.11 --exclude-newer '1 week' \
+			--no-emit-index-url --no-emit-find-links \
+			--custom-compile-command 'make locks' || exit 1; \
+	done
+
+# (1) find a Python that is new enough; (2) an empty venv, which needs no ensurepip; (3) fill it with
+# the pip of that Python, or, where there is none, with the one that ensurepip carries.
+$(VENV)/.locked: requirements/dev.txt $(STALE)
+	@set -eu; \
+	python=; \
+	for candidate in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+		if $$candidate -c 'import sys, venv; sys.exit(sys.version_info < (3, 11))' \
+			>/dev/null 2>&1; then python=$$candidate; break; fi; \
+	done; \
+	if [ -z "$$python" ]; then \
+		echo 'Intake needs Python 3.11 or later, with its venv module. Install it, then run this again:'; \
+		$(INSTALL_LINES); exit 1; \
+	fi; \
+	rm -rf $(VENV); \
+	if $$python -m pip --python "$$(command -v $$python)" --version >/dev/null 2>&1; then \
+		$$python -m venv --without-pip $(VENV); \
+	elif $$python -c 'import ensurepip' >/dev/null 2>&1; then \
+		$$python -m venv $(VENV); python=$(RUN); \
+	else \
+		echo "$$python has neither pip nor ensurepip. Install one, then run this again:"; \
+		$(INSTALL_LINES); exit 1; \
+	fi; \
+	echo "Installing into $(VENV) with $$($$python --version), each file checked against its hash."; \
+	$$python $(PIP_INSTALL) -r requirements/dev.txt; \
+	touch $@
+
+$(VENV)/.locked-browser: requirements/browser.txt $(VENV)/.locked
+	@set -eu; \
+	python=$$(sed -n 's/^executable = //p' $(VENV)/pyvenv.cfg); \
+	if [ -x $(VENV)/bin/pip ]; then python=$(RUN); fi; \
+	$$python $(PIP_INSTALL) -r requirements/browser.txt; \
+	touch $@
+
+INSTALL_LINES = \
+	echo '  Debian, Ubuntu:  sudo apt install python3 python3-venv python3-pip make git'; \
+	echo '  macOS:           brew install python make git'
+
+.PHONY: stale
