@@ -1,0 +1,69 @@
+"""A hybrid recipient: the public key that a file is sealed to.
+
+Rule: this module holds public keys only; the identity that matches lives in ``identity.py``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PublicKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PublicKey
+from cryptography.hazmat.primitives.hpke import MLKEM768X25519PublicKey
+
+from intake.age import bech32, grammar
+from intake.errors import BadFile, MachineTrouble
+
+_ML_KEM = 1184  # bytes of the ML-KEM-768 encapsulation key (FIPS 203)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A post-quantum hybrid public key, ``age1pq1…`` (1,959 characters)."""
+
+    text: str
+    key: MLKEM768X25519PublicKey = field(repr=False, compare=False)
+
+    @classmethod
+    def parse(cls, text: str) -> Recipient:
+        """Read ``age1pq1…``.
+
+        Raises :class:`BadFile` for anything else, classic ``age1…`` keys among it: sealing to
+        X25519 would leave the words to whoever keeps the ciphertext for a quantum computer.
+        """
+        try:
+            raw = bech32.decode(grammar.HYBRID_PREFIX, text)
+        except ValueError:
+            raise _not_a_recipient() from None
+        return cls.from_bytes(raw)
+
+    @classmethod
+    def from_bytes(cls, raw: bytes) -> Recipient:
+        """Read the 1,216 bytes: ML-KEM-768 encapsulation key, then X25519 public key."""
+        if len(raw) != grammar.HYBRID_PUBLIC:
+            raise _not_a_recipient()
+        try:
+            key = MLKEM768X25519PublicKey(
+                MLKEM768PublicKey.from_public_bytes(raw[:_ML_KEM]),
+                X25519PublicKey.from_public_bytes(raw[_ML_KEM:]),
+            )
+        except ValueError:
+            raise _not_a_recipient() from None
+        except UnsupportedAlgorithm:
+            raise MachineTrouble(
+                "This machine's cryptography library has no ML-KEM-768.",
+                "Install the pinned wheels with: make setup",
+            ) from None
+        return cls(bech32.encode(grammar.HYBRID_PREFIX, raw), key)
+
+    def __str__(self) -> str:
+        """Return ``age1pq1…``."""
+        return self.text
+
+
+def _not_a_recipient() -> BadFile:
+    return BadFile(
+        "This is not a post-quantum recipient.",
+        "A recipient begins with age1pq1 and has 1,959 characters. Copy it again, whole.",
+    )

@@ -1,0 +1,112 @@
+"""Seal to public keys (and passphrases). The writing half of age v1.
+
+Rules:
+- Nothing here can open anything; ``unsealing.py`` is never imported.
+- A fresh file key from ``secrets`` for every file, used once.
+- Recipients of one kind only: a file that a classic key could open too is not post-quantum, and a
+  passphrase stands alone.
+
+Procedure (C2SP age.md):
+1. Draw a 16-byte file key and wrap it once for each recipient.
+2. Write the stanzas, and the header's MAC under a key derived from the file key.
+3. Draw a 16-byte nonce and derive the payload key from it.
+4. Encrypt the payload in chunks of 64 KiB, the last one marked as last.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Sequence
+from io import BytesIO
+from typing import BinaryIO
+
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+
+from intake.age import grammar
+from intake.age.passphrase import Passphrase
+from intake.age.recipient import Recipient
+from intake.errors import Misuse
+
+Buffer = bytes | bytearray | memoryview
+
+
+def seal(plaintext: Buffer, recipients: Sequence[Recipient | Passphrase]) -> bytes:
+    """Return the age file of ``plaintext`` to ``recipients``. Raises :class:`Misuse`."""
+    sink = BytesIO()
+    seal_stream(BytesIO(plaintext), sink, recipients)
+    return sink.getvalue()
+
+
+def seal_stream(
+    source: BinaryIO, sink: BinaryIO, recipients: Sequence[Recipient | Passphrase]
+) -> None:
+    """Seal all of ``source`` into ``sink`` in constant memory. Raises :class:`Misuse`.
+
+    If it raises, what ``sink`` holds is not a whole file: write to a temporary name.
+    """
+    file_key = secrets.token_bytes(grammar.FILE_KEY)  # (1)
+    header = _header(file_key, recipients)  # (2)
+    nonce = secrets.token_bytes(grammar.NONCE)  # (3)
+    sink.write(header + nonce)
+    _payload(source, sink.write, grammar.derive(file_key, nonce, b"payload"))  # (4)
+
+
+def sealed_size(plaintext: int, recipients: int) -> int:
+    """Return the bytes of a file of ``plaintext`` bytes to that many hybrid recipients."""
+    head = len(grammar.VERSION_LINE) + 1 + len(b"--- \n") + 43
+    stanza = len(b"->  \n\n") + len(grammar.HYBRID) + -(-grammar.HYBRID_SHARE * 4 // 3)
+    stanza += -(-grammar.WRAPPED_KEY * 4 // 3)
+    chunks = max(1, -(-plaintext // grammar.CHUNK))
+    return head + recipients * stanza + grammar.NONCE + plaintext + chunks * grammar.TAG
+
+
+def _header(file_key: bytes, recipients: Sequence[Recipient | Passphrase]) -> bytes:
+    kinds = {type(recipient) for recipient in recipients}
+    if len(kinds) != 1 or (Passphrase in kinds and len(recipients) != 1):
+        raise Misuse(
+            "A file is sealed to hybrid recipients, or to one passphrase, never to a mixture.",
+            "Name at least one age1pq1 recipient, or exactly one passphrase.",
+        )
+    lines = [grammar.VERSION_LINE]
+    for recipient in recipients:
+        arguments, body = _stanza(file_key, recipient)
+        # The 32-byte body fits one line of 43 characters, so no stanza of ours is wrapped.
+        lines += [b" ".join([grammar.STANZA, *arguments]), grammar.encode(body)]
+    signed = b"\n".join([*lines, grammar.END])
+    mac = grammar.header_mac(file_key, signed).finalize()
+    return signed + b" " + grammar.encode(mac) + b"\n"
+
+
+def _stanza(file_key: bytes, recipient: Recipient | Passphrase) -> tuple[list[bytes], bytes]:
+    if isinstance(recipient, Recipient):
+        sealed = grammar.SUITE.encrypt(file_key, recipient.key, grammar.HYBRID_INFO)
+        share, body = sealed[: grammar.HYBRID_SHARE], sealed[grammar.HYBRID_SHARE :]
+        return [grammar.HYBRID, grammar.encode(share)], body
+    salt = secrets.token_bytes(grammar.SCRYPT_SALT)
+    key = recipient.wrapping_key(salt, recipient.work)
+    # A zero nonce is safe: the key comes from a fresh salt and is used for this one message.
+    body = ChaCha20Poly1305(key).encrypt(bytes(12), file_key, None)
+    return [grammar.SCRYPT, grammar.encode(salt), b"%d" % recipient.work], body
+
+
+def _payload(source: BinaryIO, write: Callable[[Buffer], object], key: bytes) -> None:
+    """Encrypt chunk by chunk, one chunk behind the reader, to know which one is the last."""
+    aead = ChaCha20Poly1305(key)
+    out = memoryview(bytearray(grammar.CHUNK + grammar.TAG))
+    chunk = _read_chunk(source)
+    for more, last in grammar.chunk_nonces():
+        following = _read_chunk(source) if len(chunk) == grammar.CHUNK else b""
+        nonce = more if following else last
+        size = aead.encrypt_into(nonce, chunk, None, out[: len(chunk) + grammar.TAG])
+        write(out[:size])
+        if not following:
+            return
+        chunk = following
+
+
+def _read_chunk(source: BinaryIO) -> bytes:
+    """Read a whole chunk; a raw stream may return less than asked before its end."""
+    chunk = source.read(grammar.CHUNK)
+    while 0 < len(chunk) < grammar.CHUNK and (more := source.read(grammar.CHUNK - len(chunk))):
+        chunk += more
+    return chunk

@@ -1,0 +1,77 @@
+"""Canonical JSON: one value has exactly one spelling.
+
+Rules:
+- UTF-8, sorted keys, no white space, nothing escaped that need not be (``ensure_ascii=False``).
+- Values are objects, arrays, strings, integers of at most 15 digits, true, false and null. No floats.
+- Reading refuses every other spelling of the same value, doubled keys among them, by writing the
+  value again and comparing. So a signed byte string has no second form that means the same.
+
+The form is that of RFC 8785 for these values, except that keys sort by code point, not UTF-16 unit.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import NoReturn
+
+from intake.errors import BadFile
+
+type_error = "a value has no canonical form."
+MAX_INTEGER = 10**15
+MAX_DEPTH = 12
+
+Value = dict[str, "Value"] | list["Value"] | str | int | bool | None
+
+
+def dump(value: object) -> bytes:
+    """Return the one spelling of ``value``. Raises ``ValueError`` for what has none."""
+    return json.dumps(
+        value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
+    ).encode("utf-8")
+
+
+def load(data: bytes) -> Value:
+    """Return the value that ``data`` spells. Raises :class:`BadFile` unless it is canonical."""
+    try:
+        value: Value = json.loads(
+            data.decode("utf-8"),
+            parse_float=_refuse,
+            parse_constant=_refuse,
+        )
+        if _depth(value) <= MAX_DEPTH and dump(value) == data:
+            return value
+    except (ValueError, RecursionError):
+        pass
+    raise BadFile(
+        "A part of the file is not canonical JSON.",
+        "The file was damaged or altered on its way. Fetch it again from where it was made.",
+    )
+
+
+def load_object(data: bytes, keys: frozenset[str] | set[str]) -> dict[str, Value]:
+    """Return the object that ``data`` spells, with exactly these ``keys``, or raise."""
+    return check_object(load(data), keys)
+
+
+def check_object(value: object, keys: frozenset[str] | set[str]) -> dict[str, Value]:
+    """Return ``value`` if it is an object with exactly these ``keys``, or raise ``BadFile``."""
+    if isinstance(value, dict) and value.keys() == keys:
+        return value
+    raise BadFile(
+        "A part of the file has missing or unknown fields.",
+        "It may come from another version of Intake. Update this machine, or fetch the file again.",
+    )
+
+
+def _refuse(_: str) -> NoReturn:
+    raise ValueError(type_error)
+
+
+def _depth(value: Value) -> int:
+    if isinstance(value, dict):
+        return 1 + max(map(_depth, value.values()), default=0)
+    if isinstance(value, list):
+        return 1 + max(map(_depth, value), default=0)
+    if isinstance(value, int) and abs(value) >= MAX_INTEGER:
+        raise ValueError(type_error)
+    return 0

@@ -1,0 +1,100 @@
+"""Whole files: written durably, and secrets readable by their owner alone.
+
+Rules:
+- A file appears under its name whole and synced, or not at all: temporary name in the same folder,
+  fsync, rename, fsync of the folder.
+- A private file that group or others can read is refused, not repaired: someone may have read it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from intake.errors import BadFile, MachineTrouble, Misuse, Unsafe
+
+PRIVATE = 0o600
+PUBLIC = 0o644
+
+
+@contextlib.contextmanager
+def whole(path: Path, mode: int = PRIVATE, *, replace: bool = True) -> Iterator[BinaryIO]:
+    """Open a file that gets its name only when the block ends well.
+
+    Raises :class:`Misuse` if the name is taken and ``replace`` is false, and
+    :class:`MachineTrouble` if the disk refuses; the old file is then untouched.
+    """
+    if not replace and path.exists():
+        raise Misuse(f"{path} exists already.", "Choose another name, or move the old one away.")
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            if replace:
+                partial.rename(path)
+            else:
+                # link() refuses a taken name, where rename() would replace it.
+                path.hardlink_to(partial)
+        finally:
+            partial.unlink(missing_ok=True)
+        sync_folder(path.parent)
+    except OSError as error:
+        raise trouble(error, path) from None
+
+
+def write(path: Path, data: bytes, mode: int = PRIVATE, *, replace: bool = True) -> None:
+    """Write ``data`` durably under ``path``. Raises as :func:`whole`."""
+    with whole(path, mode, replace=replace) as file:
+        file.write(data)
+
+
+def read(path: Path, limit: int, *, private: bool = False) -> bytes:
+    """Return the bytes of ``path``, at most ``limit`` of them.
+
+    Raises :class:`Misuse` if it is not there, :class:`BadFile` if it is larger, and
+    :class:`Unsafe` if it is ``private`` and group or others may read or write it.
+    """
+    try:
+        with path.open("rb") as file:
+            if private and os.fstat(file.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+                raise Unsafe(
+                    f"Other users of this machine can read {path}, which holds a secret.",
+                    f"Treat the secret as seen. If you are sure that it was not: chmod 600 {path}",
+                )
+            data = file.read(limit + 1)
+    except FileNotFoundError:
+        raise Misuse(f"{path} is not there.", "Check the name and the stick, then run it again.") from None
+    except OSError as error:
+        raise trouble(error, path) from None
+    if len(data) > limit:
+        raise BadFile(
+            f"{path} is larger than any file of its kind.",
+            "It is not what its name says. Fetch it again from where it was made.",
+        )
+    return data
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names in ``folder`` durable (fsync of the directory, POSIX)."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def trouble(error: OSError, path: Path) -> MachineTrouble:
+    """Turn an operating system's error about ``path`` into a sentence with a next step."""
+    return MachineTrouble(
+        f"{path}: {(error.strerror or 'input/output error').lower()}.",
+        "Check the free space, the permissions and the stick. Nothing was half written; run it again.",
+    )
