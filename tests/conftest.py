@@ -1,0 +1,33 @@
+"""What all tests share.
+
+Rules:
+- The same test does the same on every run: Hypothesis takes its examples from the test itself,
+  keeps no database, and prints what repeats a failure. `HYPOTHESIS_PROFILE=ci` tries more of them.
+- A test writes below `tmp_path`, and never sees a setting of the person who runs it.
+"""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "dev",
+    database=None,
+    deadline=None,
+    derandomize=True,
+    max_examples=50,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("ci", settings.get_profile("dev"), max_examples=500)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "dev"))
+
+
+@pytest.fixture(autouse=True)
+def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the caller's settings, so that no test touches a real data folder or keyring."""
+    for name in [name for name in os.environ if name.startswith("INTAKE_")]:
+        monkeypatch.delenv(name)
