@@ -1,7 +1,7 @@
 """Canonical JSON: one value has exactly one spelling.
 
 Rules:
-- UTF-8, sorted keys, no white space, nothing escaped that need not be (``ensure_ascii=False``).
+- UTF-8, sorted keys, no white space, nothing escaped that need not be.
 - Values are objects, arrays, strings, integers of at most 15 digits, true, false and null. No floats.
 - Reading refuses every other spelling of the same value, doubled keys among them, by writing the
   value again and comparing. So a signed byte string has no second form that means the same.

@@ -72,7 +72,9 @@ def read(path: Path, limit: int, *, private: bool = False) -> bytes:
                 )
             data = file.read(limit + 1)
     except FileNotFoundError:
-        raise Misuse(f"{path} is not there.", "Check the name and the stick, then run it again.") from None
+        raise Misuse(
+            f"{path} is not there.", "Check the name and the stick, then run it again."
+        ) from None
     except OSError as error:
         raise trouble(error, path) from None
     if len(data) > limit:

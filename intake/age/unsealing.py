@@ -87,8 +87,7 @@ def unseal_stream(
     nonce = source.read(grammar.NONCE)
     if len(nonce) != grammar.NONCE:
         raise _failure(HeaderFailure, "header")
-    for chunk in _chunks(source, grammar.derive(file_key, nonce, b"payload")):  # (4)
-        sink.write(chunk)
+    sink.writelines(_chunks(source, grammar.derive(file_key, nonce, b"payload")))  # (4)
 
 
 def _parse(source: BinaryIO) -> tuple[list[Stanza], bytes, bytes]:

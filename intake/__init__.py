@@ -1,0 +1,21 @@
+"""Intake: a sealed letterbox for testimony.
+
+One room for each person who uses it, and the trust boundary is a folder:
+
+- ``server/``   sources: the site, which seals every testimony before anything is stored
+- ``admin/``    admins, on the server: init, keyring, export, acknowledge, status, doctor
+- ``ceremony/`` admins, offline: roots, reviewers, periods, quorums, signing
+- ``desk/``     reviewers, offline: import, casebook, read, acknowledge, export
+
+and beneath them what they share:
+
+- ``form`` the declared form · ``wording`` its languages · ``receipt`` what a form hides
+- ``envelope`` the sealed row · ``keyring`` whom to seal to · ``installed`` the keyring in force
+- ``bundle/`` what travels · ``store`` the tables · ``settings`` where things are
+- ``age/`` the file format · ``canonical`` JSON with one spelling · ``files`` durable files
+- ``terminal`` the one place that prints and asks · ``errors`` everything we refuse
+
+Import rule: ``server | admin | ceremony | desk`` → the shared modules → ``age`` → ``errors``. Rooms
+never import each other. ``server`` and ``admin`` hold nothing that opens an envelope; ``desk`` and
+``ceremony`` hold nothing that talks to a network or a database. ``make check`` enforces it.
+"""

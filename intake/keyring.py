@@ -1,0 +1,339 @@
+"""The signed keyring: whom to seal to today, and whom to believe.
+
+A file of lines (docs/FORMAT.md). Line 1 is canonical JSON; each further line is
+``<root> <signature>``, an Ed25519 signature (RFC 8032) in lowercase hex over
+``"intake keyring 1\\n"`` and line 1. An attestation in a period is a reviewer's signature over
+``"intake attestation 1\\n"`` and the period's canonical JSON without its attestations.
+
+Rules of :func:`parse`, which takes one file and believes nothing else:
+1. At most 1 MiB; canonical JSON with exactly the known fields and the known format name.
+2. Every signature line verifies, under a root of this keyring or one that leaves with it; no root
+   signs twice; at least ``threshold`` of this keyring's roots signed. The threshold is at least 2.
+3. Periods are in order and do not overlap. Each carries attestations of at least ``quorum``
+   reviewers of this keyring who opened its package to try it; each attestation verifies.
+4. The quorum is at least 2, and 2 to 5 reviewers are active.
+
+Rules of :func:`follow`, which goes from the installed keyring to a new one:
+5. Versions rise by one, and each names the SHA-256 of line 1 before it; the deployment is the same.
+6. A threshold of the *old* roots signed too, and the roots that leave are named as leaving.
+
+Everything here is pure: bytes and days in, a keyring out, :class:`BadKeyring` raised.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from intake import canonical
+from intake.age.recipient import Recipient
+from intake.errors import BadFile, BadKeyring
+
+FORMAT = "intake keyring 1"
+CONTEXT = b"intake keyring 1\n"
+ATTESTATION = b"intake attestation 1\n"
+MAX_SIZE = 1 << 20  # bytes
+MINIMUM = 2  # of roots' signatures, and of reviewers who open
+MAX_REVIEWERS = 5
+NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?\Z")
+QUARTER = re.compile(r"[0-9]{4}q[1-4]\Z")
+FIELDS = frozenset(
+    "archive bundle_key demo deployment expires format issued leaving periods previous quorum "
+    "reviewers roots threshold version".split()
+)
+_SIGNATURE = re.compile(rb"([a-z0-9-]{1,32}) ([0-9a-f]{128})\Z")
+_HASH = 32  # bytes
+_NEXT = "Get the keyring again from the people who signed it. What is installed stays as it was."
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """The days ``first`` to ``last``, both included, and the recipient of their envelopes."""
+
+    name: str
+    first: date
+    last: date
+    recipient: str
+    attestations: Mapping[str, bytes]
+
+    def statement(self) -> bytes:
+        """Return what a reviewer signs after opening the period's package."""
+        return ATTESTATION + canonical.dump(self.facts())
+
+    def facts(self) -> dict[str, str]:
+        """Return the period as JSON has it, without attestations."""
+        return {
+            "first": self.first.isoformat(),
+            "last": self.last.isoformat(),
+            "name": self.name,
+            "recipient": self.recipient,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Reviewer:
+    """A reviewer: who sent them, what they sign with, and what opens for them.
+
+    ``quorum`` is the recipient of packages, ``quarters`` maps ``2026q4`` to the recipient of that
+    quarter's cases. ``removed`` is None, or the last accepted event of each of their chains,
+    ``{"<reviewer>.<desk>": [sequence, hash]}``.
+    """
+
+    name: str
+    body: str
+    key: bytes
+    quorum: str
+    quarters: Mapping[str, str]
+    removed: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Keyring:
+    """A verified keyring. ``sha256`` is the hash of line 1, ``signers`` who signed it."""
+
+    version: int
+    previous: bytes
+    issued: date
+    expires: date
+    deployment: bytes
+    demo: bool
+    roots: Mapping[str, bytes]
+    leaving: Mapping[str, bytes]
+    threshold: int
+    quorum: int
+    archive: str
+    periods: tuple[Period, ...]
+    reviewers: tuple[Reviewer, ...]
+    bundle_key: bytes
+    sha256: bytes
+    signers: frozenset[str]
+
+    def period_of(self, day: date) -> Period | None:
+        """Return the period that ``day`` falls into, if the keyring has one."""
+        return next((p for p in self.periods if p.first <= day <= p.last), None)
+
+    def reviewer(self, name: str) -> Reviewer | None:
+        """Return the reviewer of that name, removed ones included."""
+        return next((r for r in self.reviewers if r.name == name), None)
+
+    @property
+    def active(self) -> tuple[Reviewer, ...]:
+        """The reviewers who were not removed."""
+        return tuple(r for r in self.reviewers if r.removed is None)
+
+
+def parse(data: bytes) -> Keyring:
+    """Return the keyring in ``data``, verified by itself. Raises :class:`BadKeyring`."""
+    try:
+        line, signatures = _lines(data)
+        keyring = _structure(line, frozenset(signatures))  # (1)
+    except (BadFile, ValueError, TypeError, AttributeError, KeyError):
+        raise _bad("This is not a keyring that this version of Intake knows.") from None
+    keys = {**keyring.roots, **keyring.leaving}
+    for name, signature in signatures.items():  # (2)
+        if name not in keys or not verified(keys[name], signature, CONTEXT + line):
+            raise _bad("A signature on the keyring does not verify.")
+    if len(keyring.signers & keyring.roots.keys()) < keyring.threshold:
+        raise _bad("Too few roots signed the keyring.")
+    _check_periods(keyring)  # (3)
+    if not MINIMUM <= keyring.quorum <= len(keyring.active) <= MAX_REVIEWERS:  # (4)
+        raise _bad("The keyring's quorum does not fit its reviewers.")
+    return keyring
+
+
+def follow(old: Keyring | None, chain: Sequence[bytes]) -> Keyring:
+    """Return the last keyring of ``chain``, each step following the one before.
+
+    ``old`` is the installed keyring, or None where there is none yet; then the caller compares
+    the fingerprint with an announcement made elsewhere. Raises :class:`BadKeyring`.
+    """
+    if not chain:
+        raise _bad("No keyring was given.")
+    for data in chain:
+        new = parse(data)
+        if old is not None:
+            _check_step(old, new)
+        old = new
+    return new
+
+
+def _check_step(old: Keyring, new: Keyring) -> None:
+    if new.deployment != old.deployment:
+        raise _bad("The keyring belongs to another deployment.")
+    if new.version != old.version + 1:  # (5)
+        raise _bad(f"Keyring {new.version} does not follow keyring {old.version}, the last one.")
+    if new.previous != old.sha256:
+        raise _bad(f"Keyring {new.version} follows another keyring {old.version} than this one.")
+    if len(new.signers & old.roots.keys()) < old.threshold:  # (6)
+        raise _bad("Too few of the roots before signed the keyring.")
+    everyone = {**new.roots, **new.leaving}
+    if any(everyone.get(name) != key for name, key in old.roots.items()):
+        raise _bad("The keyring drops a root without naming it as leaving.")
+
+
+def today(clock: date, floor: date | None) -> date:
+    """Return the day to act on: a clock set back revives nothing."""
+    return clock if floor is None else max(clock, floor)
+
+
+def next_floor(clock: date, floor: date | None, keyring: Keyring) -> date:
+    """Return the day to save: a clock set far ahead cannot close the site for ever."""
+    return today(min(clock, keyring.expires), floor)
+
+
+def verified(key: bytes, signature: bytes, message: bytes) -> bool:
+    """Return whether ``signature`` is ``key``'s over ``message`` (Ed25519, RFC 8032)."""
+    try:
+        Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def signature_line(name: str, signature: bytes) -> bytes:
+    """Return the line that carries a signature; keyrings and returns share it."""
+    return f"{name} {signature.hex()}\n".encode()
+
+
+def split_signature(line: bytes) -> tuple[str, bytes]:
+    """Return name and signature of such a line. Raises ``ValueError`` for any other spelling."""
+    match = _SIGNATURE.match(line)
+    if match is None:
+        raise ValueError
+    return match[1].decode(), bytes.fromhex(match[2].decode())
+
+
+def _lines(data: bytes) -> tuple[bytes, dict[str, bytes]]:
+    if len(data) > MAX_SIZE or not data.endswith(b"\n"):
+        raise ValueError
+    line, *rest = data[:-1].split(b"\n")
+    signatures = dict(map(split_signature, rest))
+    if len(signatures) != len(rest):
+        raise ValueError
+    return line, signatures
+
+
+def _structure(line: bytes, signers: frozenset[str]) -> Keyring:
+    raw: Any = canonical.load_object(line, FIELDS)
+    if raw["format"] != FORMAT or type(raw["demo"]) is not bool:
+        raise ValueError
+    keyring = Keyring(
+        version=_count(raw["version"], 1),
+        previous=octets(raw["previous"], _HASH),
+        issued=day(raw["issued"]),
+        expires=day(raw["expires"]),
+        deployment=octets(raw["deployment"], _HASH),
+        demo=raw["demo"],
+        roots=_keys(raw["roots"]),
+        leaving=_keys(raw["leaving"]),
+        threshold=_count(raw["threshold"], MINIMUM),
+        quorum=_count(raw["quorum"], MINIMUM),
+        archive=_recipient(raw["archive"]),
+        periods=tuple(map(_period, raw["periods"])),
+        reviewers=tuple(map(_reviewer, raw["reviewers"])),
+        bundle_key=octets(raw["bundle_key"], _HASH),
+        sha256=hashlib.sha256(line).digest(),
+        signers=signers,
+    )
+    names = [reviewer.name for reviewer in keyring.reviewers]
+    if (
+        len(set(names)) != len(names)
+        or keyring.roots.keys() & keyring.leaving.keys()
+        or len(set(keyring.roots.values())) != len(keyring.roots)
+        or (keyring.version == 1) != (keyring.previous == bytes(_HASH))
+        or keyring.issued > keyring.expires
+    ):
+        raise ValueError
+    return keyring
+
+
+def _period(raw: Any) -> Period:  # noqa: ANN401 - JSON of any shape comes in, a period goes out
+    canonical.check_object(raw, {"attestations", "first", "last", "name", "recipient"})
+    return Period(
+        _name(raw["name"]),
+        day(raw["first"]),
+        day(raw["last"]),
+        _recipient(raw["recipient"]),
+        {_name(k): octets(v, 64) for k, v in raw["attestations"].items()},
+    )
+
+
+def _reviewer(raw: Any) -> Reviewer:  # noqa: ANN401 - as above
+    canonical.check_object(raw, {"body", "key", "name", "quarters", "quorum", "removed"})
+    removed = raw["removed"]
+    if removed is not None:
+        removed = {str(k): (_count(n, 0), octets(h, _HASH)) for k, (n, h) in removed.items()}
+    if not isinstance(raw["body"], str) or not all(map(QUARTER.match, raw["quarters"])):
+        raise ValueError
+    return Reviewer(
+        _name(raw["name"]),
+        raw["body"],
+        octets(raw["key"], _HASH),
+        _recipient(raw["quorum"]),
+        {k: _recipient(v) for k, v in raw["quarters"].items()},
+        removed,
+    )
+
+
+def _check_periods(keyring: Keyring) -> None:
+    days = [edge for p in keyring.periods for edge in (p.first, p.last)]
+    starts = [p.first for p in keyring.periods]
+    names = {p.name for p in keyring.periods}
+    if days != sorted(days) or len(set(starts)) != len(starts) or len(names) != len(starts):
+        raise _bad("The keyring's periods overlap or are out of order.")
+    if any(a.last == b.first for a, b in zip(keyring.periods, keyring.periods[1:], strict=False)):
+        raise _bad("The keyring's periods overlap or are out of order.")
+    for period in keyring.periods:
+        for name, signature in period.attestations.items():
+            reviewer = keyring.reviewer(name)
+            if reviewer is None or not verified(reviewer.key, signature, period.statement()):
+                raise _bad(f"An attestation of period {period.name} does not verify.")
+        if len(period.attestations) < keyring.quorum:
+            raise _bad(f"Too few reviewers opened the package of period {period.name} to try it.")
+
+
+def _keys(raw: Mapping[str, str]) -> dict[str, bytes]:
+    return {_name(name): octets(key, _HASH) for name, key in raw.items()}
+
+
+def _name(text: str) -> str:
+    if not NAME.match(text):
+        raise ValueError
+    return text
+
+
+def _recipient(text: str) -> str:
+    return str(Recipient.parse(text))
+
+
+def _count(value: object, least: int) -> int:
+    if type(value) is not int or value < least:
+        raise ValueError
+    return value
+
+
+def octets(text: str, size: int) -> bytes:
+    """Return the bytes of lowercase hex of exactly ``size`` bytes. Raises ``ValueError``."""
+    data = bytes.fromhex(text)
+    if data.hex() != text or len(data) != size:
+        raise ValueError
+    return data
+
+
+def day(text: str) -> date:
+    """Return the day of exactly ``YYYY-MM-DD``. Raises ``ValueError``."""
+    value = date.fromisoformat(text)
+    if value.isoformat() != text:
+        raise ValueError
+    return value
+
+
+def _bad(what: str) -> BadKeyring:
+    return BadKeyring(what, _NEXT)

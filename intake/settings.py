@@ -1,0 +1,58 @@
+"""Where things are: the settings, read once from the environment.
+
+=================== ================================================== ==========================
+variable            meaning                                            default
+=================== ================================================== ==========================
+INTAKE_DATA         folder of the store and of the bundle key          ``data``
+INTAKE_KEYS         folder of the installed keyring                    ``keys``
+INTAKE_FORM         the form's declaration                             ``intake/forms/cdm.toml``
+INTAKE_DATABASE     SQLAlchemy URL of the store                        SQLite in INTAKE_DATA
+=================== ================================================== ==========================
+
+Rule: no secret is ever a setting.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+FORM = Path(__file__).resolve().parent / "forms" / "cdm.toml"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Paths and the database URL; ``None`` for the default database."""
+
+    data: Path
+    keys: Path
+    form: Path = FORM
+    database: str | None = None
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+        """Read the settings; relative paths count from the working folder."""
+        return cls(
+            data=Path(environment.get("INTAKE_DATA", "data")).absolute(),
+            keys=Path(environment.get("INTAKE_KEYS", "keys")).absolute(),
+            form=Path(environment.get("INTAKE_FORM", FORM)).absolute(),
+            database=environment.get("INTAKE_DATABASE"),
+        )
+
+    @property
+    def keyring(self) -> Path:
+        """The installed keyring."""
+        return self.keys / "keyring"
+
+    @property
+    def bundle_key(self) -> Path:
+        """The one secret that the server keeps; it signs bundles and opens nothing."""
+        return self.data / "bundle.key"
+
+    @property
+    def url(self) -> str:
+        """The SQLAlchemy URL of the store."""
+        return self.database or f"sqlite:///{self.data / 'intake.db'}"

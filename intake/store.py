@@ -1,0 +1,151 @@
+"""The two tables, and nothing that says when.
+
+Rules:
+- Columns are an id, a period and sealed bytes. No time, counter or other column; on SQLite the
+  tables have no rowid, so no order of arrival is written on purpose (DESIGN 6, property 5).
+- A row is durable when :meth:`Store.add` returns: ``synchronous=FULL`` with a truncated journal,
+  measured to survive a power cut at every point.
+- Deleted rows are overwritten (``secure_delete``).
+- Every transaction is short and has a connection of its own, under a shared lock on ``lock``, so
+  that nightly maintenance can take the lock alone and put a fresh file in place.
+- The adding half cannot fail with a message that holds a row: parameters are hidden.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import (
+    Column,
+    Connection,
+    LargeBinary,
+    MetaData,
+    String,
+    Table,
+    create_engine,
+    delete,
+    event,
+    func,
+    select,
+)
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
+
+from intake.errors import MachineTrouble
+
+_BUSY = 30  # seconds to wait for another writer
+_PRAGMAS = ("journal_mode=TRUNCATE", "synchronous=FULL", "secure_delete=ON")
+
+metadata = MetaData()
+envelopes = Table(
+    "envelopes",
+    metadata,
+    Column("id", LargeBinary(16), primary_key=True),
+    Column("period", String(32), nullable=False),
+    Column("sealed", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+replies = Table(
+    "replies",
+    metadata,
+    Column("mailbox", LargeBinary(16), primary_key=True),
+    Column("id", LargeBinary(16), primary_key=True),
+    Column("sealed", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+
+class Store:
+    """The tables behind a database URL; ``folder`` holds the lock."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        """Prepare, without touching the disk."""
+        self._lock = folder / "lock"
+        self._engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
+        self._insert: Any = postgresql.insert
+        if self._engine.dialect.name == "sqlite":
+            self._insert = sqlite.insert
+            event.listen(self._engine, "connect", _set_pragmas)
+
+    def create(self) -> None:
+        """Make the tables if they are not there."""
+        with self._transaction() as connection:
+            metadata.create_all(connection)
+
+    def add(self, row: bytes, period: str, sealed: bytes) -> None:
+        """Store a sealed envelope durably; the same id again changes nothing."""
+        statement = self._insert(envelopes).values(id=row, period=period, sealed=sealed)
+        with self._transaction() as connection:
+            connection.execute(statement.on_conflict_do_nothing())
+
+    def count(self, period: str | None = None) -> int:
+        """Return how many envelopes there are, of one period or of all."""
+        statement = select(func.count()).select_from(envelopes)
+        if period is not None:
+            statement = statement.where(envelopes.c.period == period)
+        with self._transaction() as connection:
+            return int(connection.execute(statement).scalar_one())
+
+    def periods(self) -> list[str]:
+        """Return the periods that have envelopes, in order of their names."""
+        statement = select(envelopes.c.period).distinct().order_by(envelopes.c.period)
+        with self._transaction() as connection:
+            return list(connection.execute(statement).scalars())
+
+    def page(self, period: str, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+        """Return up to ``limit`` pairs of id and envelope, in order of id, beyond ``after``."""
+        statement = (
+            select(envelopes.c.id, envelopes.c.sealed)
+            .where(envelopes.c.period == period, envelopes.c.id > after)
+            .order_by(envelopes.c.id)
+            .limit(limit)
+        )
+        with self._transaction() as connection:
+            return [(bytes(row.id), bytes(row.sealed)) for row in connection.execute(statement)]
+
+    def get(self, row: bytes) -> bytes | None:
+        """Return one envelope, or None."""
+        statement = select(envelopes.c.sealed).where(envelopes.c.id == row)
+        with self._transaction() as connection:
+            sealed = connection.execute(statement).scalar_one_or_none()
+        return None if sealed is None else bytes(sealed)
+
+    def remove(self, rows: Iterable[bytes]) -> int:
+        """Delete these envelopes in one transaction; return how many were there."""
+        with self._transaction() as connection:
+            return sum(
+                connection.execute(delete(envelopes).where(envelopes.c.id == row)).rowcount
+                for row in rows
+            )
+
+    @contextlib.contextmanager
+    def _transaction(self) -> Iterator[Connection]:
+        """Run one transaction under the shared lock. Raises :class:`MachineTrouble`."""
+        try:
+            lock = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH)
+                with self._engine.begin() as connection:
+                    yield connection
+            finally:
+                os.close(lock)
+        except (SQLAlchemyError, OSError):
+            # The cause is not passed on: a driver's message could hold what was to be stored.
+            raise MachineTrouble(
+                "The store cannot be used: the disk is full, or the file is locked or damaged.",
+                "Check free space and permissions of the data folder: python -m intake.admin doctor",
+            ) from None
+
+
+def _set_pragmas(connection: Any, _: object) -> None:  # noqa: ANN401 - the driver's own type
+    cursor = connection.cursor()
+    cursor.execute(f"PRAGMA busy_timeout={_BUSY * 1000}")
+    for pragma in _PRAGMAS:
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()

@@ -1,0 +1,155 @@
+"""The one place that prints, asks and exits. Every tool's ``__main__`` goes through it.
+
+Rules:
+- Words that a source wrote come here only through :func:`visible`.
+- What the work yields goes to standard output; progress, questions and refusals to standard error.
+- A defect shows its place in our code, never a value: tracebacks may hold a source's words.
+- Passphrases are typed on the terminal. ``--demo-passphrases`` takes them from a file instead, and
+  then every one must begin with ``demo-``, which no tool accepts without that option.
+"""
+
+from __future__ import annotations
+
+import argparse
+import getpass
+import os
+import sys
+import traceback
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator, Sized
+from pathlib import Path
+from typing import NoReturn, TypeVar
+
+from intake import files
+from intake.age.passphrase import Passphrase
+from intake.errors import Misuse, Refused, Unsafe, WrongPassphrase
+
+DEMO = "demo-"
+DEMO_WORK = 10  # log2 of scrypt's N: a demo's passphrases are no secret
+MINIMUM = 20  # characters of a passphrase that a person chose
+INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
+_HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_STEP = 50  # how many items between two prints of progress
+
+Item = TypeVar("Item")
+
+
+def run(build: Callable[[], argparse.ArgumentParser]) -> NoReturn:
+    """Parse the command line, call the command's ``do(arguments)``, and exit with its code."""
+    arguments = build().parse_args()
+    try:
+        arguments.do(arguments)
+        sys.stdout.flush()
+    except Refused as refused:
+        _refuse(refused)
+    except KeyboardInterrupt:
+        print("Stopped. Nothing was half written; run it again.", file=sys.stderr)
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except Exception as error:  # noqa: BLE001 - the last line of defence says where, never what
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(place.filename).name}:{place.lineno}"
+        print(f"A defect in Intake: {type(error).__name__} at {where}.", file=sys.stderr)
+        print("Nothing more was done. Please report this line.", file=sys.stderr)
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _refuse(refused: Refused) -> NoReturn:
+    sys.stdout.flush()
+    print(visible(refused.what), file=sys.stderr)
+    if refused.hint:
+        print(f"  → {visible(refused.hint)}", file=sys.stderr)
+    sys.exit(refused.exit)
+
+
+def say(text: str = "") -> None:
+    """Print a line of our own words, or of words made :func:`visible`."""
+    print(text, flush=True)
+
+
+def visible(text: str, keep: str = "\n") -> str:
+    """Return ``text`` with everything that could act on a terminal spelled out, as ``<U+202E>``.
+
+    Control, format (bidi), surrogate, private-use and unassigned characters and line separators
+    are spelled; ``keep`` stays. Burmese letters and marks, and emoji, stay.
+    """
+    return "".join(
+        c if c in keep or unicodedata.category(c) not in _HIDDEN else f"<U+{ord(c):04X}>"
+        for c in text
+    )
+
+
+def progress(label: str, items: Iterable[Item], total: int | None = None) -> Iterator[Item]:
+    """Yield ``items``, counting on standard error where a person watches."""
+    total = len(items) if total is None and isinstance(items, Sized) else total
+    watched = sys.stderr.isatty()
+    for number, item in enumerate(items):
+        if watched and number % _STEP == 0:
+            print(f"\r{label}: {number} of {total or '?'}", end="", file=sys.stderr, flush=True)
+        yield item
+    if watched:
+        print(f"\r{label}: done.{' ' * 20}", file=sys.stderr, flush=True)
+
+
+def confirm(question: str, *, assume: bool = False) -> None:
+    """Ask; anything but ``yes`` stops the tool. ``assume`` is the tool's ``--yes``."""
+    if assume:
+        return
+    if not sys.stdin.isatty():
+        raise Misuse("This needs a person's yes.", "Run it in a terminal, or add --yes.")
+    print(f"{question} [yes/no] ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() != "yes":
+        raise Misuse("Not done: the answer was not yes.", "Run it again when you are sure.")
+
+
+class Passphrases:
+    """Where a tool gets passphrases from: the terminal, or a demo's file."""
+
+    def __init__(self, demo: Path | None = None) -> None:
+        """Read the demo's file, lines of ``<name> <passphrase>``, if there is one."""
+        self.demo = demo is not None
+        self._known: dict[str, str] = {}
+        if demo is not None:
+            lines = files.read(demo, 1 << 16, private=True).decode().splitlines()
+            self._known = dict(line.split(" ", 1) for line in lines)
+
+    def ask(self, name: str, purpose: str, *, new: bool = False) -> Passphrase:
+        """Return ``name``'s passphrase; a new one is typed twice and must be long."""
+        if self.demo:
+            text = self._known.get(name, "")
+            if not text.startswith(DEMO):
+                raise Misuse(f"The demo has no passphrase for {name}.", "Run: make demo-clean")
+            return Passphrase(text, DEMO_WORK)
+        text = getpass.getpass(f"Passphrase of {name}, {purpose}: ")
+        if text.startswith(DEMO):
+            raise Unsafe("This is a demo's passphrase.", "Use keys that a real ceremony made.")
+        if new and len(text) < MINIMUM:
+            raise Unsafe(
+                f"The passphrase is shorter than {MINIMUM} characters.",
+                "Take seven words drawn by dice or by a tool, not chosen by you.",
+            )
+        if new and getpass.getpass("The same again: ") != text:
+            raise WrongPassphrase("The two were not the same.", "Nothing was made. Run it again.")
+        return Passphrase(text)
+
+
+def parser(tool: str, description: str, examples: str) -> argparse.ArgumentParser:
+    """Return a tool's parser: description first, examples and exit codes last."""
+    codes = (
+        "exit codes: 0 done · 1 defect · 2 command line · 3 keyring · 4 damaged or forged file ·\n"
+        "5 key or passphrase · 6 unsafe · 7 machine · 8 done, but something is missing"
+    )
+    made = argparse.ArgumentParser(
+        prog=f"python -m intake.{tool}",
+        description=description,
+        epilog=f"examples:\n{examples}\n\n{codes}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    made.add_argument(
+        "--demo-passphrases", dest="demo", type=Path, metavar="FILE", help=argparse.SUPPRESS
+    )
+    return made
