@@ -72,9 +72,8 @@ def read(path: Path, limit: int, *, private: bool = False) -> bytes:
                 )
             data = file.read(limit + 1)
     except FileNotFoundError:
-        raise Misuse(
-            f"{path} is not there.", "Check the name and the stick, then run it again."
-        ) from None
+        hint = "Check the name and the stick, then run it again."
+        raise Misuse(f"{path} is not there.", hint) from None
     except OSError as error:
         raise trouble(error, path) from None
     if len(data) > limit:
@@ -98,5 +97,5 @@ def trouble(error: OSError, path: Path) -> MachineTrouble:
     """Turn an operating system's error about ``path`` into a sentence with a next step."""
     return MachineTrouble(
         f"{path}: {(error.strerror or 'input/output error').lower()}.",
-        "Check the free space, the permissions and the stick. Nothing was half written; run it again.",
+        "Check free space, permissions and the stick. Nothing was half written; run it again.",
     )

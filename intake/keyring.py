@@ -1,9 +1,9 @@
-"""The signed keyring: whom to seal to today, and whom to believe.
+r"""The signed keyring: whom to seal to today, and whom to believe.
 
 A file of lines (docs/FORMAT.md). Line 1 is canonical JSON; each further line is
 ``<root> <signature>``, an Ed25519 signature (RFC 8032) in lowercase hex over
-``"intake keyring 1\\n"`` and line 1. An attestation in a period is a reviewer's signature over
-``"intake attestation 1\\n"`` and the period's canonical JSON without its attestations.
+``"intake keyring 1\n"`` and line 1. An attestation in a period is a reviewer's signature over
+``"intake attestation 1\n"`` and the period's canonical JSON without its attestations.
 
 Rules of :func:`parse`, which takes one file and believes nothing else:
 1. At most 1 MiB; canonical JSON with exactly the known fields and the known format name.
@@ -45,8 +45,10 @@ MAX_REVIEWERS = 5
 NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?\Z")
 QUARTER = re.compile(r"[0-9]{4}q[1-4]\Z")
 FIELDS = frozenset(
-    "archive bundle_key demo deployment expires format issued leaving periods previous quorum "
-    "reviewers roots threshold version".split()
+    {
+        *("archive", "bundle_key", "demo", "deployment", "expires", "format", "issued", "leaving"),
+        *("periods", "previous", "quorum", "reviewers", "roots", "threshold", "version"),
+    }
 )
 _SIGNATURE = re.compile(rb"([a-z0-9-]{1,32}) ([0-9a-f]{128})\Z")
 _HASH = 32  # bytes

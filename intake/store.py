@@ -139,7 +139,7 @@ class Store:
             # The cause is not passed on: a driver's message could hold what was to be stored.
             raise MachineTrouble(
                 "The store cannot be used: the disk is full, or the file is locked or damaged.",
-                "Check free space and permissions of the data folder: python -m intake.admin doctor",
+                "Check free space and permissions, and run: python -m intake.admin doctor",
             ) from None
 
 
