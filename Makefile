@@ -84,7 +84,7 @@ $(VENV)/.locked: requirements/dev.txt $(STALE)
 	rm -rf $(VENV); \
 	if $$python -m pip --python "$$(command -v $$python)" --version >/dev/null 2>&1; then \
 		$$python -m venv --without-pip $(VENV); \
-	elif $$python -c 'import ensurepip' >/dev/null 2>&1; then \
+	elif $$python -m ensurepip --version >/dev/null 2>&1; then \
 		$$python -m venv $(VENV); python=$(RUN); \
 	else \
 		echo "$$python has neither pip nor ensurepip. Install one, then run this again:"; \
