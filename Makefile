@@ -46,7 +46,7 @@ demo-clean: setup ## erase what the demo made
 	$(RUN) deploy/demo.py clean
 
 browser: setup $(VENV)/.locked-browser ## tests in a real chromium, without JavaScript
-	$(RUN) -m mypy tests/browser
+	$(RUN) -m mypy tests/browser/*.py
 	$(RUN) -m pytest -m browser tests/browser $(ARGS)
 
 clean: ## remove .venv and what the tools cached
