@@ -33,7 +33,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from intake import canonical
 from intake.errors import BadFile, Misuse
@@ -43,7 +43,8 @@ Answer = str | tuple[str, ...]
 WORST_CASE = 30_000  # bytes of canonical JSON; the envelope's 32,768 also hold its own fields
 BODY_SPARE = 4096  # bytes for fields of the page that are no question
 BYTES_PER_CHARACTER = 12  # urlencoded: four bytes of UTF-8, each as %XX
-MOST_DIGITS = 15  # of a number; what canonical JSON lets an integer have, should one be made of it
+BYTES_PER_FIELD = 80  # the longest name and code, and what is between them
+A_DAY = timedelta(days=1)
 LETTER_WA = "\u101d"
 KEY = re.compile(r"[a-z][a-z0-9_]{0,31}")
 CODE = re.compile(r"[A-Za-z0-9_]{1,32}")
@@ -62,7 +63,6 @@ class Sentence(StrEnum):
     HALF_A_DATE = "Please choose the year and the month, or leave the whole date empty."
     NO_SUCH_DAY = "This day is not in the calendar. Please choose again, or leave the day empty."
     FUTURE = "This date has not come yet. Please choose again."
-    TOO_EARLY = "Please choose a year from {from_year} on, or leave the whole date empty."
     UNKNOWN_FIELD = "The page sent something that this form does not ask. Nothing was stored."
 
 
@@ -74,7 +74,6 @@ class Errors(dict[str, str]):
 
     def __init__(self) -> None:
         """Begin with no error."""
-        super().__init__()
         self.numbers: dict[str, dict[str, int]] = {}
 
 
@@ -108,15 +107,13 @@ class Testimony:
         fields = canonical.check_object(value, {"answers", "form", "version"})
         form, version, raw = fields["form"], fields["version"], fields["answers"]
         if isinstance(form, str) and type(version) is int and isinstance(raw, dict):
-            lists = {k: tuple(map(str, a)) for k, a in raw.items() if isinstance(a, list)}
-            texts = {k: a for k, a in raw.items() if isinstance(a, str)}
-            testimony = cls(form, version, {**texts, **lists})
+            read = {
+                k: tuple(map(str, a)) if isinstance(a, list) else str(a) for k, a in raw.items()
+            }
+            testimony = cls(form, version, read)
             if testimony.as_object() == value:
                 return testimony
-        raise BadFile(
-            "A testimony in the file does not have the shape of one.",
-            "It may come from another version of Intake. Update this machine.",
-        )
+        raise BadFile("A testimony has the wrong shape.", "Update Intake on this machine.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,7 +158,7 @@ class Question:
 
     def years(self, today: date) -> range:
         """Return the years to offer for a date, the latest first."""
-        return range(_latest(today).year, self.from_year - 1, -1)
+        return range((today + A_DAY).year, self.from_year - 1, -1)
 
     def greatest(self) -> Answer:
         """Return the answer that takes the most bytes."""
@@ -202,17 +199,14 @@ class Form:
         _check(table, needed, {}, path.name)
         sections = tuple(_section(section, path.name) for section in table.pop("section"))
         form = cls(sections=sections, **table)
-        _check_doubles([section.key for section in sections], path.name)
-        _check_doubles([question.key for question in form.questions()], path.name)
+        _check_doubles([*(s.key for s in sections), *(q.key for q in form.questions())], path.name)
         if form.worst_case() > WORST_CASE:
-            what = f"a testimony at every limit takes {form.worst_case()} bytes, over {WORST_CASE}"
-            raise _bad(path.name, what)
+            raise _bad(path.name, f"its limits allow {form.worst_case()} bytes, not {WORST_CASE}")
         return form
 
     def questions(self) -> Iterator[Question]:
-        """Yield every question, in order."""
-        for section in self.sections:
-            yield from section.questions
+        """Return every question, in order."""
+        return (question for section in self.sections for question in section.questions)
 
     def names(self) -> tuple[str, ...]:
         """Return every wire name, in order."""
@@ -228,13 +222,10 @@ class Form:
 
         That is every text at 1.25 times its limit, and every other answer at its greatest.
         """
-        total = BODY_SPARE
-        for question in self.questions():
-            greatest = question.greatest()
-            for answer in [greatest] if isinstance(greatest, str) else greatest:
-                total += (len(answer) * 5 // 4 + 1) * BYTES_PER_CHARACTER
-                total += sum(len(name) + len("=&") for name in question.names())
-        return total
+        characters = sum(question.limit * 5 // 4 + 1 for question in self.questions())
+        many = [question for question in self.questions() if question.kind == "many"]
+        fields = len(self.names()) + sum(len(question.codes()) for question in many)
+        return BODY_SPARE + characters * BYTES_PER_CHARACTER + fields * BYTES_PER_FIELD
 
     def validate(self, answers: Mapping[str, Sequence[str]], today: date) -> Testimony | Errors:
         """Return the testimony, or what is wrong with the ``answers`` (wire name -> values)."""
@@ -245,12 +236,10 @@ class Form:
         for question in self.questions():
             sent = [answers.get(name, ()) for name in question.names()]
             try:
-                answer = _read(question, sent, today)
+                if answer := _read(question, sent, today):
+                    accepted[question.key] = answer
             except _WrongAnswer as wrong:
                 errors[question.key], errors.numbers[question.key] = wrong.args
-            else:
-                if answer:
-                    accepted[question.key] = answer
         return errors or Testimony(self.id, self.version, accepted)
 
 
@@ -263,11 +252,11 @@ def _read(question: Question, sent: Sequence[Sequence[str]], today: date) -> Ans
         typed = [value for value in sent[0] if value]
     elif any(len(values) > 1 for values in sent):
         raise _WrongAnswer(Sentence.DOUBLED, {})
-    answer = KINDS[question.kind].read(question, typed, today)
-    if question.required and not answer:
-        consent = question.kind == "consent"
-        raise _WrongAnswer(Sentence.NO_CONSENT if consent else Sentence.REQUIRED, {})
-    return answer
+    answer = KINDS[question.kind][0](question, typed, today)
+    if answer or not question.required:
+        return answer
+    consent = question.kind == "consent"
+    raise _WrongAnswer(Sentence.NO_CONSENT if consent else Sentence.REQUIRED, {})
 
 
 def _one(question: Question, typed: list[str], _: date) -> Answer:
@@ -296,27 +285,24 @@ def _text(question: Question, typed: list[str], _: date) -> Answer:
 
 
 def _number(question: Question, typed: list[str], _: date) -> Answer:
-    digits = _digits(typed[0])
-    if digits is None or len(digits) > question.limit:
-        raise _WrongAnswer(Sentence.NOT_A_NUMBER, {"limit": question.limit})
-    return digits
+    wrong = _WrongAnswer(Sentence.NOT_A_NUMBER, {"limit": question.limit})
+    return _digits(typed[0], question.limit, wrong)
 
 
 def _date(question: Question, typed: list[str], today: date) -> Answer:
-    year, month, day = map(_digits, typed)
-    if year is None or month is None or day is None:
-        raise _WrongAnswer(Sentence.NOT_A_CHOICE, {})
+    wrong = _WrongAnswer(Sentence.NOT_A_CHOICE, {})
+    year, month, day = (_digits(part, len("YYYY"), wrong) for part in typed)
     if not (year and month):
         if year or month or day:
             raise _WrongAnswer(Sentence.HALF_A_DATE, {})
         return ""
     try:
         exact = date(int(year), int(month), int(day or 1))
-    except (ValueError, OverflowError):
+    except ValueError:
         raise _WrongAnswer(Sentence.NO_SUCH_DAY, {}) from None
     if exact.year < question.from_year:
-        raise _WrongAnswer(Sentence.TOO_EARLY, {"from_year": question.from_year})
-    if exact > _latest(today):
+        raise wrong
+    if exact > today + A_DAY:
         raise _WrongAnswer(Sentence.FUTURE, {})
     return exact.isoformat() if day else exact.isoformat()[: len("YYYY-MM")]
 
@@ -327,39 +313,25 @@ def _consent(_: Question, typed: list[str], __: date) -> Answer:
     return "yes" if typed[0] == "yes" else ""
 
 
-def _digits(typed: str) -> str | None:
-    """Return a number in Latin digits, "" for none, None for anything else."""
+def _digits(typed: str, limit: int, wrong: _WrongAnswer) -> str:
+    """Return a number in Latin digits, or "" for none; anything else is ``wrong``."""
     digits = typed.strip().replace(LETTER_WA, "0")
-    if digits.isdecimal() and len(digits) <= MOST_DIGITS:
-        return str(int(digits))
-    return None if digits else ""
-
-
-def _latest(today: date) -> date:
-    return today + timedelta(days=1)
+    if digits and not (digits.isdecimal() and len(digits) <= limit):
+        raise wrong
+    return str(int(digits)) if digits else ""
 
 
 # What may be declared. A rule is a type, a pattern, or a range or set that holds the value.
 
 Rules = Mapping[str, Any]
-CHOICES: Rules = {"choices": dict, "groups": dict}
-
-
-class Kind(NamedTuple):
-    """How answers of a kind are read, and what its declaration needs and may have."""
-
-    read: Callable[[Question, list[str], date], Answer]
-    needed: Rules
-    optional: Rules
-
-
-KINDS: Mapping[str, Kind] = {
-    "one": Kind(_one, {}, {**CHOICES, "show": {"radio", "select"}}),
-    "many": Kind(_many, {}, CHOICES),
-    "text": Kind(_text, {"limit": range(1, WORST_CASE)}, {"lines": range(1, 40)}),
-    "number": Kind(_number, {"limit": range(1, MOST_DIGITS + 1)}, {}),
-    "date": Kind(_date, {"from_year": range(1900, 2100)}, {}),
-    "consent": Kind(_consent, {}, {}),
+KINDS: Mapping[str, tuple[Callable[[Question, list[str], date], Answer], Rules, Rules]] = {
+    # kind: how its answers are read, what its declaration needs, and what it may have
+    "one": (_one, {"choices": dict}, {"show": {"radio", "select"}}),
+    "many": (_many, {"choices": dict}, {}),
+    "text": (_text, {"limit": range(1, WORST_CASE)}, {"lines": range(1, 40)}),
+    "number": (_number, {"limit": range(1, 16)}, {}),
+    "date": (_date, {"from_year": range(1900, 2100)}, {}),
+    "consent": (_consent, {}, {}),
 }
 
 
@@ -372,35 +344,32 @@ def _section(table: dict[str, Any], where: str) -> Section:
 
 def _question(table: dict[str, Any], where: str) -> Question:
     where = f"{where}, question {table.get('key')}"
-    _check({"kind": table.get("kind")}, {"kind": KINDS.keys()}, {}, where)
-    _, needed, optional = KINDS[table["kind"]]
-    needed = {"key": KEY, "kind": str, "label": str, **needed}
+    _, needed, optional = KINDS.get(str(table.get("kind")), KINDS["consent"])
+    needed = {"kind": KINDS.keys(), "key": KEY, "label": str, **needed}
     _check(table, needed, {"help": str, "required": bool, **optional}, where)
-    groups = table.pop("groups", {})
-    _check(groups, dict.fromkeys(groups, dict), {}, where)
-    headed = [(None, table.pop("choices"))] if "choices" in table else []
-    headed += groups.items()
-    question = Question(**table, groups=tuple(_group(label, c, where) for label, c in headed))
-    if "choices" in optional and not question.groups:
-        raise _bad(where, "there is nothing to choose")
+    question = Question(groups=_groups(table.pop("choices", {}), where), **table)
     _check_doubles(question.codes(), where)
     return question
 
 
-def _group(label: str | None, choices: dict[str, Any], where: str) -> Group:
-    _check(choices, dict.fromkeys(filter(CODE.fullmatch, choices), str), {}, where)
-    return Group(label, tuple(Choice(*choice) for choice in choices.items()))
+def _groups(choices: dict[str, Any], where: str) -> tuple[Group, ...]:
+    """Return the choices of a table; a table in it holds those under the heading that names it."""
+    headed = {heading: under for heading, under in choices.items() if type(under) is dict}
+    flat = {code: label for code, label in choices.items() if code not in headed}
+    _check(headed, dict.fromkeys(headed, dict), {}, where)
+    groups: list[tuple[str | None, dict[str, Any]]] = [(None, flat), *headed.items()]
+    for _, under in groups:
+        _check(under, dict.fromkeys(filter(CODE.fullmatch, under), str), {}, where)
+    return tuple(Group(h, tuple(Choice(*c) for c in g.items())) for h, g in groups if g)
 
 
 def _check(table: Mapping[str, Any], needed: Rules, optional: Rules, where: str) -> None:
     rules = {**optional, **needed}
-    for name in [*table, *needed]:
+    for name in [*needed, *table]:
         if name not in rules:
             raise _bad(where, f"“{name}” means nothing here")
-        if name not in table:
-            raise _bad(where, f"“{name}” is missing")
-        if not _fits(table[name], rules[name]):
-            raise _bad(where, f"“{name}” cannot be {table[name]!r}")
+        if not _fits(table.get(name), rules[name]):
+            raise _bad(where, f"“{name}” is missing, or is not what it must be")
 
 
 def _fits(value: Any, rule: Any) -> bool:  # noqa: ANN401 - whatever TOML holds
@@ -414,13 +383,9 @@ def _fits(value: Any, rule: Any) -> bool:  # noqa: ANN401 - whatever TOML holds
 
 
 def _check_doubles(names: Sequence[str], where: str) -> None:
-    for name in names:
-        if names.count(name) > 1:
-            raise _bad(where, f"“{name}” is there twice")
+    if doubled := {name for name in names if names.count(name) > 1}:
+        raise _bad(where, f"“{min(doubled)}” is there twice")
 
 
 def _bad(where: str, what: str) -> Misuse:
-    return Misuse(
-        f"The form cannot be used. In {where}: {what}.",
-        "Correct the declaration, or set INTAKE_FORM to another file.",
-    )
+    return Misuse(f"The form is wrong. In {where}: {what}.", "Correct it, or use another form.")
