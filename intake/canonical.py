@@ -2,7 +2,8 @@
 
 Rules:
 - UTF-8, sorted keys, no white space, nothing escaped that need not be.
-- Values are objects, arrays, strings, integers of at most 15 digits, true, false and null. No floats.
+- Values are objects, arrays, strings, integers of at most 15 digits, true, false and null, never
+  floats.
 - Reading refuses every other spelling of the same value, doubled keys among them, by writing the
   value again and comparing. So a signed byte string has no second form that means the same.
 

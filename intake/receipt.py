@@ -22,7 +22,6 @@ import secrets
 SEED = 32  # bytes
 DIGITS = 24  # 23 random ones (76 bits) and a check digit
 GROUP = 4
-BURMESE = str.maketrans("0123456789", "၀၁၂၃၄၅၆၇၈၉")
 
 
 def new_seed() -> bytes:
@@ -56,10 +55,9 @@ def check_digit(digits: str) -> str:
     return str((11 - product) % 10)
 
 
-def grouped(digits: str, *, burmese: bool = False) -> str:
-    """Return the receipt as people copy it: six groups of four, Latin or Burmese numerals."""
-    text = " ".join(digits[i : i + GROUP] for i in range(0, len(digits), GROUP))
-    return text.translate(BURMESE) if burmese else text
+def groups(digits: str) -> list[str]:
+    """Return the receipt as people copy it: six groups of four."""
+    return [digits[i : i + GROUP] for i in range(0, len(digits), GROUP)]
 
 
 def reply_secret(deployment: bytes, digits: str) -> bytes:

@@ -1,0 +1,98 @@
+"""Seal and store: the one place where a testimony becomes a row.
+
+Procedure of :func:`post` (every step in memory but the last):
+1. Take the form's seed: from it come the nonce and the receipt.
+2. From the receipt and the deployment come the reply secret and the case tag.
+3. Name the row after nonce and answers, so that the same form twice is one row.
+4. Put all of it into an envelope of the one size, and seal it to the recipient of today's period.
+5. Store the sealed row in one durable transaction. Only then is there a receipt to show.
+
+Rule: nothing reaches the store that is not sealed, and nothing is sealed to a period but today's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+from intake import envelope, installed, receipt
+from intake.age.recipient import Recipient
+from intake.errors import BadKeyring
+from intake.form import Testimony
+from intake.keyring import Keyring, Period
+from intake.settings import Settings
+from intake.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Today:
+    """Whom to seal to now."""
+
+    keyring: Keyring
+    day: date
+    period: Period
+    recipient: Recipient
+
+
+class Letterbox:
+    """The installed keyring and the store behind one site."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Prepare; the keyring is read when it is needed, and again when it changes."""
+        self._settings = settings
+        self._store = Store(settings.url, settings.data)
+        self._seen: tuple[object, Keyring] | None = None
+        self._recipient: Recipient | None = None
+
+    def today(self) -> Today:
+        """Return whom to seal to. Raises :class:`BadKeyring` if the site is closed today."""
+        keyring = self._keyring()
+        day = installed.today(self._settings, keyring)
+        installed.check_days(keyring, day)
+        period = keyring.period_of(day)
+        if period is None:
+            raise BadKeyring(f"Keyring {keyring.version} has no period for {day}.")
+        if self._recipient is None or str(self._recipient) != period.recipient:
+            self._recipient = Recipient.parse(period.recipient)
+            envelope.self_check(self._recipient)
+        return Today(keyring, day, period, self._recipient)
+
+    def post(self, today: Today, seed: bytes, testimony: Testimony, language: str) -> str:
+        """Seal ``testimony`` and store it; return the receipt's digits.
+
+        Raises :class:`MachineTrouble`; then nothing was stored.
+        """
+        nonce, digits = receipt.nonce(seed), receipt.receipt(seed)  # (1)
+        reply = receipt.reply_secret(today.keyring.deployment, digits)  # (2)
+        row = receipt.submission_id(nonce, testimony.canonical())  # (3)
+        sealed = envelope.seal(  # (4)
+            envelope.Envelope(
+                kind=envelope.TESTIMONY,
+                day=today.day,
+                language=language,
+                keyring=(today.keyring.version, today.keyring.sha256),
+                case=receipt.case_tag(reply),
+                reply=reply,
+                nonce=nonce,
+                body=testimony.as_object(),
+            ),
+            today.recipient,
+        )
+        self._store.add(row, today.period.name, sealed)  # (5)
+        return digits
+
+    def demo(self) -> bool:
+        """Return whether the last keyring seen is a demo's."""
+        return self._seen is not None and self._seen[1].demo
+
+    def _keyring(self) -> Keyring:
+        """Return the installed keyring, verified again whenever one of its two files changed."""
+        files = (self._settings.keyring, self._settings.data / "installed")
+        try:
+            found = [path.stat() for path in files]
+        except OSError:
+            found = []
+        state = [(s.st_ino, s.st_size, s.st_mtime_ns) for s in found]
+        if not state or self._seen is None or self._seen[0] != state:
+            self._seen = (state, installed.load(self._settings))
+        return self._seen[1]

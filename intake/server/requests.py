@@ -1,0 +1,72 @@
+"""What comes in: one body of one kind, read strictly, from our own page.
+
+Rules:
+- The body is ``application/x-www-form-urlencoded`` in UTF-8. Anything else is refused, never
+  repaired: a replacement character would be a change to testimony.
+- It is read once into memory, and at most ``limit`` bytes of it; nothing is spooled to disk. A body
+  that stops early is refused: half a testimony is not a testimony.
+- A refusal carries a status and one of our own sentences, and nothing of the request.
+"""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+from flask import Request
+from werkzeug.exceptions import BadRequest, Forbidden, UnsupportedMediaType
+
+from intake.receipt import SEED
+
+URLENCODED = "application/x-www-form-urlencoded"
+MOST_FIELDS = 1000
+
+
+def check_origin(request: Request) -> None:
+    """Refuse a POST that another site made the browser send (DESIGN 6, property 15).
+
+    Origin must be the Host's. Chromium sends no Sec-Fetch-Site to an http onion, and Firefox sends
+    both; a browser that sends no Origin must say ``Sec-Fetch-Site: same-origin``. Raises 403.
+    """
+    origin = request.headers.get("Origin")
+    if origin is None:
+        ours = request.headers.get("Sec-Fetch-Site") == "same-origin"
+    else:
+        ours = origin in {f"http://{request.host}", f"https://{request.host}"}
+    if not ours:
+        raise Forbidden
+
+
+def read_fields(request: Request, limit: int) -> dict[str, list[str]]:
+    """Return name -> values of the body.
+
+    Raises 415 for another kind of body, 413 for one over ``limit`` bytes, and 400 for one that is
+    not UTF-8, not well formed, or has more than a thousand fields.
+    """
+    if request.mimetype != URLENCODED or request.mimetype_params.get("charset", "utf-8") != "utf-8":
+        raise UnsupportedMediaType
+    request.max_content_length = limit
+    body = request.get_data(cache=False)  # 413 if too large, 400 if the line broke half-way
+    fields: dict[str, list[str]] = {}
+    try:
+        pairs = parse_qsl(
+            body.decode("ascii"),  # a browser escapes everything else
+            keep_blank_values=True,
+            strict_parsing=bool(body),
+            errors="strict",
+            max_num_fields=MOST_FIELDS,
+        )
+    except ValueError:
+        raise BadRequest from None
+    for name, value in pairs:
+        fields.setdefault(name, []).append(value)
+    return fields
+
+
+def read_seed(hidden: list[str]) -> bytes | None:
+    """Return the form's hidden seed, or None if it did not arrive as it was sent."""
+    try:
+        (text,) = hidden
+        seed = bytes.fromhex(text)
+    except ValueError:
+        return None
+    return seed if len(seed) == SEED else None

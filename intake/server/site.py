@@ -1,0 +1,143 @@
+"""The routes: one GET returns the whole form, one POST stores and confirms.
+
+Rules:
+- On any error what was typed comes back in the form, with the sentence beside it. Only a body that
+  is too large, not UTF-8, or from another site gets one constant page instead.
+- The site is closed, with a sentence, when no valid keyring is installed for today.
+- A defect answers with a constant page and is not logged: a traceback holds a source's words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import partial
+
+from flask import Flask, Response, render_template, request
+from markupsafe import Markup
+from werkzeug.exceptions import HTTPException
+
+from intake import installed, misplaced, receipt
+from intake.errors import BadKeyring, MachineTrouble, Unsafe
+from intake.form import Form
+from intake.server import answers, fields, requests
+from intake.server.fields import DeclaredForm
+from intake.server.letterbox import Letterbox
+from intake.settings import ROOT, Settings
+from intake.wording import LANGUAGES, Wording
+
+SEED = "_seed"
+CLOSED = "We cannot take letters just now. Nothing was stored. Please come back another day."
+NOT_STORED = "It could not be stored just now. Nothing was stored. Your words are below: try again."
+STALE = "This page was damaged on its way. Nothing was stored. Your words are below: send again."
+UNREADABLE = "Your browser sent something that cannot be read here. Nothing was stored. Press Back."
+NO_PAGE = "There is no such page here."
+NOTICES = {
+    400: UNREADABLE,
+    403: "This did not come from our own page. Nothing was stored. Press Back and send it again.",
+    404: NO_PAGE,
+    405: NO_PAGE,
+    413: "This is much too long. Nothing was stored. Press Back and shorten it.",
+    415: UNREADABLE,
+    500: "Something broke here. Press Back and send it again. It is never stored twice.",
+    503: CLOSED,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the routes share: made once, never changed."""
+
+    form: Form
+    wordings: Mapping[str, Wording]
+    letterbox: Letterbox
+    style: Markup
+
+
+def create_app(settings: Settings) -> Flask:
+    """Return the WSGI app. Raises :class:`Unsafe` if a secret lies where none may be."""
+    if found := misplaced.find([settings.keys, settings.data]):
+        raise Unsafe(
+            f"A secret lies on the server, in {found[0]}.",
+            "Move it to the offline machine it belongs to, treat it as seen, and make a new one.",
+        )
+    app = Flask("intake", template_folder=str(ROOT / "templates"), static_folder=None)
+    app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
+    style = (ROOT / "templates" / "source" / "style.css").read_text(encoding="utf-8")
+    wordings = {name: Wording.load(name, settings.form) for name in LANGUAGES}
+    site = Site(Form.load(settings.form), wordings, Letterbox(settings), Markup(style))  # noqa: S704 - our own file
+    for language in LANGUAGES:
+        path = "/" if language == LANGUAGES[0] else f"/{language}"
+        app.add_url_rule(path, f"show-{language}", partial(show, site, language), methods=["GET"])
+        app.add_url_rule(path, f"take-{language}", partial(take, site, language), methods=["POST"])
+    app.register_error_handler(Exception, partial(fail, site))
+    fixed = answers.headers(style)
+    app.after_request(lambda response: answers.finish(response, request, fixed))
+    return app
+
+
+def show(site: Site, language: str) -> Response:
+    """GET: the whole form, empty, with a fresh seed."""
+    try:
+        today = site.letterbox.today()
+    except BadKeyring:
+        return notice(site, language, 503)
+    shown = fields.generate(site.form, site.wordings[language], today.day)(formdata=None)
+    return form_page(site, shown, receipt.new_seed())
+
+
+def take(site: Site, language: str) -> Response:
+    """POST: store and confirm, or give everything back with what is wrong."""
+    requests.check_origin(request)
+    typed = requests.read_fields(request, site.form.body_limit())
+    seed = requests.read_seed(typed.pop(SEED, []))
+    shown = fields.filled(site.form, site.wordings[language], installed.clock(), typed)
+    if seed is None:
+        return form_page(site, shown.telling(STALE), receipt.new_seed(), 400)
+    try:
+        today = site.letterbox.today()
+        testimony = shown.check(typed, today.day)
+        if testimony is None:
+            return form_page(site, shown, seed, 400)
+        digits = site.letterbox.post(today, seed, testimony, language)
+    except BadKeyring:
+        return form_page(site, shown.telling(CLOSED), seed, 503)
+    except MachineTrouble:
+        return form_page(site, shown.telling(NOT_STORED), seed, 503)
+    return page(site, language, "receipt", groups=receipt.groups(digits))
+
+
+def form_page(site: Site, shown: DeclaredForm, seed: bytes, status: int = 200) -> Response:
+    """Answer with the form as it stands: empty, or with what was typed and what is wrong."""
+    content = {"shown": shown, "form": site.form, "seed": seed.hex()}
+    return page(site, shown.wording.language, "form", status, **content)
+
+
+def notice(site: Site, language: str, status: int) -> Response:
+    """Answer with one constant page for a status."""
+    return page(site, language, "notice", status, sentence=NOTICES.get(status, UNREADABLE))
+
+
+def page(site: Site, language: str, name: str, status: int = 200, **content: object) -> Response:
+    """Answer with a template, in a language."""
+    wording = site.wordings[language]
+    html = render_template(
+        f"source/{name}.html",
+        _=wording.text,
+        numerals=wording.numerals,
+        language=language,
+        languages=LANGUAGES,
+        demo=site.letterbox.demo(),
+        style=site.style,
+        **content,
+    )
+    return Response(html, status, content_type="text/html; charset=utf-8")
+
+
+def fail(site: Site, error: Exception) -> Response:
+    """Answer any error with a constant page in the language of the path."""
+    language = request.path.strip("/")
+    language = language if language in LANGUAGES else LANGUAGES[0]
+    if isinstance(error, HTTPException):
+        return notice(site, language, error.code or 400)
+    return notice(site, language, 500)  # a traceback holds words; it is dropped, not logged
