@@ -1,0 +1,226 @@
+"""Reading bundles and returns: believe the signature, then check every envelope by itself.
+
+Procedure of :func:`open_bundle`; :func:`open_return` differs in (3):
+1. Line 1 is canonical JSON with exactly the known fields, within the limits.
+2. It names this deployment.
+3. The bundle key signed it. (A return: at least two different active reviewers of the keyring
+   signed it, and every signature present is an active reviewer's and verifies.)
+4. The list is whole, has the hash that line 1 names, and rises strictly.
+A file that fails one of these is refused whole, :class:`BadFile`.
+
+Procedure of iterating, in constant memory, one result for each line of the list:
+5. Each piece of ``size`` bytes is known by its SHA-256, wherever it stands: ``ok``.
+6. A listed envelope that did not come is ``altered`` if other bytes stand in its place, otherwise
+   ``missing``; its bytes are None.
+7. What came twice is in ``doubled``; ``stray`` counts the bytes that belong to no line.
+
+All of an altered or cut file that is still whole comes out; damage is named and never guessed at.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import itertools
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, BinaryIO, Generic, Literal, TypeVar
+
+from intake import canonical, files
+from intake.bundle import ENTRY, MAX_LINE, REPLY, SIGNERS, BundleHeader, Entry, Header, ReturnHeader
+from intake.errors import BadFile, Misuse
+from intake.keyring import MAX_REVIEWERS, Keyring, octets, split_signature, verified
+
+Verdict = Literal["ok", "altered", "missing"]
+Kind = TypeVar("Kind", bound=Header)
+
+_HASHES = frozenset({"deployment", "previous", "listed"})
+_SIGNATURE = 64  # bytes
+_NEXT = "Copy it again from where it was made. Nothing here was changed."
+
+
+class Opened(Generic[Kind]):
+    """A file whose head was verified. Iterate it for the envelopes or the replies.
+
+    ``entries`` are those of the envelopes or replies; ``acknowledged`` is empty in a bundle.
+    ``doubled`` and ``stray`` are known after iterating to the end.
+    """
+
+    def __init__(
+        self, file: BinaryIO, header: Kind, entries: Sequence[Entry], acknowledged: Sequence[Entry]
+    ) -> None:
+        """Begin where ``file`` stands, after the list."""
+        self.header = header
+        self.entries = tuple(entries)
+        self.acknowledged = tuple(acknowledged)
+        self.doubled: list[Entry] = []
+        self.stray = 0
+        self._file = file
+        self._start = file.tell()
+
+    def __iter__(self) -> Iterator[tuple[Entry, bytes | None, Verdict]]:
+        """Yield entry, bytes or None, and verdict: first what is ok, then the rest."""
+        self.doubled, self.stray = [], 0
+        self._file.seek(self._start)
+        by_hash = {entry.sha256: entry for entry in self.entries}
+        wanted: dict[bytes, list[int]] = {}
+        for place, entry in enumerate(self.entries):
+            wanted.setdefault(entry.sha256, []).append(place)
+        odd: dict[int, int] = {}
+        # At most twice as many pieces as listed: a hostile file costs no more than a full one.
+        pieces = iter(lambda: _read(self._file, self.header.size), b"")
+        for place, piece in enumerate(itertools.islice(pieces, 2 * len(self.entries))):
+            digest = hashlib.sha256(piece).digest()
+            if len(piece) < self.header.size or digest not in by_hash:
+                odd[place] = len(piece)
+            elif wanted[digest]:  # (5)
+                yield self.entries[wanted[digest].pop(0)], piece, "ok"
+            else:
+                self.doubled.append(by_hash[digest])  # (7)
+        for place in sorted(itertools.chain(*wanted.values())):  # (6)
+            altered = odd.pop(place, 0) == self.header.size
+            yield self.entries[place], None, "altered" if altered else "missing"
+        beyond = os.fstat(self._file.fileno()).st_size - self._file.tell()
+        self.stray = sum(odd.values()) + beyond  # (7)
+
+
+@contextlib.contextmanager
+def open_bundle(path: Path, bundle_key: bytes, deployment: bytes) -> Iterator[Opened[BundleHeader]]:
+    """Open a bundle that ``bundle_key`` (32 bytes) signed.
+
+    The key is that of the keyring in force when it was made: for an old bundle, an older keyring's.
+    Raises :class:`BadFile`, :class:`Misuse` if there is no such file, :class:`MachineTrouble`.
+    """
+    with _opened(path) as file:
+        header = _header(BundleHeader, file, deployment)  # (1) (2)
+        signature = _hex(_read(file, 2 * _SIGNATURE + 1), path)
+        if not verified(bundle_key, signature, header.statement()):  # (3)
+            raise BadFile(
+                f"The server's signature on {path.name} does not verify.",
+                f"{_NEXT} If it fails again, somebody else made or changed it.",
+            )
+        entries, _ = _lists(file, header, header.count, 0)  # (4)
+        yield Opened(file, header, entries, ())
+
+
+@contextlib.contextmanager
+def open_return(path: Path, keyring: Keyring) -> Iterator[Opened[ReturnHeader]]:
+    """Open a return that two active reviewers of ``keyring`` signed. Raises as for a bundle."""
+    with _opened(path) as file:
+        header = _header(ReturnHeader, file, keyring.deployment)  # (1) (2)
+        _check_signers(file, header, keyring)  # (3)
+        acknowledged, replies = _lists(file, header, header.acknowledged, header.replies)  # (4)
+        yield Opened(file, header, replies, acknowledged)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO]:
+    if not path.is_file():
+        raise Misuse(f"{path} is not there, or is no file.", "Check the name and the stick.")
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise files.trouble(error, path) from None
+    with file:
+        yield file
+
+
+def _read(file: BinaryIO, size: int, *, line: bool = False) -> bytes:
+    """Return ``size`` bytes, or a line of at most that; a stick that fails is named."""
+    try:
+        return file.readline(size) if line else file.read(size)
+    except OSError as error:
+        raise files.trouble(error, Path(file.name)) from None
+
+
+def _header(kind: type[Kind], file: BinaryIO, deployment: bytes) -> Kind:
+    line = _read(file, MAX_LINE, line=True)
+    try:
+        raw: Any = canonical.load(line.removesuffix(b"\n"))
+        raw["listed"] = raw["list"]
+        values: dict[str, Any] = {
+            field.name: octets(raw[field.name], 32) if field.name in _HASHES else raw[field.name]
+            for field in fields(kind)
+        }
+        values["keyring"] = (raw["keyring"]["version"], octets(raw["keyring"]["sha256"], 32))
+        header = kind(**values)
+        # Written again, it is the same line: no unknown field, no other format, no other spelling.
+        right = header.line() + b"\n" == line and header.within_limits()
+    except (BadFile, ValueError, TypeError, KeyError):
+        right = False
+    if not right:
+        raise _unknown(Path(file.name))
+    if header.deployment != deployment:
+        raise BadFile(
+            f"{Path(file.name).name} belongs to another deployment.",
+            "It is a file of other people's. Give it back to them; nothing here was changed.",
+        )
+    return header
+
+
+def _hex(line: bytes, path: Path) -> bytes:
+    try:
+        return octets(line.decode("ascii").removesuffix("\n"), len(line) // 2)
+    except ValueError:
+        raise _unknown(path) from None
+
+
+def _check_signers(file: BinaryIO, header: ReturnHeader, keyring: Keyring) -> None:
+    path = Path(file.name)
+    active = {reviewer.name: reviewer.key for reviewer in keyring.active}
+    everyone = len(active)
+    for _ in range(MAX_REVIEWERS + 1):
+        line = _read(file, MAX_LINE, line=True)
+        if line == b"\n":
+            break
+        try:
+            name, signature = split_signature(line.removesuffix(b"\n"))
+        except ValueError:
+            raise _unknown(path) from None
+        key = active.pop(name, b"")  # once each
+        if not verified(key, signature, header.statement()):
+            raise BadFile(
+                f"A signature on {path.name} is not an active reviewer's, or does not verify.",
+                f"{_NEXT} If it fails again, let the reviewers of the keyring sign it anew.",
+            )
+    signed = everyone - len(active)
+    if signed < SIGNERS:
+        raise BadFile(
+            f"{path.name} needs the signatures of {SIGNERS} reviewers, and has {signed}.",
+            "At the desk, let a second reviewer sign, then bring it again.",
+        )
+
+
+def _lists(
+    file: BinaryIO, header: Header, plain: int, replies: int
+) -> tuple[list[Entry], list[Entry]]:
+    """Return the first list, of ``plain`` lines, and the second, of ``replies`` lines."""
+    first = _read(file, plain * ENTRY)
+    second = _read(file, replies * REPLY)
+    path = Path(file.name)
+    if hashlib.sha256(first + second).digest() != header.listed:
+        raise BadFile(f"The list in {path.name} is cut or altered.", _NEXT)
+    try:
+        return _entries(first, plain, ENTRY), _entries(second, replies, REPLY)
+    except ValueError:
+        raise _unknown(path) from None
+
+
+def _entries(data: bytes, count: int, width: int) -> list[Entry]:
+    entries = []
+    for at in range(0, len(data), width):
+        *mailbox, row, sha256 = data[at : at + width].decode("ascii").split()
+        entry = Entry(octets(row, 16), octets(sha256, 32), *(octets(m, 16) for m in mailbox))
+        if entry.line() != data[at : at + width]:
+            raise ValueError
+        entries.append(entry)
+    rising = all(a.key < b.key for a, b in itertools.pairwise(entries))
+    if not rising or len(entries) != count:
+        raise ValueError
+    return entries
+
+
+def _unknown(path: Path) -> BadFile:
+    return BadFile(f"{path.name} is not a file that this version of Intake knows.", _NEXT)

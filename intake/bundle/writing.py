@@ -1,0 +1,123 @@
+"""Writing bundles and returns, streamed: one envelope in memory at a time.
+
+A file gets its name when it is whole and synced (``intake.files``). It may replace a file of the
+same name, because sticks are often FAT, which has no other way to put a file in place at once; the
+caller looks before.
+
+Procedure of :func:`write_bundle`, and of :func:`write_return` likewise:
+1. Sort the list, refuse doubles and what does not fit, and put its counts and hash into line 1.
+2. Sign line 1.
+3. Write line 1, the signatures, the list.
+4. Write each envelope, and stop if it is not the one that the list names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from intake import files
+from intake.bundle import SIGNERS, BundleHeader, Entry, Header, ReturnHeader, Sign
+from intake.errors import BadFile, Misuse
+from intake.keyring import signature_line
+
+
+def write_manifest(
+    path: Path, header: BundleHeader, entries: Sequence[Entry], sign: Sign
+) -> BundleHeader:
+    """Write a bundle without its envelopes, as a note of what it will be; return its line 1."""
+    header, head = _bundle_head(header, entries, sign)
+    files.write(path, head)
+    return header
+
+
+def write_bundle(
+    path: Path,
+    header: BundleHeader,
+    entries: Sequence[Entry],
+    envelopes: Iterable[bytes],
+    sign: Sign,
+) -> str:
+    """Write a bundle; return the SHA-256 of the whole file in hex.
+
+    ``envelopes`` come in the order of their sorted ids, ``header.size`` bytes each. ``sign`` is the
+    bundle key's Ed25519 signature; it is deterministic, so the same bundle written again is the
+    same file. Raises :class:`Misuse`, :class:`MachineTrouble`, and :class:`BadFile` if an envelope
+    is not the one listed; then no file appears.
+    """
+    header, head = _bundle_head(header, entries, sign)
+    return _write(path, head, header, entries, envelopes)
+
+
+def write_return(
+    path: Path,
+    header: ReturnHeader,
+    signers: Mapping[str, Sign],
+    acknowledged: Sequence[Entry],
+    replies: tuple[Sequence[Entry], Iterable[bytes]] = ((), ()),
+) -> ReturnHeader:
+    """Write a return signed by ``signers``, reviewers' names with their keys; return its line 1.
+
+    ``replies`` are their entries, and their bodies in the order of sorted entries, ``header.size``
+    bytes each. Raises as :func:`write_bundle`.
+    """
+    entries, bodies = replies
+    listed = _listing(acknowledged) + _listing(entries)  # (1)
+    header = replace(
+        header,
+        acknowledged=len(acknowledged),
+        replies=len(entries),
+        listed=hashlib.sha256(listed).digest(),
+    )
+    _check(header)
+    if len(signers) < SIGNERS:
+        raise Misuse("A return needs the signatures of two reviewers.", "Let a second one sign.")
+    signed = [
+        signature_line(name, sign(header.statement()))  # (2)
+        for name, sign in sorted(signers.items())
+    ]
+    head = header.line() + b"\n" + b"".join(signed) + b"\n" + listed
+    _write(path, head, header, entries, bodies)
+    return header
+
+
+def _bundle_head(
+    header: BundleHeader, entries: Sequence[Entry], sign: Sign
+) -> tuple[BundleHeader, bytes]:
+    listed = _listing(entries)  # (1)
+    header = replace(header, count=len(entries), listed=hashlib.sha256(listed).digest())
+    _check(header)
+    signature = sign(header.statement()).hex().encode()  # (2)
+    return header, header.line() + b"\n" + signature + b"\n" + listed
+
+
+def _listing(entries: Sequence[Entry]) -> bytes:
+    if len({entry.key for entry in entries}) != len(entries):
+        raise Misuse("A list names the same row twice.")
+    return b"".join(sorted(entry.line() for entry in entries))
+
+
+def _check(header: Header) -> None:
+    if not header.within_limits():
+        raise Misuse("This does not fit one file of its kind.", "Make several smaller ones.")
+
+
+def _write(
+    path: Path, head: bytes, header: Header, entries: Sequence[Entry], bodies: Iterable[bytes]
+) -> str:
+    whole = hashlib.sha256(head)
+    coming = iter(bodies)
+    with files.whole(path) as file:
+        file.write(head)  # (3)
+        for entry in sorted(entries, key=Entry.line):  # (4)
+            body = next(coming, b"")
+            if len(body) != header.size or hashlib.sha256(body).digest() != entry.sha256:
+                raise BadFile(
+                    f"An envelope is not the one that was listed for {path.name}.",
+                    "The rows changed meanwhile. No file was made; run it again.",
+                )
+            whole.update(body)
+            file.write(body)
+    return whole.hexdigest()
