@@ -1,0 +1,48 @@
+"""A folder that appears whole, or not at all.
+
+Rule: its files are written under a hidden temporary name beside it, and one rename shows them. A
+power cut leaves at most a hidden folder with locked or sealed files in it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import secrets
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from intake import files, keyring
+from intake.errors import Misuse
+
+
+@contextlib.contextmanager
+def whole(path: Path) -> Iterator[Path]:
+    """Yield an empty folder that becomes ``path`` when the block ends well.
+
+    Raises :class:`Misuse` if ``path`` is taken, :class:`MachineTrouble` if the disk refuses.
+    """
+    if path.exists():
+        raise Misuse(f"{path} is already there.", "It stays as it is. Choose another folder.")
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        partial.mkdir(mode=0o700)
+        try:
+            yield partial
+            partial.rename(path)
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        files.sync_folder(path.parent)
+    except OSError as error:
+        raise files.trouble(error, path) from None
+
+
+def put(path: Path, data: bytes) -> None:
+    """Write a public file, unless these very bytes are there. Raises :class:`Misuse` for others."""
+    if not path.exists():
+        files.write(path, data, files.PUBLIC, replace=False)
+    elif files.read(path, keyring.MAX_SIZE) != data:
+        raise Misuse(
+            f"{path} is already there, with other content.", "It stays as it is. Take another name."
+        )

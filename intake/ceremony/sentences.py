@@ -1,0 +1,73 @@
+"""A keyring read aloud, for roots before they sign and for any outsider after.
+
+Rule: every fact that a keyring carries has a sentence here, so that none is signed unseen. Keys are
+shown in hex, recipients by the SHA-256 of their text, both in groups to be read out loud.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from intake.keyring import Keyring, Period, Reviewer
+
+
+def grouped(key: bytes) -> str:
+    """Return hex in groups of four: ``3f2a 91c0 …``."""
+    text = key.hex()
+    return " ".join(text[start : start + 4] for start in range(0, len(text), 4))
+
+
+def of_recipient(recipient: str) -> str:
+    """Return the first 16 bytes of a recipient's SHA-256, grouped."""
+    return grouped(hashlib.sha256(recipient.encode()).digest()[:16])
+
+
+def describe(keyring: Keyring) -> list[str]:
+    """Return the keyring in sentences, one fact a line."""
+    return [
+        *(["DEMO: made with a demo's passphrases. No real server takes it."] * keyring.demo),
+        f"Keyring {keyring.version}, issued on {keyring.issued}, valid to {keyring.expires}.",
+        f"It follows the keyring {grouped(keyring.previous)}."
+        if keyring.version > 1
+        else "It is the first of its deployment.",
+        f"Deployment: {grouped(keyring.deployment)}",
+        f"{keyring.threshold} of its {len(keyring.roots)} roots must sign it.",
+        *(f"  Root {name}: {grouped(key)}" for name, key in sorted(keyring.roots.items())),
+        *(f"  Root {name} leaves: {grouped(key)}" for name, key in sorted(keyring.leaving.items())),
+        f"{keyring.quorum} of its {len(keyring.active)} reviewers open what was sent.",
+        *(line for reviewer in keyring.reviewers for line in _reviewer(reviewer)),
+        f"Archive: {of_recipient(keyring.archive)}",
+        f"Server's key for bundles: {grouped(keyring.bundle_key)}",
+        f"Periods: {len(keyring.periods)}",
+        *map(_period, keyring.periods),
+        f"Signed by: {', '.join(sorted(keyring.signers)) or 'nobody yet'}.",
+    ]
+
+
+def differences(old: Keyring, new: Keyring) -> list[str]:
+    """Return the lines that went (``-``) and that came (``+``)."""
+    before, after = describe(old), describe(new)
+    gone = [f"- {line.strip()}" for line in before if line not in after]
+    return gone + [f"+ {line.strip()}" for line in after if line not in before]
+
+
+def _reviewer(reviewer: Reviewer) -> list[str]:
+    state = "" if reviewer.removed is None else ", REMOVED"
+    quarters = (f"{name} {of_recipient(key)}" for name, key in sorted(reviewer.quarters.items()))
+    return [
+        f"  Reviewer {reviewer.name}, sent by {reviewer.body}{state}: {grouped(reviewer.key)}",
+        f"    {reviewer.name} opens packages with {of_recipient(reviewer.quorum)}",
+        *(f"    {reviewer.name} reads cases of {quarter}" for quarter in quarters),
+        *(
+            f"    {reviewer.name}'s chain {chain} ends at event {number}, {grouped(last)}"
+            for chain, (number, last) in sorted((reviewer.removed or {}).items())
+        ),
+    ]
+
+
+def _period(period: Period) -> str:
+    return (
+        f"  Period {period.name}, {period.first} to {period.last}: "
+        f"{of_recipient(period.recipient)}, opened to try by "
+        f"{', '.join(sorted(period.attestations))}"
+    )

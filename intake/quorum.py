@@ -1,0 +1,135 @@
+"""Open a quorum package: k of n reviewers together unlock a secret. ``ceremony/`` writes them.
+
+A package is a folder. ``package.json`` says what is inside and who opens it; one age file for each
+k-subset of the reviewers holds the same secret, nested, and its name is the order of opening:
+``alice+bob.age`` opens with alice's quorum identity, and what comes out opens with bob's. Innermost
+is an age identity file, so stock ``age -d -i`` opens it step by step (docs/adr/0005).
+
+Rules:
+- Nothing in the folder is believed: the identity that comes out must be the one of the recipient
+  that ``package.json`` names, and of the one that the keyring names, where there is a keyring.
+- The identity is returned and never written. The server and its admin never import this module.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from intake import canonical, files
+from intake.age.identity import Identity
+from intake.age.recipient import Recipient
+from intake.age.unsealing import unseal
+from intake.errors import BadFile, NoMatchingKey, Refused
+from intake.keyring import MAX_REVIEWERS, MINIMUM, NAME, day
+
+FORMAT = "intake package 1"
+ARCHIVE = "archive"
+PERIOD = "period"
+FIELDS = frozenset({"format", "name", "quorum", "recipient", "reviewers", "secret"})
+_LIMIT = 1 << 16  # bytes of each file; a file nested five deep has 8,373
+_NEXT = "Take the package again from another copy. Every reviewer may keep one; it is sealed."
+
+
+@dataclass(frozen=True, slots=True)
+class Package:
+    """What ``package.json`` says. ``days`` are the first and last of a period, None for others."""
+
+    secret: str
+    name: str
+    recipient: str
+    quorum: int
+    reviewers: tuple[str, ...]
+    days: tuple[date, date] | None
+
+    def file_names(self) -> list[str]:
+        """Return the names of the age files, one for each subset, in order."""
+        subsets = itertools.combinations(self.reviewers, self.quorum)
+        return ["+".join(subset) + ".age" for subset in subsets]
+
+
+def read_package(folder: Path) -> Package:
+    """Return what the package in ``folder`` says of itself. Raises :class:`BadFile`."""
+    raw = canonical.load(files.read(folder / "package.json", _LIMIT))
+    period = isinstance(raw, dict) and raw.get("secret") == PERIOD
+    raw = canonical.check_object(raw, FIELDS | {"first", "last"} if period else FIELDS)
+    try:
+        days = (day(str(raw["first"])), day(str(raw["last"]))) if period else None
+        recipient = str(Recipient.parse(str(raw["recipient"])))
+    except (ValueError, BadFile):
+        raise _foreign(folder) from None
+    reviewers, quorum = raw["reviewers"], raw["quorum"]
+    if (
+        raw["format"] != FORMAT
+        or raw["secret"] not in {ARCHIVE, PERIOD}
+        or not isinstance(reviewers, list)
+        or not all(isinstance(name, str) and NAME.match(name) for name in reviewers)
+        or reviewers != sorted(set(map(str, reviewers)))
+        or type(quorum) is not int
+        or not MINIMUM <= quorum <= len(reviewers) <= MAX_REVIEWERS
+        or not NAME.match(str(raw["name"]))
+    ):
+        raise _foreign(folder)
+    names = tuple(map(str, reviewers))
+    return Package(str(raw["secret"]), str(raw["name"]), recipient, quorum, names, days)
+
+
+def open_package(
+    folder: Path, keys: Mapping[str, Identity], expected: str | None = None
+) -> Identity:
+    """Return the secret of the package in ``folder``, opened with reviewers' quorum ``keys``.
+
+    ``keys`` maps reviewers' names to identities; ``expected`` is the recipient that the keyring
+    names, None where there is no keyring yet.
+
+    Raises :class:`NoMatchingKey` (too few keys, or wrong ones) or :class:`BadFile` (damaged,
+    or another secret than expected).
+    """
+    package = read_package(folder)
+    if expected is not None and package.recipient != expected:
+        raise _foreign(folder)
+    present = [name for name in package.reviewers if name in keys]
+    if len(present) < package.quorum:
+        others = ", ".join(name for name in package.reviewers if name not in keys)
+        raise NoMatchingKey(
+            f"{package.quorum} reviewers open {folder}; {len(present)} of them are here.",
+            f"{package.quorum - len(present)} more must come, of: {others}.",
+        )
+    # A file that was damaged on a stick is no loss while another subset is here.
+    *others_first, last = itertools.combinations(present, package.quorum)
+    for subset in others_first:
+        try:
+            return _open(folder, package, {name: keys[name] for name in subset})
+        except Refused:
+            continue
+    return _open(folder, package, {name: keys[name] for name in last})
+
+
+def _open(folder: Path, package: Package, keys: Mapping[str, Identity]) -> Identity:
+    path = folder / f"{'+'.join(keys)}.age"
+    data = files.read(path, _LIMIT)
+    for name, key in keys.items():
+        try:
+            data = unseal(data, [key])
+        except NoMatchingKey:
+            raise NoMatchingKey(
+                f"The quorum key of {name} does not open {path}.",
+                f"It was sealed to another key of {name}, or the file was altered. {_NEXT}",
+            ) from None
+        except BadFile:
+            raise BadFile(f"{path} is damaged: it was cut or altered.", _NEXT) from None
+    identity = Identity.parse(data.decode("ascii", "replace").strip())
+    # Dangerous line: without it, whoever hands out packages chooses the key that is believed.
+    if str(identity.recipient()) != package.recipient:
+        raise _foreign(folder)
+    return identity
+
+
+def _foreign(folder: Path) -> BadFile:
+    return BadFile(
+        f"{folder} is not the package that was expected: its key, format or names are others.",
+        "Check that it belongs to this deployment and period. " + _NEXT,
+    )
