@@ -12,32 +12,38 @@ from collections.abc import Iterable
 CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _VALUE = {character: value for value, character in enumerate(CHARSET)}
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
-_CHECKSUM = 6
+_CHECKSUM = 6  # characters
+_BITS = 5  # of a character
 
 
 def encode(prefix: str, data: bytes) -> str:
     """Return ``data`` under the human-readable ``prefix``, in the prefix's case."""
-    words = _regroup(data, 8, 5, pad=True)
+    count = -(-len(data) * 8 // _BITS)
+    words = _split(int.from_bytes(data) << count * _BITS - len(data) * 8, count)
     check = _polymod([*_expand(prefix.lower()), *words, *[0] * _CHECKSUM]) ^ 1
-    words += [check >> 5 * (_CHECKSUM - 1 - i) & 31 for i in range(_CHECKSUM)]
-    text = prefix.lower() + "1" + "".join(CHARSET[word] for word in words)
+    text = prefix.lower() + "1" + "".join(CHARSET[w] for w in words + _split(check, _CHECKSUM))
     return text.upper() if prefix.isupper() else text
 
 
 def decode(prefix: str, text: str) -> bytes:
     """Return the bytes that ``text`` carries. Raises ``ValueError`` unless it is exact."""
-    if text != (text.upper() if prefix.isupper() else text.lower()):
-        message = "wrong case"
-        raise ValueError(message)
     found, _, rest = text.lower().rpartition("1")
-    if found != prefix.lower() or len(rest) < _CHECKSUM or not set(rest) <= _VALUE.keys():
-        message = "not a key of this kind"
-        raise ValueError(message)
+    one_case = text == (text.upper() if prefix.isupper() else text.lower())
+    if not one_case or found != prefix.lower() or not set(rest) <= _VALUE.keys():
+        raise ValueError(_NOT_OURS)
     words = [_VALUE[character] for character in rest]
-    if _polymod([*_expand(found), *words]) != 1:
-        message = "wrong checksum"
-        raise ValueError(message)
-    return bytes(_regroup(words[:-_CHECKSUM], 5, 8, pad=False))
+    if len(words) < _CHECKSUM or _polymod([*_expand(found), *words]) != 1:
+        raise ValueError(_NOT_OURS)
+    value, bits = 0, (len(words) - _CHECKSUM) * _BITS
+    for word in words[:-_CHECKSUM]:
+        value = value << _BITS | word
+    spare = bits % 8
+    if spare >= _BITS or value & (1 << spare) - 1:
+        raise ValueError(_NOT_OURS)
+    return (value >> spare).to_bytes(bits // 8)
+
+
+_NOT_OURS = "not a key of this kind, or mistyped"
 
 
 def _polymod(values: Iterable[int]) -> int:
@@ -46,8 +52,7 @@ def _polymod(values: Iterable[int]) -> int:
         top = check >> 25
         check = (check & 0x1FFFFFF) << 5 ^ value
         for i, generator in enumerate(_GENERATOR):
-            if top >> i & 1:
-                check ^= generator
+            check ^= generator if top >> i & 1 else 0
     return check
 
 
@@ -55,19 +60,5 @@ def _expand(prefix: str) -> list[int]:
     return [ord(c) >> 5 for c in prefix] + [0] + [ord(c) & 31 for c in prefix]
 
 
-def _regroup(data: Iterable[int], width: int, to: int, *, pad: bool) -> list[int]:
-    held = bits = 0
-    out: list[int] = []
-    for value in data:
-        held = held << width | value
-        bits += width
-        while bits >= to:
-            bits -= to
-            out.append(held >> bits & (1 << to) - 1)
-        held &= (1 << bits) - 1
-    if pad and bits:
-        out.append(held << to - bits)
-    elif not pad and (bits >= width or held):
-        message = "wrong padding"
-        raise ValueError(message)
-    return out
+def _split(value: int, count: int) -> list[int]:
+    return [value >> _BITS * (count - 1 - i) & 31 for i in range(count)]
