@@ -26,6 +26,8 @@ Value = dict[str, "Value"] | list["Value"] | str | int | bool | None
 
 def dump(value: object) -> bytes:
     """Return the one spelling of ``value``. Raises ``ValueError`` for what has none."""
+    if _depth(value) > MAX_DEPTH:
+        raise ValueError(type_error)
     return json.dumps(
         value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
     ).encode("utf-8")
@@ -39,7 +41,7 @@ def load(data: bytes) -> Value:
             parse_float=_refuse,
             parse_constant=_refuse,
         )
-        if _depth(value) <= MAX_DEPTH and dump(value) == data:
+        if dump(value) == data:
             return value
     except (ValueError, RecursionError):
         pass
@@ -68,11 +70,12 @@ def _refuse(_: str) -> NoReturn:
     raise ValueError(type_error)
 
 
-def _depth(value: Value) -> int:
-    if isinstance(value, dict):
+def _depth(value: object) -> int:
+    """Return how deep ``value`` is nested. Raises ``ValueError`` for what ``json`` would let by."""
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
         return 1 + max(map(_depth, value.values()), default=0)
-    if isinstance(value, list):
+    if isinstance(value, list | tuple):
         return 1 + max(map(_depth, value), default=0)
-    if isinstance(value, int) and abs(value) >= MAX_INTEGER:
+    if isinstance(value, dict | float) or (isinstance(value, int) and abs(value) >= MAX_INTEGER):
         raise ValueError(type_error)
     return 0
