@@ -34,6 +34,7 @@ from intake.errors import BadFile, NoMatchingKey, WrongPassphrase
 
 MAX_HEADER = 1 << 20  # bytes
 MAX_LINE = 1 << 16  # bytes
+_SEALED_CHUNK = grammar.CHUNK + grammar.TAG
 _MAC = 32  # bytes
 _WORK = re.compile(rb"[1-9][0-9]?\Z")
 _X25519_SHARE = slice(1088, 1120)
@@ -84,7 +85,7 @@ def unseal_stream(
         grammar.header_mac(file_key, signed).verify(mac)  # (3)
     except InvalidSignature:
         raise _failure(MacFailure, "header") from None
-    nonce = source.read(grammar.NONCE)
+    nonce = _read(source, grammar.NONCE)
     if len(nonce) != grammar.NONCE:
         raise _failure(HeaderFailure, "header")
     sink.writelines(_chunks(source, grammar.derive(file_key, nonce, b"payload")))  # (4)
@@ -185,8 +186,7 @@ def _open_scrypt(stanza: Stanza, passphrase: Passphrase) -> bytes | None:
     if len(salt) != grammar.SCRYPT_SALT or work > MAX_WORK:
         raise _failure(HeaderFailure, "header")
     try:
-        aead = ChaCha20Poly1305(passphrase.wrapping_key(salt, work))
-        return aead.decrypt(bytes(12), stanza.body, None)
+        return passphrase.unwrap(salt, work, stanza.body)
     except InvalidTag:
         return None
 
@@ -204,9 +204,9 @@ def _exact(stanza: Stanza, count: int) -> list[bytes]:
 
 def _chunks(source: BinaryIO, key: bytes) -> Iterator[bytes]:
     aead = ChaCha20Poly1305(key)
-    chunk = _read_chunk(source)
+    chunk = _read(source, _SEALED_CHUNK)
     for counter, (more, last) in enumerate(grammar.chunk_nonces()):
-        following = _read_chunk(source) if len(chunk) == grammar.CHUNK + grammar.TAG else b""
+        following = _read(source, _SEALED_CHUNK) if len(chunk) == _SEALED_CHUNK else b""
         if counter and len(chunk) == grammar.TAG:
             break  # an empty last chunk is allowed only where the whole plaintext is empty
         try:
@@ -219,12 +219,12 @@ def _chunks(source: BinaryIO, key: bytes) -> Iterator[bytes]:
     raise _failure(PayloadFailure, "payload")
 
 
-def _read_chunk(source: BinaryIO) -> bytes:
-    size = grammar.CHUNK + grammar.TAG
-    chunk = source.read(size)
-    while 0 < len(chunk) < size and (more := source.read(size - len(chunk))):
-        chunk += more
-    return chunk
+def _read(source: BinaryIO, size: int) -> bytes:
+    """Read ``size`` bytes; a raw stream may return less than asked before its end."""
+    data = source.read(size)
+    while 0 < len(data) < size and (more := source.read(size - len(data))):
+        data += more
+    return data
 
 
 def _failure(kind: type[BadFile], part: str) -> BadFile:
