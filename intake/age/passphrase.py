@@ -6,9 +6,12 @@ other recipient (C2SP age.md, "The scrypt recipient type").
 
 from __future__ import annotations
 
+import secrets
 import unicodedata
 from dataclasses import dataclass, field
+from typing import ClassVar
 
+from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 
 from intake.age import grammar
@@ -23,11 +26,24 @@ class Passphrase:
 
     text: str = field(repr=False)
     work: int = WORK
+    kind: ClassVar[bytes] = grammar.SCRYPT
 
-    def wrapping_key(self, salt: bytes, work: int) -> bytes:
-        """Return the 32-byte key that wraps a file key, for a 16-byte ``salt``.
+    def wrap(self, file_key: bytes) -> tuple[bytes, ...]:
+        """Return the stanza's arguments and body: the file key under the passphrase."""
+        salt = secrets.token_bytes(grammar.SCRYPT_SALT)
+        body = self.cipher(salt, self.work).encrypt(bytes(12), file_key, None)
+        return grammar.encode(salt), b"%d" % self.work, body
 
-        The text is used as UTF-8 in NFC, so that the same words typed on two keyboards agree.
+    def unwrap(self, salt: bytes, work: int, body: bytes) -> bytes:
+        """Return the file key. Raises ``InvalidTag`` if the passphrase is another."""
+        return self.cipher(salt, work).decrypt(bytes(12), body, None)
+
+    def cipher(self, salt: bytes, work: int) -> ChaCha20Poly1305:
+        """Return the cipher for a 16-byte ``salt``.
+
+        The zero nonce is safe: the key comes from a fresh salt and wraps one file key. The text is
+        used as UTF-8 in NFC, so that the same words typed on two keyboards agree.
         """
         text = unicodedata.normalize("NFC", self.text).encode()
-        return Scrypt(grammar.SCRYPT_LABEL + salt, 32, 1 << work, 8, 1).derive(text)
+        key = Scrypt(grammar.SCRYPT_LABEL + salt, 32, 1 << work, 8, 1).derive(text)
+        return ChaCha20Poly1305(key)
