@@ -46,7 +46,7 @@ def run(build: Callable[[], argparse.ArgumentParser]) -> NoReturn:
         print("Stopped. Nothing was half written; run it again.", file=sys.stderr)
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         sys.exit(1)
     except Exception as error:  # noqa: BLE001 - the last line of defence says where, never what
         place = traceback.extract_tb(error.__traceback__)[-1]
@@ -58,11 +58,19 @@ def run(build: Callable[[], argparse.ArgumentParser]) -> NoReturn:
 
 
 def _refuse(refused: Refused) -> NoReturn:
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _drop_output()
     print(visible(refused.what), file=sys.stderr)
     if refused.hint:
         print(f"  → {visible(refused.hint)}", file=sys.stderr)
     sys.exit(refused.exit)
+
+
+def _drop_output() -> None:
+    """Send what is left of the output nowhere, so that Python's own last flush is quiet."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say(text: str = "") -> None:
@@ -123,7 +131,7 @@ class Passphrases:
             if not text.startswith(DEMO):
                 raise Misuse(f"The demo has no passphrase for {name}.", "Run: make demo-clean")
             return Passphrase(text, DEMO_WORK)
-        text = getpass.getpass(f"Passphrase of {name}, {purpose}: ")
+        text = _typed(f"Passphrase of {name}, {purpose}: ")
         if text.startswith(DEMO):
             raise Unsafe("This is a demo's passphrase.", "Use keys that a real ceremony made.")
         if new and len(text) < MINIMUM:
@@ -131,9 +139,16 @@ class Passphrases:
                 f"The passphrase is shorter than {MINIMUM} characters.",
                 "Take seven words drawn by dice or by a tool, not chosen by you.",
             )
-        if new and getpass.getpass("The same again: ") != text:
+        if new and _typed("The same again: ") != text:
             raise WrongPassphrase("The two were not the same.", "Nothing was made. Run it again.")
         return Passphrase(text)
+
+
+def _typed(prompt: str) -> str:
+    try:
+        return getpass.getpass(prompt)
+    except EOFError:
+        raise Misuse("No passphrase was typed.", "Run it in a terminal.") from None
 
 
 def parser(tool: str, description: str, examples: str) -> argparse.ArgumentParser:
