@@ -1,0 +1,168 @@
+"""Wording: lookups never fail, and the Burmese catalogue is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import re
+import unicodedata
+from pathlib import Path
+
+import pytest
+from babel.messages.mofile import write_mo
+from hypothesis import given
+from hypothesis import strategies as st
+
+from deploy import messages
+from intake.form import Form, Sentence
+from intake.settings import FORM
+from intake.wording import LANGUAGES, LOCALE, Wording, signed_off
+
+FOUND = messages.found()
+MY = {str(m.id): str(m.string) for m in messages.translated("my") if m.id}
+
+
+def test_burmese_comes_first() -> None:
+    assert LANGUAGES == ("my", "en")
+
+
+def test_the_burmese_catalogue_is_complete_and_compiled() -> None:
+    assert messages.problems("my") == []
+
+
+def test_the_po_is_what_update_would_write() -> None:
+    po = LOCALE / "my" / "LC_MESSAGES" / "intake.po"
+    assert po.read_bytes() == messages.updated("my")
+
+
+def test_every_place_is_searched() -> None:
+    """Were a place skipped, its sentences would be missing without a word."""
+    form = Form.load(FORM)
+    assert {form.title, "Dawei", "Your rank", "Other ranks", "Nobody"} <= FOUND.keys()
+    assert set(Sentence) <= FOUND.keys()
+    places = {place for files in FOUND.values() for place in files}
+    assert {"intake/forms/cdm.toml", "intake/form.py", "templates/source/form.html"} <= places
+    helps = [line for section in form.sections for line in section.help.splitlines()]
+    assert helps
+    assert set(helps) <= FOUND.keys()
+
+
+@pytest.mark.parametrize(
+    ("source", "sentences"),
+    [
+        ('"""Rules."""\nSHUT = "Shut."\nshut = "Not this."', ["Shut."]),
+        ('SHUT: dict = {400: "Shut.", 404: "— no —"}\nPATH = "/path"', ["Shut.", "— no —"]),
+        ('def f(w):\n    """Return."""\n    return [w.text(p) for p in ("Day", "x")]', ["Day"]),
+        ('def f(w):\n    raise ValueError("Not shown.")', []),
+    ],
+)
+def test_what_counts_as_shown_in_the_server(source: str, sentences: list[str]) -> None:
+    assert list(messages._of_python(source)) == sentences
+
+
+NOT_BURMESE = {  # what is wrong: where it shows in a translation
+    "no Burmese letter": r"\A[^\u1000-\u109f]*\Z",
+    "Zawgyi: the vowel e before its consonant": r"(?:\A|[\s\u200b(“])\u1031",
+    "Zawgyi: a letter from its own range": r"[\u1060-\u108f]",
+    "the digit zero for the letter wa": r"[\u1000-\u103f]\u1040|\u1040[\u102b-\u103e]",
+    "the letter wa for the digit zero": r"[\u1041-\u1049]\u101d|\u101d[\u1041-\u1049]",
+    "an invisible character": r"[\x00-\x1f\u200c-\u200f\u2028-\u202f\ufeff]",
+    "a space at an end, or two in a row": r"\A[ \u200b]|[ \u200b]\Z|[ \u200b]{2}",
+    "a word that says whether the speaker is a man": r"ကျွန်တော်|ကျွန်မ",
+}
+NAMES = {"Tor", "Browser", "New", "Identity", "BGF", "TOC", "IIMM"}
+
+
+@pytest.mark.parametrize("wrong", NOT_BURMESE)
+def test_burmese_is_unicode_burmese(wrong: str) -> None:
+    assert [said for said in MY.values() if re.search(NOT_BURMESE[wrong], said)] == []
+
+
+def test_latin_letters_are_only_in_names() -> None:
+    said = " ".join(re.sub(r"\{\w+\}", "", msgstr) for msgstr in MY.values())
+    assert set(re.findall(r"[A-Za-z]+", said)) == NAMES
+
+
+def test_two_townships_never_look_alike_in_burmese() -> None:
+    posted = next(q for q in Form.load(FORM).questions() if q.key == "posted")
+    for group in posted.groups:
+        names = [unicodedata.normalize("NFC", MY[choice.label]) for choice in group.choices]
+        assert len(set(names)) == len(names)
+    assert MY["Dawei"] == "ထားဝယ်"
+    assert MY["Yinmabin (Yinmarbin)"] == "ယင်းမာပင်"
+    assert MY["Captain"] == "ဗိုလ်ကြီး"
+
+
+def test_numbers_are_shown_in_the_languages_numerals() -> None:
+    numbers = {"over": 12, "limit": 2000}
+    burmese = Wording.load("my").text(Sentence.TOO_LONG, **numbers)
+    assert "၁၂" in burmese
+    assert "၂၀၀၀" in burmese
+    english = Wording.load("en").text(Sentence.TOO_LONG, **numbers)
+    assert english == "This is 12 characters too long; there is room for 2000. Please shorten it."
+    assert Wording.load("my").numerals("2026-11") == "၂၀၂၆-၁၁"
+    assert Wording.load("en").numerals("2026-11") == "2026-11"
+
+
+@pytest.mark.parametrize("language", [*LANGUAGES, "shn", "../my", ""])
+def test_a_lookup_never_fails(language: str) -> None:
+    wording = Wording.load(language)
+    assert wording.language == language
+    assert wording.text("") == ""
+    assert wording.text("No such sentence {x}.", x=1)
+    assert wording.text("A {brace} without its number.") == "A {brace} without its number."
+    assert wording.text("Half a {brace", x=1) == "Half a {brace"
+    assert wording.text("{0} {} {x!r:>9}", x=1)
+
+
+@given(st.text(), st.integers())
+def test_a_lookup_never_fails_for_any_text(msgid: str, number: int) -> None:
+    for language in LANGUAGES:
+        assert isinstance(Wording.load(language).text(msgid, over=number), str)
+
+
+def test_a_form_brings_its_own_catalogue(tmp_path: Path) -> None:
+    catalogue = messages.Words(locale="my", fuzzy=False)
+    catalogue.add("Ship", "သင်္ဘော")
+    catalogue.add("Captain", "သင်္ဘောမှူး")
+    catalogue.add("Long: {over}", "ရှည် {ovre}")
+    folder = tmp_path / "locale" / "my" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    file = io.BytesIO()
+    write_mo(file, catalogue)
+    (folder / "intake.mo").write_bytes(file.getvalue())
+    wording = Wording.load("my", tmp_path / "form.toml")
+    assert wording.text("Ship") == "သင်္ဘော"
+    assert wording.text("Captain") == "သင်္ဘောမှူး"
+    assert wording.text("Yes, today") == MY["Yes, today"]
+    assert wording.text("Long: {over}", over=3) == "Long: ၃"  # a broken brace gives way
+    assert Wording.load("my").text("Captain") == MY["Captain"]
+
+
+def test_a_damaged_catalogue_costs_its_words_only(tmp_path: Path) -> None:
+    folder = tmp_path / "locale" / "my" / "LC_MESSAGES"
+    folder.mkdir(parents=True)
+    (folder / "intake.mo").write_bytes(b"not a catalogue")
+    assert Wording.load("my", tmp_path / "form.toml").text("Captain") == MY["Captain"]
+
+
+def test_signing_off_names_one_exact_text(tmp_path: Path) -> None:
+    folder = tmp_path / "my"
+    (folder / "LC_MESSAGES").mkdir(parents=True)
+    po, signoff = folder / "LC_MESSAGES" / "intake.po", folder / "SIGNOFF"
+    assert signed_off("my", tmp_path) is None
+    po.write_bytes(b"words")
+    digest = hashlib.sha256(b"words").hexdigest()
+    for line, name in [
+        (f"{digest} ဒေါ်အေး 2026-11-22\n", "ဒေါ်အေး"),
+        (f"{digest} Daw Aye 2026-11-22\n", "Daw Aye"),
+        (f"{digest} 2026-11-22\n", None),
+        (f"{digest}\n", None),
+        (f"{digest[:-1]}g Daw Aye 2026-11-22\n", None),
+        ("", None),
+    ]:
+        signoff.write_text(line, encoding="utf-8")
+        assert signed_off("my", tmp_path) == name
+    signoff.write_text(f"{digest} Daw Aye 2026-11-22\n", encoding="utf-8")
+    po.write_bytes(b"other words")
+    assert signed_off("my", tmp_path) is None
