@@ -1,0 +1,18 @@
+"""The room of the reviewers: open, record, read and acknowledge, on machines with no network.
+
+========================  ==================================================================
+module                    what it knows
+========================  ==================================================================
+``opened``                the reading half of an envelope
+``chain``                 frames and events: how they are read and verified
+``record``                how events and source words are written
+``state``                 the fold: what all events together say
+``casebook``              the folder: its keyrings, its chains, its lock
+``present``               the reviewers who are here, and their keys
+``importing``             a bundle goes into the casebook
+``copying``               the second copy, written and read back
+``acknowledging``         what the server may delete
+``visible``               the one way from a source's words to anything a reviewer looks at
+``page``, ``exporting``   one case as text and as a page; cases as JSON
+========================  ==================================================================
+"""

@@ -1,0 +1,187 @@
+"""The casebook: a folder, and nothing in it that is not sealed, signed or public.
+
+::
+
+    casebook.json     format, deployment, desk
+    keyrings/000001   every keyring that was in force here, verified as one chain
+    chains/           one log for each author and desk
+    blobs/3f/3f2a…    a source's words, sealed to the case's reviewers and the archive
+    torn/             tails that a power cut left, kept for whoever wants to look
+
+Rules:
+- The first keyring was compared by a person, by its fingerprint. Each later one must follow.
+- One writer at a time: a lock on ``casebook.json``.
+- The day of an event is the machine's, but never before the keyring's issue or the last event of
+  the same author here: a clock set back backdates nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+from intake import canonical, files, keyring
+from intake.age.identity import Identity
+from intake.age.recipient import Recipient
+from intake.desk import chain, record
+from intake.desk.chain import Chain
+from intake.desk.present import Present
+from intake.desk.record import Pen
+from intake.desk.state import State, fold
+from intake.errors import BadFile, BadKeyring, MachineTrouble, Misuse
+from intake.keyring import Keyring
+
+FORMAT = "intake casebook 1"
+ASSIGNED = 2  # reviewers of one case
+_LIMIT = 4096  # bytes of casebook.json
+_CHAIN = re.compile(r"[a-z0-9-]{1,32}\.[a-z0-9-]{1,32}\Z")
+
+
+@dataclass(slots=True)
+class Casebook:
+    """An open casebook. ``keyrings`` are all that were in force, the last one is."""
+
+    folder: Path
+    desk: str
+    keyrings: list[Keyring]
+
+    @property
+    def keyring(self) -> Keyring:
+        """The keyring in force."""
+        return self.keyrings[-1]
+
+    def chain_paths(self) -> list[Path]:
+        """Return the chains' files, in order of names."""
+        found = (self.folder / "chains").iterdir()
+        return sorted(path for path in found if _CHAIN.match(path.name))
+
+    def chains(self, identities: Sequence[Identity]) -> dict[str, Chain]:
+        """Read and verify all chains with the keys at hand."""
+        paths = self.chain_paths()
+        return {path.name: chain.read(path, identities, self.keyrings) for path in paths}
+
+    def state(self, identities: Sequence[Identity]) -> State:
+        """Return what the events say to these keys."""
+        return fold(self.chains(identities))
+
+    def recipients(self, names: Sequence[str], day: date) -> list[Recipient]:
+        """Return whom to seal to: the reviewers' keys of the quarter, and the archive."""
+        quarter = quarter_of(day)
+        found = []
+        for name in names:
+            reviewer = self.keyring.reviewer(name)
+            if reviewer is None or quarter not in reviewer.quarters:
+                raise BadKeyring(
+                    f"Keyring {self.keyring.version} has no key of {name} for {quarter}.",
+                    "Check this machine's clock. If it is right, the key ceremony makes the "
+                    "quarter's keys and a new keyring; then run: keyring FILE",
+                )
+            found.append(Recipient.parse(reviewer.quarters[quarter]))
+        return [*found, Recipient.parse(self.keyring.archive)]
+
+    def everyone(self, day: date) -> list[Recipient]:
+        """Return whom an event without a case is for: all active reviewers and the archive."""
+        return self.recipients([reviewer.name for reviewer in self.keyring.active], day)
+
+    def assign(self, tag: bytes) -> tuple[str, ...]:
+        """Return the two reviewers of a new case, the same at every desk (rendezvous hashing)."""
+        names = [reviewer.name for reviewer in self.keyring.active]
+        names.sort(key=lambda name: hashlib.sha256(tag + name.encode()).digest())
+        return tuple(sorted(names[:ASSIGNED]))
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the casebook for writing. Raises :class:`MachineTrouble` if another does."""
+        with (self.folder / "casebook.json").open("rb") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise MachineTrouble(
+                    "Another command is writing to this casebook.", "Wait until it has ended."
+                ) from None
+            yield
+
+    def pen(self, author: Present, chains: dict[str, Chain]) -> Pen:
+        """Return ``author``'s pen; a torn tail of their chain is cut off first."""
+        name = f"{author.name}.{self.desk}"
+        own = chains.get(name, Chain(name))
+        record.cut(self.folder, own)
+        days = [event.day for event in own.events.values()]
+        return Pen(
+            path=self.folder / "chains" / name,
+            key=author.signing(),
+            deployment=self.keyring.deployment,
+            day=max([clock(), self.keyring.issued, *days]),
+            heads={other: c.head for other, c in chains.items() if other != name and c.last},
+            last=own.last,
+            hash=own.head[1],
+        )
+
+    def add_keyring(self, data: bytes) -> Keyring:
+        """Put the next keyring in force. Raises :class:`BadKeyring` unless it follows."""
+        new = keyring.follow(self.keyring, [data])
+        files.write(_keyring_path(self.folder, new.version), data, files.PUBLIC, replace=False)
+        self.keyrings.append(new)
+        return new
+
+
+def clock() -> date:
+    """Return the machine's day, in UTC."""
+    return datetime.now(tz=UTC).date()
+
+
+def quarter_of(day: date) -> str:
+    """Return the quarter of a day, ``2026q4``."""
+    return f"{day.year}q{(day.month + 2) // 3}"
+
+
+def create(folder: Path, first: bytes, desk: str) -> Casebook:
+    """Make a casebook on a keyring whose fingerprint was compared. Raises :class:`Misuse`."""
+    found = keyring.parse(first)
+    if not keyring.NAME.match(desk):
+        raise Misuse("A desk's name has small letters, digits and hyphens.", "Take desk-a, say.")
+    if (folder / "casebook.json").exists() or (folder.exists() and any(folder.iterdir())):
+        raise Misuse(f"{folder} is not empty.", "A casebook wants a folder of its own.")
+    try:
+        for part in (folder, *(folder / name for name in ("keyrings", "chains", "blobs"))):
+            part.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise files.trouble(error, folder) from None
+    files.write(_keyring_path(folder, found.version), first, files.PUBLIC)
+    facts = {"deployment": found.deployment.hex(), "desk": desk, "format": FORMAT}
+    # Last, so that a casebook that was half made is none.
+    files.write(folder / "casebook.json", canonical.dump(facts))
+    return Casebook(folder, desk, [found])
+
+
+def load(folder: Path) -> Casebook:
+    """Open a casebook. Raises :class:`Misuse`, :class:`BadFile` or :class:`BadKeyring`."""
+    path = folder / "casebook.json"
+    if not path.is_file():
+        hint = f"Make one with: python -m intake.desk init --casebook {folder} --keyring FILE"
+        raise Misuse(f"{folder} is not a casebook.", hint)
+    raw = canonical.load_object(files.read(path, _LIMIT), {"deployment", "desk", "format"})
+    desk = raw["desk"]
+    if raw["format"] != FORMAT or not isinstance(desk, str) or not keyring.NAME.match(desk):
+        raise BadFile(f"{path} is damaged.", "Take the casebook from its second copy.")
+    held = sorted((folder / "keyrings").glob("[0-9]*"))
+    keyrings: list[Keyring] = []
+    for file in held:
+        data = files.read(file, keyring.MAX_SIZE)
+        keyrings.append(keyring.follow(keyrings[-1] if keyrings else None, [data]))
+    if not keyrings or keyrings[0].deployment.hex() != raw["deployment"]:
+        raise BadKeyring(
+            "The keyrings in the casebook are missing, or of another deployment.",
+            "Take the casebook from its second copy.",
+        )
+    return Casebook(folder, desk, keyrings)
+
+
+def _keyring_path(folder: Path, version: int) -> Path:
+    return folder / "keyrings" / f"{version:06}"

@@ -1,0 +1,215 @@
+r"""Frames and events: one author's log at one desk, read and verified.
+
+A chain is a file ``chains/<author>.<desk>`` of frames. A frame is the length in eight hex digits,
+LF, an age file (the sealed event), LF. An event's plaintext is one line of canonical JSON, LF, and
+in hex the author's Ed25519 signature over ``"intake event 1\n"`` and that line, LF. The hash of an
+event is the SHA-256 of its age file, so everyone can check who follows whom, and only those whom it
+is for can read it (docs/FORMAT.md).
+
+Rules:
+- Nothing in the file is believed but what its author signed. Author, desk, deployment, sequence and
+  the hash of the frame before must all fit.
+- Each fault is named and costs no more than it must: what follows is still read. Damage in a frame
+  is stepped over by looking for the next one.
+- A frame that our keys do not open is somebody else's. It is counted, and its hash still counts.
+- Of a removed reviewer only the events up to the one that the keyring names are used, and only if
+  everything up to there is whole: the signing key may be in other hands.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import mmap
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from intake import canonical
+from intake.age.identity import Identity
+from intake.age.unsealing import unseal
+from intake.errors import BadFile, NoMatchingKey
+from intake.keyring import Keyring, day, octets, verified
+
+FORMAT = "intake event 1"
+CONTEXT = b"intake event 1\n"
+NONE = bytes(32)  # the hash before the first
+FIELDS = frozenset(
+    {
+        *("author", "case", "day", "deployment", "desk", "format"),
+        *("grounds", "heads", "previous", "sequence", "what"),
+    }
+)
+_HEAD = 9  # bytes: eight hex digits and LF
+_FRAME = re.compile(rb"([0-9a-f]{8})\nage-encryption\.org/v1\n")
+
+Heads = Mapping[str, tuple[int, bytes]]
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One verified event. ``what`` has a ``kind``; ``case`` is the 16-byte tag, or None."""
+
+    chain: str
+    sequence: int
+    previous: bytes
+    hash: bytes
+    day: date
+    case: bytes | None
+    what: Mapping[str, Any]
+    grounds: tuple[str, ...]
+    heads: Heads
+
+
+@dataclass(slots=True)
+class Chain:
+    """What one file holds. ``hashes`` are those of all frames, by sequence number."""
+
+    name: str
+    hashes: dict[int, bytes] = field(default_factory=dict)
+    events: dict[int, Event] = field(default_factory=dict)
+    closed: int = 0
+    faults: list[str] = field(default_factory=list)
+    whole: int = 0  # bytes up to the end of the last frame
+    torn: int = 0  # bytes after it
+    last: int = 0  # sequence number of the last frame
+
+    @property
+    def head(self) -> tuple[int, bytes]:
+        """Sequence number and hash of the last frame."""
+        return self.last, self.hashes.get(self.last, NONE)
+
+
+def frames(data: bytes | mmap.mmap) -> Iterator[tuple[int, bytes | None]]:
+    """Yield the offset after each frame, and its age file; None for damage that was stepped over.
+
+    The last offset is the end of the last whole frame; what follows it is torn.
+    """
+    place = 0
+    while place < len(data):
+        found = _FRAME.match(data, place)
+        end = place + _HEAD + int(found[1], 16) if found else 0
+        if found and data[end : end + 1] == b"\n":
+            yield end + 1, data[place + _HEAD : end]
+            place = end + 1
+            continue
+        following = _FRAME.search(data, place + 1)
+        if following is None:
+            return
+        place = following.start()
+        yield place, None
+
+
+def read(path: Path, identities: Sequence[Identity], keyrings: Sequence[Keyring]) -> Chain:
+    """Read one chain; ``keyrings`` are all that this casebook knows, the last one in force."""
+    chain = Chain(path.name)
+    size = path.stat().st_size
+    if size:
+        with (
+            path.open("rb") as file,
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
+        ):
+            for end, sealed in frames(data):
+                chain.whole = end
+                if sealed is None:
+                    chain.faults.append(f"{chain.name}: damaged after event {chain.last}.")
+                else:
+                    _add(chain, sealed, identities, keyrings)
+    chain.torn = size - chain.whole
+    if chain.torn:
+        chain.faults.append(
+            f"{chain.name}: the end is torn after event {chain.last}, as by a power cut."
+        )
+    _cut_removed(chain, keyrings[-1])
+    return chain
+
+
+def _add(
+    chain: Chain, sealed: bytes, identities: Sequence[Identity], keyrings: Sequence[Keyring]
+) -> None:
+    """Add one frame: open, verify, and compare its place with what it says."""
+    here, digest = chain.last + 1, hashlib.sha256(sealed).digest()
+    previous = chain.head[1]
+    event = None
+    try:
+        event = _event(chain.name, digest, unseal(sealed, identities), keyrings)
+    except NoMatchingKey:
+        chain.closed += 1
+    except (BadFile, ValueError, TypeError, AttributeError):
+        chain.faults.append(f"{chain.name}: event {here} is damaged, foreign or forged.")
+    if event is None:
+        chain.last = here
+        chain.hashes[here] = digest
+        return
+    sequence = event.sequence
+    if sequence in chain.events:
+        chain.faults.append(f"{chain.name}: event {sequence} stands here twice.")
+        return
+    if sequence > here:
+        missing = f"{sequence - here} before event {sequence} missing or moved"
+        chain.faults.append(f"{chain.name}: {missing}.")
+    elif sequence < here:
+        chain.faults.append(f"{chain.name}: event {sequence} is out of its place.")
+    elif event.previous != previous:
+        chain.faults.append(
+            f"{chain.name}: event {sequence - 1} is not the one that event {sequence} follows; "
+            "it was altered, replaced or moved."
+        )
+    chain.hashes[sequence] = digest
+    chain.events[sequence] = event
+    chain.last = max(sequence, chain.last)
+
+
+def _event(name: str, digest: bytes, plaintext: bytes, keyrings: Sequence[Keyring]) -> Event:
+    """Return the event in ``plaintext`` if all that can be checked alone is right, or raise."""
+    line, signature, rest = plaintext.split(b"\n")
+    raw: Any = canonical.load_object(line, FIELDS)
+    signed = CONTEXT + line
+    keys = {
+        reviewer.key
+        for keyring in keyrings
+        for reviewer in keyring.reviewers
+        if reviewer.name == raw["author"]
+    }
+    if (
+        rest
+        or raw["format"] != FORMAT
+        or f"{raw['author']}.{raw['desk']}" != name
+        or octets(raw["deployment"], 32) != keyrings[-1].deployment
+        or type(raw["sequence"]) is not int
+        or raw["sequence"] < 1
+        or not isinstance(raw["what"], dict)
+        or not isinstance(raw["what"].get("kind"), str)
+        # Dangerous line: without it, whoever can write to the folder writes history.
+        or not any(verified(key, octets(signature.decode(), 64), signed) for key in keys)
+    ):
+        raise ValueError
+    return Event(
+        chain=name,
+        sequence=raw["sequence"],
+        previous=octets(raw["previous"], 32),
+        hash=digest,
+        day=day(raw["day"]),
+        case=None if raw["case"] is None else octets(raw["case"], 16),
+        what=raw["what"],
+        grounds=tuple(map(str, raw["grounds"])),
+        heads={chain: (int(n), octets(h, 32)) for chain, (n, h) in raw["heads"].items()},
+    )
+
+
+def _cut_removed(chain: Chain, keyring: Keyring) -> None:
+    reviewer = keyring.reviewer(chain.name.partition(".")[0])
+    if reviewer is None or reviewer.removed is None:
+        return
+    last, digest = reviewer.removed.get(chain.name, (0, NONE))
+    refused = [sequence for sequence in chain.events if sequence > last]
+    if last and (chain.faults or chain.hashes.get(last) != digest):
+        chain.faults.append(f"{chain.name}: not what the keyring names; none of it is used.")
+        refused = list(chain.events)
+    elif refused:
+        late = f"{len(refused)} events after event {last}"
+        chain.faults.append(f"{chain.name}: {late} are refused, because the reviewer was removed.")
+    for sequence in refused:
+        del chain.events[sequence]

@@ -1,0 +1,127 @@
+"""The second copy of a casebook: written, read back from the disk, compared.
+
+Rules:
+- A copy that knows more than the casebook is never written over: a chain there must be the
+  beginning of the chain here. If it is not, the casebook lost something, and the copy has it.
+- What was written is read again from the disk, as far as the system lets us (``posix_fadvise``).
+- Words that are gone here are not deleted there by this command; it only adds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from intake import files
+from intake.desk.casebook import Casebook, load
+from intake.errors import BadFile, Misuse
+
+_PIECE = 1 << 20  # bytes
+_KEEP = "Keep both folders as they are, and find out which one is right before going on."
+
+
+def copy(casebook: Casebook, to: Path) -> list[Path]:
+    """Bring the second copy up to date and compare it; return the paths copied, relative.
+
+    Raises :class:`Misuse`, :class:`BadFile` or :class:`MachineTrouble`.
+    """
+    _check_place(casebook, to)
+    with casebook.locked():
+        todo = [path for path in listed(casebook) if _differs(casebook.folder, to, path)]
+        for path in todo:
+            _copy_file(casebook.folder / path, to / path)
+        for path in listed(casebook):
+            check_same(casebook.folder, to, path)
+    return todo
+
+
+def listed(casebook: Casebook) -> Iterator[Path]:
+    """Yield what belongs to a casebook, ``casebook.json`` last: a half-made copy is none."""
+    folder = casebook.folder
+    for part in ("keyrings", "chains", "blobs"):
+        for path in sorted((folder / part).rglob("*")):
+            if path.is_file() and not path.name.startswith("."):
+                yield path.relative_to(folder)
+    yield Path("casebook.json")
+
+
+def check_chains(casebook: Casebook, second: Path) -> None:
+    """Refuse unless ``second`` is this casebook's copy and has all chains, byte for byte."""
+    other = load(second)
+    if second.samefile(casebook.folder):
+        raise Misuse("The second copy is the casebook itself.", "Name the folder of the copy.")
+    if other.keyring.deployment != casebook.keyring.deployment:
+        raise BadFile(f"{second} is a casebook of another deployment.", _KEEP)
+    for path in casebook.chain_paths():
+        check_same(casebook.folder, second, path.relative_to(casebook.folder))
+
+
+def check_same(folder: Path, second: Path, path: Path) -> None:
+    """Refuse unless both have the same bytes at ``path``, read from the disk."""
+    try:
+        same = _hash(folder / path) == _hash(second / path)
+    except OSError as error:
+        if isinstance(error, FileNotFoundError):
+            same = False
+        else:
+            raise files.trouble(error, second / path) from None
+    if not same:
+        raise BadFile(
+            f"The second copy lacks {path}, or has it otherwise.",
+            "Copy again: python -m intake.desk copy. If it fails again, take another stick.",
+        )
+
+
+def _check_place(casebook: Casebook, to: Path) -> None:
+    here, there = casebook.folder.resolve(), to.resolve()
+    if here == there or here in there.parents or there in here.parents:
+        raise Misuse("One folder is inside the other.", "Copy to another stick or disk.")
+    if not (to / "casebook.json").exists():
+        # A copy that was cut short has chains already; they are compared like any other.
+        if to.exists() and any(path.name not in _PARTS for path in to.iterdir()):
+            raise Misuse(f"{to} is not empty, and no casebook.", "Name an empty or a new folder.")
+        return
+    other = load(to)
+    if (other.keyring.deployment, other.desk) != (casebook.keyring.deployment, casebook.desk):
+        raise Misuse(f"{to} is the copy of another casebook.", "Name an empty or a new folder.")
+
+
+_PARTS = frozenset({"keyrings", "chains", "blobs"})
+
+
+def _differs(folder: Path, to: Path, path: Path) -> bool:
+    """Return whether ``path`` must be copied. Refuses to write over a chain that knows more."""
+    source, target = folder / path, to / path
+    if not target.exists():
+        return True
+    size = target.stat().st_size
+    if path.parts[0] != "chains":
+        return size != source.stat().st_size or _hash(source) != _hash(target)
+    if size > source.stat().st_size or _hash(source, size) != _hash(target):
+        raise BadFile(f"{target} has events that the casebook does not have.", _KEEP)
+    return size < source.stat().st_size
+
+
+def _copy_file(source: Path, target: Path) -> None:
+    try:
+        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with source.open("rb") as file, files.whole(target) as copied:
+            while piece := file.read(_PIECE):
+                copied.write(piece)
+    except OSError as error:
+        raise files.trouble(error, target) from None
+
+
+def _hash(path: Path, size: int | None = None) -> bytes:
+    """Return the SHA-256 of the first ``size`` bytes, or of all, read from the disk."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        left = path.stat().st_size if size is None else size
+        while left and (piece := file.read(min(left, _PIECE))):
+            digest.update(piece)
+            left -= len(piece)
+    return digest.digest()

@@ -1,0 +1,164 @@
+"""Writing events and source words.
+
+Rules:
+- Only the author's own chain is written, and only at its end. An event is durable (written and
+  fsynced) before anything is said about it.
+- Words are sealed to the people named and to the archive, and to nobody else; here is no key that
+  opens anything.
+- If the disk refuses, the chain is as long as before.
+- A tail that a power cut tore is no event: it was never said to be written. It is moved to
+  ``torn/`` and the chain goes on before it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from intake import canonical, files
+from intake.age.recipient import Recipient
+from intake.age.sealing import seal
+from intake.desk.chain import CONTEXT, FORMAT, Chain, Event, Heads
+
+SALT = 32  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """An event to write: what, for whom, about which case and why."""
+
+    what: Mapping[str, object]
+    recipients: Sequence[Recipient]
+    case: bytes | None = None
+    grounds: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Pen:
+    """One author at one desk. ``heads`` are those of all chains seen but the own one."""
+
+    path: Path
+    key: Ed25519PrivateKey
+    deployment: bytes
+    day: date
+    heads: Heads
+    last: int
+    hash: bytes
+
+    def append(self, drafts: Sequence[Draft]) -> list[Event]:
+        """Sign, seal and write events; return when they are on the disk.
+
+        Raises :class:`MachineTrouble`; then none of them was written.
+        """
+        events, written = [], bytearray()
+        last, previous = self.last, self.hash
+        for draft in drafts:
+            event, sealed = self._seal(draft, last + 1, previous)
+            last, previous = event.sequence, event.hash
+            events.append(event)
+            written += b"%08x\n%b\n" % (len(sealed), sealed)
+        append(self.path, bytes(written))
+        self.last, self.hash = last, previous
+        return events
+
+    def _seal(self, draft: Draft, sequence: int, previous: bytes) -> tuple[Event, bytes]:
+        author, _, desk = self.path.name.partition(".")
+        line = canonical.dump(
+            {
+                "author": author,
+                "case": draft.case.hex() if draft.case else None,
+                "day": self.day.isoformat(),
+                "deployment": self.deployment.hex(),
+                "desk": desk,
+                "format": FORMAT,
+                "grounds": list(draft.grounds),
+                "heads": {name: [n, digest.hex()] for name, (n, digest) in self.heads.items()},
+                "previous": previous.hex(),
+                "sequence": sequence,
+                "what": draft.what,
+            }
+        )
+        signature = self.key.sign(CONTEXT + line).hex().encode()
+        sealed = seal(line + b"\n" + signature + b"\n", draft.recipients)
+        digest = hashlib.sha256(sealed).digest()
+        event = Event(
+            self.path.name, sequence, previous, digest, self.day,
+            draft.case, draft.what, draft.grounds, self.heads,
+        )  # fmt: skip
+        return event, sealed
+
+
+def append(path: Path, data: bytes) -> None:
+    """Write ``data`` durably at the end of ``path``, all of it or nothing."""
+    new = not path.exists()
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, files.PRIVATE)
+        try:
+            size = os.fstat(descriptor).st_size
+            try:
+                with os.fdopen(os.dup(descriptor), "wb") as file:
+                    file.write(data)
+                os.fsync(descriptor)
+            except OSError:
+                with contextlib.suppress(OSError):
+                    os.ftruncate(descriptor, size)
+                raise
+        finally:
+            os.close(descriptor)
+        if new:
+            files.sync_folder(path.parent)
+    except OSError as error:
+        raise files.trouble(error, path) from None
+
+
+def cut(folder: Path, chain: Chain) -> Path | None:
+    """Move the torn tail of ``chain`` to ``torn/`` and return where; None if there is none."""
+    if not chain.torn:
+        return None
+    path = folder / "chains" / chain.name
+    kept = folder / "torn" / f"{chain.name}-{chain.last + 1}-{secrets.token_hex(4)}"
+    try:
+        kept.parent.mkdir(mode=0o700, exist_ok=True)
+        with path.open("r+b") as file:
+            file.seek(chain.whole)
+            files.write(kept, file.read(), replace=False)
+            file.truncate(chain.whole)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        raise files.trouble(error, path) from None
+    return kept
+
+
+def blob_name(salt: bytes, words: bytes) -> bytes:
+    """Return the 32-byte name of ``words``: who has not read them cannot guess them from it."""
+    return hashlib.sha256(salt + words).digest()
+
+
+def blob_path(folder: Path, name: bytes) -> Path:
+    """Return where the blob of that name lies."""
+    return folder / "blobs" / name.hex()[:2] / name.hex()
+
+
+def new_name(words: bytes) -> tuple[bytes, bytes]:
+    """Return name and salt of the blob that ``words`` will have."""
+    salt = secrets.token_bytes(SALT)
+    return blob_name(salt, words), salt
+
+
+def write_blob(folder: Path, name: bytes, words: bytes, recipients: Sequence[Recipient]) -> None:
+    """Seal ``words`` durably into the blob of that name."""
+    path = blob_path(folder, name)
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+    except OSError as error:
+        raise files.trouble(error, path) from None
+    files.write(path, seal(words, recipients), replace=False)

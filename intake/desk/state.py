@@ -1,0 +1,281 @@
+"""The fold: what all events together say.
+
+Rules:
+- Events are taken in topological order: each after the one before it in its chain and after all
+  heads that its author had seen. Ties go by hash, so every desk with the same events sees the same.
+- Which chains know more than we have is found from the heads.
+- An event that does not make sense is named and left out; a reviewer signed it, but may be planted.
+- Of an envelope that was recorded twice, the one counts whose blob the import names. Of a case, the
+  first assignment counts.
+
+What an ``import`` or ``part`` event says of a row: its id, the SHA-256 of its envelope, a verdict,
+and the blob of its words (None: a decoy, or nothing was kept).
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any
+
+from intake import canonical
+from intake.desk.chain import Chain, Event
+from intake.errors import BadFile
+from intake.keyring import day, octets
+
+# Verdicts of a row.
+OK = "ok"  # opened, and recorded by this import
+HERE = "here"  # recorded before
+ALTERED = "altered"  # other bytes than the manifest names
+MISSING = "missing"  # not in the file
+CLOSED = "closed"  # the period's key does not open it
+FOREIGN = "foreign"  # opens, but is no envelope
+VERDICTS = (OK, HERE, ALTERED, MISSING, CLOSED, FOREIGN)
+KEPT = frozenset({OK, HERE})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What one import said of one row."""
+
+    id: bytes
+    sha256: bytes
+    verdict: str
+    blob: bytes | None
+
+    def as_list(self) -> list[str | None]:
+        """Return the row as events have it."""
+        blob = self.blob.hex() if self.blob else None
+        return [self.id.hex(), self.sha256.hex(), self.verdict, blob]
+
+    @classmethod
+    def from_list(cls, raw: Sequence[Any]) -> Row:
+        """Return the row that an event has. Raises ``ValueError`` or ``TypeError``."""
+        row, digest, verdict, blob = raw
+        if verdict not in VERDICTS:
+            raise ValueError
+        name = None if blob is None else octets(blob, 32)
+        return cls(octets(row, 16), octets(digest, 32), verdict, name)
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """An imported bundle: ``manifest`` is the SHA-256 of its line 1, ``left`` the rows after it."""
+
+    number: int
+    manifest: bytes
+    previous: bytes
+    period: str
+    keyring: tuple[int, bytes]
+    left: int
+    event: Event
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One envelope of a case: its row id, kind, day, keyring, and where its words lie."""
+
+    id: bytes
+    kind: str
+    day: date
+    blob: bytes
+    salt: bytes
+    keyring: tuple[int, bytes]
+    event: Event
+
+
+@dataclass(slots=True)
+class Case:
+    """A case that our keys open."""
+
+    tag: bytes
+    assigned: tuple[str, ...]
+    received: list[Received] = field(default_factory=list)
+    state: str = "received"
+
+    @property
+    def number(self) -> str:
+        """The short case number."""
+        return self.tag.hex()[:8]
+
+
+@dataclass(slots=True)
+class State:
+    """All of it.
+
+    By row id: ``rows`` is what is kept, ``sources`` the manifest that brought it, ``pending`` what
+    is to be acknowledged. ``parts`` has the rows of each manifest. ``number`` is the last return's.
+    """
+
+    cases: dict[bytes, Case] = field(default_factory=dict)
+    bundles: dict[int, list[Bundle]] = field(default_factory=lambda: defaultdict(list))
+    rows: dict[bytes, Row] = field(default_factory=dict)
+    parts: dict[bytes, dict[bytes, Row]] = field(default_factory=lambda: defaultdict(dict))
+    sources: dict[bytes, bytes] = field(default_factory=dict)
+    pending: dict[bytes, Row] = field(default_factory=dict)
+    number: int = 0
+    closed: int = 0
+    faults: list[str] = field(default_factory=list)
+
+    def bundle_of(self, row: bytes) -> Bundle | None:
+        """Return the bundle that first brought a row, None while its import is unfinished."""
+        manifest = self.sources.get(row)
+        every = (bundle for bundles in self.bundles.values() for bundle in bundles)
+        return next((bundle for bundle in every if bundle.manifest == manifest), None)
+
+
+def fold(chains: Mapping[str, Chain]) -> State:
+    """Return what the events of all chains say."""
+    state = State(closed=sum(chain.closed for chain in chains.values()))
+    for chain in chains.values():
+        state.faults += chain.faults
+    state.faults += _lost(chains)
+    for event in _ordered(chains):
+        try:
+            apply = _KINDS.get(event.what["kind"])
+            if apply is None:
+                state.faults.append(
+                    f"{_place(event)} is of a kind that this version of Intake does not know."
+                )
+            else:
+                apply(state, event)
+        except (ValueError, TypeError, KeyError, AttributeError, BadFile):
+            state.faults.append(f"{_place(event)} makes no sense and is left out.")
+    for case in state.cases.values():
+        case.received = _once(case.received, state.rows)
+    return state
+
+
+def _once(received: Sequence[Received], rows: Mapping[bytes, Row]) -> list[Received]:
+    """Return one of each id: an import that was cut short and run again records a row twice."""
+    one: dict[bytes, Received] = {}
+    for item in received:
+        listed = item.id in rows and rows[item.id].blob == item.blob
+        if listed or item.id not in one:
+            one[item.id] = item
+    return list(one.values())
+
+
+def _import(state: State, event: Event) -> None:
+    what = event.what
+    bundle = Bundle(
+        number=_count(what["bundle"]),
+        manifest=octets(what["manifest"], 32),
+        previous=octets(what["previous"], 32),
+        period=str(what["period"]),
+        keyring=_keyring(what["keyring"]),
+        left=_count(what["left"]),
+        event=event,
+    )
+    _rows(state, event)
+    known = state.bundles[bundle.number]
+    if all(bundle.manifest != other.manifest for other in known):
+        known.append(bundle)
+
+
+def _rows(state: State, event: Event) -> None:
+    manifest = octets(event.what["manifest"], 32)
+    for row in map(Row.from_list, event.what["rows"]):
+        part = state.parts[manifest]
+        if row.verdict in KEPT:
+            part[row.id] = state.pending[row.id] = row
+            state.rows.setdefault(row.id, row)
+            state.sources.setdefault(row.id, manifest)
+        else:
+            part.setdefault(row.id, row)
+
+
+def _received(state: State, event: Event) -> None:
+    what = event.what
+    if event.case is None:
+        raise ValueError
+    received = Received(
+        id=octets(what["id"], 16),
+        kind=str(what["envelope"]),
+        day=day(what["day"]),
+        blob=octets(what["blob"], 32),
+        salt=octets(what["salt"], 32),
+        keyring=_keyring(what["keyring"]),
+        event=event,
+    )
+    assigned = tuple(map(str, what["assigned"]))
+    state.cases.setdefault(event.case, Case(event.case, assigned)).received.append(received)
+
+
+def _acknowledged(state: State, event: Event) -> None:
+    state.number = max(state.number, _count(event.what["number"]))
+    for row, digest in event.what["rows"]:
+        pending = state.pending.get(octets(row, 16))
+        if pending and pending.sha256 == octets(digest, 32):
+            del state.pending[pending.id]
+
+
+_KINDS = {
+    "import": _import,
+    "part": _rows,
+    "received": _received,
+    "acknowledged": _acknowledged,
+}
+
+
+def _ordered(chains: Mapping[str, Chain]) -> Iterator[Event]:
+    """Yield all events that we opened, in topological order, ties by hash (Kahn)."""
+    waits: dict[tuple[str, int], int] = {}
+    after: dict[tuple[str, int], list[tuple[str, int]]] = defaultdict(list)
+    ready: list[tuple[bytes, tuple[str, int]]] = []
+    for chain in chains.values():
+        before = 0
+        for sequence in sorted(chain.hashes):
+            node = (chain.name, sequence)
+            seen = {(chain.name, before)} if before else set()
+            if sequence in chain.events:
+                heads = chain.events[sequence].heads.items()
+                seen |= {(name, n) for name, (n, _) in heads if _has(chains, name, n)} - {node}
+            waits[node], before = len(seen), sequence
+            for other in seen:
+                after[other].append(node)
+            if not seen:
+                heapq.heappush(ready, (chain.hashes[sequence], node))
+    while ready:
+        _, (name, sequence) = heapq.heappop(ready)
+        if sequence in chains[name].events:
+            yield chains[name].events[sequence]
+        for node in after[name, sequence]:
+            waits[node] -= 1
+            if not waits[node]:
+                heapq.heappush(ready, (chains[node[0]].hashes[node[1]], node))
+
+
+def _has(chains: Mapping[str, Chain], name: str, sequence: int) -> bool:
+    return name in chains and sequence in chains[name].hashes
+
+
+def _lost(chains: Mapping[str, Chain]) -> Iterator[str]:
+    """Name what other chains have seen and we have not, or have otherwise."""
+    told: set[str] = set()
+    for chain in chains.values():
+        for event in chain.events.values():
+            for name, (sequence, digest) in event.heads.items():
+                ours = chains[name].hashes.get(sequence) if name in chains else None
+                if ours != digest and name not in told:
+                    told.add(name)
+                    how = "is missing here" if ours is None else "is another one here"
+                    yield f"{name}: event {sequence}, which {chain.name} has seen, {how}."
+
+
+def _keyring(raw: object) -> tuple[int, bytes]:
+    fields = canonical.check_object(raw, {"sha256", "version"})
+    return _count(fields["version"]), octets(str(fields["sha256"]), 32)
+
+
+def _count(value: object) -> int:
+    if type(value) is not int or value < 0:
+        raise ValueError
+    return value
+
+
+def _place(event: Event) -> str:
+    return f"{event.chain}: event {event.sequence}"
