@@ -18,6 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from intake import canonical, files
 from intake.age.identity import Identity
@@ -54,27 +55,27 @@ class Package:
 def read_package(folder: Path) -> Package:
     """Return what the package in ``folder`` says of itself. Raises :class:`BadFile`."""
     raw = canonical.load(files.read(folder / "package.json", _LIMIT))
-    period = isinstance(raw, dict) and raw.get("secret") == PERIOD
-    raw = canonical.check_object(raw, FIELDS | {"first", "last"} if period else FIELDS)
     try:
-        days = (day(str(raw["first"])), day(str(raw["last"]))) if period else None
-        recipient = str(Recipient.parse(str(raw["recipient"])))
-    except (ValueError, BadFile):
+        return _package(raw)
+    except (BadFile, ValueError, TypeError, AttributeError, KeyError):
         raise _foreign(folder) from None
-    reviewers, quorum = raw["reviewers"], raw["quorum"]
+
+
+def _package(raw: Any) -> Package:  # noqa: ANN401 - JSON of any shape comes in, a package goes out
+    days = (day(raw["first"]), day(raw["last"])) if raw["secret"] == PERIOD else None
+    canonical.check_object(raw, FIELDS | {"first", "last"} if days else FIELDS)
+    recipient, names = str(Recipient.parse(raw["recipient"])), tuple(raw["reviewers"])
+    package = Package(raw["secret"], raw["name"], recipient, raw["quorum"], names, days)
     if (
         raw["format"] != FORMAT
-        or raw["secret"] not in {ARCHIVE, PERIOD}
-        or not isinstance(reviewers, list)
-        or not all(isinstance(name, str) and NAME.match(name) for name in reviewers)
-        or reviewers != sorted(set(map(str, reviewers)))
-        or type(quorum) is not int
-        or not MINIMUM <= quorum <= len(reviewers) <= MAX_REVIEWERS
-        or not NAME.match(str(raw["name"]))
+        or package.secret not in {ARCHIVE, PERIOD}
+        or not all(map(NAME.match, (package.name, *names)))
+        or list(names) != sorted(set(names))
+        or type(package.quorum) is not int
+        or not MINIMUM <= package.quorum <= len(names) <= MAX_REVIEWERS
     ):
-        raise _foreign(folder)
-    names = tuple(map(str, reviewers))
-    return Package(str(raw["secret"]), str(raw["name"]), recipient, quorum, names, days)
+        raise ValueError
+    return package
 
 
 def open_package(

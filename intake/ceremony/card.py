@@ -15,29 +15,27 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from intake import canonical, files, keyring
-from intake.age.recipient import Recipient
+from intake.canonical import Value
 from intake.errors import BadFile, Misuse, Unsafe
 
 ROOT = "intake root card 1"
 REVIEWER = "intake reviewer card 1"
 NAME = "card.json"
+OF_REVIEWER = frozenset({"body", "key", "name", "quarters", "quorum"})  # also in a keyring
 _CONTEXT = b"intake card 1\n"
 _ROOT_FIELDS = frozenset({"demo", "format", "key", "name", "proof"})
-_FIELDS = {ROOT: _ROOT_FIELDS, REVIEWER: _ROOT_FIELDS | {"body", "quarters", "quorum"}}
+_FIELDS = {ROOT: _ROOT_FIELDS, REVIEWER: _ROOT_FIELDS | OF_REVIEWER}
 _LIMIT = 1 << 16  # bytes
-_NEXT = "Ask its owner for the card again, and compare the key with them."
 
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """What a card says; ``body``, ``quorum`` and ``quarters`` are empty on a root's."""
+    """A root's or a reviewer's card; ``facts`` is all of it, as JSON has it."""
 
     name: str
     key: bytes
     demo: bool
-    body: str
-    quorum: str
-    quarters: Mapping[str, str]
+    facts: Mapping[str, Value]
 
 
 def write(folder: Path, key: Ed25519PrivateKey, facts: Mapping[str, object]) -> None:
@@ -54,26 +52,16 @@ def read(path: Path, kind: str) -> Card:
     """
     path = path / NAME if path.is_dir() else path
     raw = canonical.load_object(files.read(path, _LIMIT), _FIELDS[kind])
-    signed = _CONTEXT + canonical.dump({k: v for k, v in raw.items() if k != "proof"})
-    body, quorum, quarters = raw.get("body", ""), raw.get("quorum", ""), raw.get("quarters", {})
+    name = str(raw["name"])
     try:
-        key, proof = keyring.octets(str(raw["key"]), 32), keyring.octets(str(raw["proof"]), 64)
-        good = (
-            raw["format"] == kind
-            and keyring.NAME.match(str(raw["name"])) is not None
-            and isinstance(quarters, dict)
-            and all(map(keyring.QUARTER.match, quarters))
-            and keyring.verified(key, proof, signed)
-        )
+        key, proof = keyring.octets(str(raw["key"]), 32), keyring.octets(str(raw.pop("proof")), 64)
+        good = keyring.verified(key, proof, _CONTEXT + canonical.dump(raw))
     except ValueError:
         good = False
-    if not good or not isinstance(quarters, dict):
-        raise BadFile(f"{path} is not a card, or it was altered.", _NEXT)
-    if kind == REVIEWER:
-        for recipient in (quorum, *quarters.values()):
-            Recipient.parse(str(recipient))
-    texts = {name: str(recipient) for name, recipient in quarters.items()}
-    return Card(str(raw["name"]), key, raw["demo"] is True, str(body), str(quorum), texts)
+    if not good or raw["format"] != kind or not keyring.NAME.match(name):
+        hint = "Ask its owner for the card again, and compare the key with them."
+        raise BadFile(f"{path} is not a card, or it was altered.", hint)
+    return Card(name, key, raw["demo"] is True, raw)
 
 
 def read_all(paths: Iterable[Path], kind: str, *, demo: bool) -> list[Card]:
@@ -91,7 +79,22 @@ def read_all(paths: Iterable[Path], kind: str, *, demo: bool) -> list[Card]:
 def check_demo(found: Iterable[bool], *, demo: bool) -> None:
     """Refuse to mix a demo with a real ceremony: :class:`Unsafe`."""
     if any(one != demo for one in found):
-        raise Unsafe(
-            "A demo's keys and a real ceremony never meet.",
-            "Make every card anew, all with real passphrases, or all with --demo-passphrases.",
-        )
+        hint = "Make every card anew: all with real passphrases, or all with --demo-passphrases."
+        raise Unsafe("A demo's keys and a real ceremony never meet.", hint)
+
+
+def read_signature(path: Path, keys: Mapping[str, bytes], message: bytes) -> tuple[str, bytes]:
+    """Return who signed ``message`` in the one-line file ``path``, and the signature.
+
+    ``keys`` maps names to verifying keys. Raises :class:`BadFile` for anything else.
+    """
+    try:
+        data = files.read(path, _LIMIT)
+        name, signature = keyring.split_signature(data.removesuffix(b"\n"))
+        good = name in keys and keyring.verified(keys[name], signature, message)
+    except ValueError:
+        good = False
+    if not good:
+        hint = "It may be of an earlier file. Let that person sign again."
+        raise BadFile(f"{path} is no signature of this by one of those who may sign.", hint)
+    return name, signature

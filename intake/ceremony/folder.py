@@ -43,6 +43,5 @@ def put(path: Path, data: bytes) -> None:
     if not path.exists():
         files.write(path, data, files.PUBLIC, replace=False)
     elif files.read(path, keyring.MAX_SIZE) != data:
-        raise Misuse(
-            f"{path} is already there, with other content.", "It stays as it is. Take another name."
-        )
+        what = f"{path} is already there, with other content."
+        raise Misuse(what, "It stays as it is. Take another name.")

@@ -1,26 +1,35 @@
-"""Write quorum packages. The reading half, and the layout, are in :mod:`intake.quorum`.
+"""Write quorum packages, and try them. The reading half, and the layout, are in ``quorum.py``.
 
 Rules:
 - The identity is made in here and leaves only sealed: nobody is handed it, not even the caller.
 - Every k-subset of the reviewers gets a file; there is none that fewer can open.
-- What was made is not proven to open until k reviewers tried: see ``attestation.py``.
+- A package is believed when k reviewers attest that they opened it, there and then, with their own
+  keys. An attestation is one line, ``<reviewer> <signature>``, in ``attestation-<reviewer>``.
+- A period's attestations are over :meth:`intake.keyring.Period.statement` and go into the keyring.
+  The archive's are over the same context and canonical JSON of its name and recipient, and stay
+  here; ``propose`` asks for them, because a case that no archive opens dies with its quarter.
 """
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from intake import canonical, files, keyring, quorum
 from intake.age.identity import Identity
 from intake.age.recipient import Recipient
 from intake.age.sealing import seal
-from intake.ceremony import folder
+from intake.ceremony import card, folder
 from intake.ceremony.card import Card
-from intake.errors import Misuse
+from intake.errors import BadFile, Misuse
+from intake.keyring import Period
 from intake.quorum import Package
+
+ATTESTATION = "attestation-"
 
 
 def make(
@@ -33,49 +42,76 @@ def make(
     Raises :class:`Misuse`.
     """
     if not keyring.MINIMUM <= needed <= len(reviewers) <= keyring.MAX_REVIEWERS:
-        raise Misuse(
-            f"{needed} of {len(reviewers)} reviewers cannot be a quorum.",
-            f"Take a quorum of 2 or more, of at most {keyring.MAX_REVIEWERS} reviewers.",
-        )
+        what = f"{needed} of {len(reviewers)} reviewers cannot be a quorum."
+        raise Misuse(what, f"Take 2 or more, of at most {keyring.MAX_REVIEWERS} reviewers.")
     # The order of opening is the order of names, and so the same for every package.
-    people = sorted(reviewers, key=lambda one: one.name)
-    names = tuple(one.name for one in people)
+    people = dict(sorted((one.name, str(one.facts["quorum"])) for one in reviewers))
     if path.exists():
-        return _same(path, names, needed, days)
+        there = quorum.read_package(path)
+        if (there.reviewers, there.quorum, there.days) != (tuple(people), needed, days):
+            what = f"{path} is already there, for other reviewers, another quorum or other days."
+            raise Misuse(what, "It stays as it is. Choose another folder for the new one.")
+        return there
     identity = Identity.generate()
-    secret = identity.encode().encode() + b"\n"
-    facts: dict[str, object] = {
-        "format": quorum.FORMAT,
-        "name": path.name,
-        "quorum": needed,
-        "recipient": str(identity.recipient()),
-        "reviewers": list(names),
-        "secret": quorum.PERIOD if days else quorum.ARCHIVE,
-    }
+    facts: dict[str, object] = {"format": quorum.FORMAT, "name": path.name, "quorum": needed}
+    facts |= {"recipient": str(identity.recipient()), "reviewers": list(people)}
+    facts["secret"] = quorum.PERIOD if days else quorum.ARCHIVE
     if days:
         facts |= {"first": days[0].isoformat(), "last": days[1].isoformat()}
     with folder.whole(path) as partial:
         for subset in itertools.combinations(people, needed):
-            target = partial / f"{'+'.join(one.name for one in subset)}.age"
-            files.write(target, nested(secret, [one.quorum for one in subset]))
+            sealed = nested(identity, [people[name] for name in subset])
+            files.write(partial / f"{'+'.join(subset)}.age", sealed)
         files.write(partial / "package.json", canonical.dump(facts), files.PUBLIC)
     return quorum.read_package(path)
 
 
-def nested(secret: bytes, recipients: Sequence[str]) -> bytes:
-    """Return ``secret`` sealed to each recipient in turn; the first one opens the outermost."""
+def nested(identity: Identity, recipients: Sequence[str]) -> bytes:
+    """Return the identity sealed to each recipient in turn; the first opens the outermost."""
+    secret = identity.encode().encode() + b"\n"
     for recipient in reversed(recipients):
         secret = seal(secret, [Recipient.parse(recipient)])
     return secret
 
 
-def _same(
-    path: Path, names: tuple[str, ...], needed: int, days: tuple[date, date] | None
-) -> Package:
-    there = quorum.read_package(path)
-    if (there.reviewers, there.quorum, there.days) != (names, needed, days):
-        raise Misuse(
-            f"{path} is already there, for other reviewers, another quorum or other days.",
-            "It stays as it is. Choose another folder for the new one.",
-        )
-    return there
+def attest(path: Path, people: Mapping[str, tuple[Identity, Ed25519PrivateKey]]) -> None:
+    """Open the package in ``path`` with every subset of ``people``, then let each sign.
+
+    ``people`` maps names to what :func:`intake.ceremony.reviewer.unlock` returned.
+    Raises :class:`NoMatchingKey` or :class:`BadFile` as :func:`intake.quorum.open_package`, and
+    :class:`Misuse` for somebody who is no reviewer of the package; then nobody has signed.
+    """
+    package = quorum.read_package(path)
+    if strangers := sorted(people.keys() - set(package.reviewers)):
+        raise Misuse(f"{strangers[0]} is no reviewer of {path}.", "Leave that reviewer out.")
+    if {one.name for one in path.glob("*.age")} != set(package.file_names()):
+        what = f"{path} has not exactly one sealed file for each {package.quorum} reviewers."
+        raise BadFile(what, "Make the package again in an empty folder.")
+    keys = {name: identity for name, (identity, _) in people.items()}
+    for subset in itertools.combinations(sorted(keys), min(package.quorum, len(keys))):
+        quorum.open_package(path, {name: keys[name] for name in subset})
+    for name, (_, key) in people.items():
+        line = keyring.signature_line(name, key.sign(statement(package)))
+        files.write(path / f"{ATTESTATION}{name}", line, files.PUBLIC)
+
+
+def statement(package: Package) -> bytes:
+    """Return what is signed: the period's statement, or the archive's."""
+    if package.days:
+        return Period(package.name, *package.days, package.recipient, {}).statement()
+    facts = {"name": package.name, "recipient": package.recipient}
+    return keyring.ATTESTATION + canonical.dump(facts)
+
+
+def attestations(path: Path, package: Package, reviewers: Mapping[str, bytes]) -> dict[str, bytes]:
+    """Return the verified attestations of the package in ``path``, by name.
+
+    ``reviewers`` maps names to verifying keys. Raises :class:`BadFile` for a forged one, and
+    :class:`Misuse` if fewer than the quorum attested.
+    """
+    paths, message = sorted(path.glob(f"{ATTESTATION}*")), statement(package)
+    found = dict(card.read_signature(one, reviewers, message) for one in paths)
+    if len(found) < package.quorum:
+        what = f"{len(found)} of {package.quorum} reviewers have opened {path} to try it."
+        raise Misuse(what, f"Run: attest {path} --reviewer FOLDER --reviewer FOLDER")
+    return found

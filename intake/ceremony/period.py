@@ -31,9 +31,7 @@ def make(
 def spans(first: date, weeks: int) -> dict[str, tuple[date, date]]:
     """Return names and days, first and last, of ``weeks`` periods from the day ``first``."""
     if not 1 <= weeks <= MAX_WEEKS:
-        raise Misuse(
-            f"{weeks} weeks are not between 1 and {MAX_WEEKS}.", "Make fewer; make more later."
-        )
+        raise Misuse(f"{weeks} weeks are not 1 to {MAX_WEEKS}.", "Make the others later.")
     monday = first - timedelta(days=first.weekday())
     found = {}
     for start in (monday + timedelta(weeks=week) for week in range(weeks)):

@@ -1,7 +1,7 @@
 """The draft of a keyring: line 1, which the roots read and sign.
 
 Rules:
-- Nobody signs in vain: whatever :func:`intake.keyring.follow` would refuse is refused here.
+- Nobody signs in vain: whatever :func:`intake.keyring.parse` would refuse is refused here.
 - After a keyring, its draft changes only what was asked for; the rest stays, periods included.
 - A root or a reviewer never gets another key under the same name: a new key is a new name.
 """
@@ -19,11 +19,10 @@ from typing import Any
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from intake import canonical, keyring, quorum
-from intake.ceremony import attestation, card
+from intake.ceremony import card, package
 from intake.ceremony.card import Card
 from intake.errors import BadFile, BadKeyring, Misuse
-from intake.keyring import Keyring
-from intake.quorum import Package
+from intake.keyring import Keyring, Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,141 +49,101 @@ def draft(wish: Wish, before: bytes | None) -> bytes:
     if wish.issued > wish.expires:
         raise Misuse("The keyring would expire before it is issued.", "Change --expires.")
     raw = _start(before, demo=wish.demo)
-    card.check_demo([raw["demo"]], demo=wish.demo)
-    raw |= {"expires": str(wish.expires), "issued": str(wish.issued)}
-    if wish.roots:
-        roots = {one.name: one.key.hex() for one in wish.roots}
-        _same_keys(raw["roots"], roots)
-        raw["leaving"] = {name: k for name, k in raw["roots"].items() if name not in roots}
-        raw["roots"] = roots
-    raw["threshold"] = wish.threshold or raw["threshold"]
-    if not keyring.MINIMUM <= raw["threshold"] <= len(raw["roots"]):
-        raise Misuse(
-            f"{raw['threshold']} of {len(raw['roots'])} roots cannot be a threshold.",
-            "Name the cards with --roots, and 2 or more of them with --threshold.",
-        )
-    people = {one["name"]: one for one in raw["reviewers"]}
-    keys = {name: one["key"] for name, one in people.items()}
-    _same_keys(keys, {one.name: one.key.hex() for one in wish.reviewers})
-    for one in wish.reviewers:
-        people[one.name] = {
-            "body": one.body,
-            "key": one.key.hex(),
-            "name": one.name,
-            "quarters": dict(one.quarters),
-            "quorum": one.quorum,
-            "removed": people.get(one.name, {}).get("removed"),
-        }
-    raw["reviewers"] = [people[name] for name in sorted(people)]
+    raw |= {"expires": wish.expires.isoformat(), "issued": wish.issued.isoformat()}
     raw["bundle_key"] = wish.bundle_key or raw["bundle_key"]
+    raw["threshold"] = wish.threshold or raw["threshold"]
+    if wish.roots:
+        old, new = raw["roots"], {one.name: one.key.hex() for one in wish.roots}
+        _same_keys(old, new)
+        raw["leaving"] = {name: key for name, key in old.items() if name not in new}
+        raw["roots"] = new
+    if not keyring.MINIMUM <= raw["threshold"] <= len(raw["roots"]):
+        what = f"{raw['threshold']} of {len(raw['roots'])} roots cannot be a threshold."
+        raise Misuse(what, "Name the cards with --roots, and 2 or more of them with --threshold.")
+    _add_reviewers(raw, wish.reviewers)
     _add_packages(raw, wish)
     for option in ("reviewers", "archive", "periods", "bundle_key"):
         if not raw[option]:
             name = option.replace("_", "-")
             raise Misuse(f"The first keyring needs --{name}.", "See: propose --help")
     line = canonical.dump(raw)
-    check(line, before)
+    check(line)
     return line
 
 
 def _start(before: bytes | None, *, demo: bool) -> dict[str, Any]:
     if before is not None:
         old = keyring.parse(before)
+        card.check_demo([old.demo], demo=demo)
         raw: dict[str, Any] = canonical.load_object(before.split(b"\n", 1)[0], keyring.FIELDS)
-        step = {"leaving": {}, "previous": old.sha256.hex(), "version": old.version + 1}
-        return {**raw, **step}
-    return {
-        "archive": "",
-        "bundle_key": "",
-        "demo": demo,
-        "deployment": secrets.token_bytes(32).hex(),
-        "format": keyring.FORMAT,
-        "leaving": {},
-        "periods": [],
-        "previous": bytes(32).hex(),
-        "quorum": 0,
-        "reviewers": [],
-        "roots": {},
-        "threshold": 0,
-        "version": 1,
-    }
+        return {**raw, "leaving": {}, "previous": old.sha256.hex(), "version": old.version + 1}
+    empty = {"archive": "", "bundle_key": "", "quorum": 0, "roots": {}, "threshold": 0}
+    empty |= {"leaving": {}, "periods": [], "reviewers": []}
+    own = {"demo": demo, "deployment": secrets.token_bytes(32).hex(), "format": keyring.FORMAT}
+    return {**empty, **own, "previous": bytes(32).hex(), "version": 1}
 
 
 def _same_keys(old: Mapping[str, str], new: Mapping[str, str]) -> None:
     for name in old.keys() & new.keys():
         if old[name] != new[name]:
-            raise Misuse(
-                f"{name} has another key in the keyring before.",
-                "A new key takes a new name, so that nobody mistakes one for the other.",
-            )
+            hint = "A new key takes a new name, so that nobody mistakes one for the other."
+            raise Misuse(f"{name} has another key in the keyring before.", hint)
+
+
+def _add_reviewers(raw: dict[str, Any], cards: Sequence[Card]) -> None:
+    people = {one["name"]: one for one in raw["reviewers"]}
+    keys = {one.name: one.key.hex() for one in cards}
+    _same_keys({name: one["key"] for name, one in people.items()}, keys)
+    for one in cards:
+        facts = {field: one.facts[field] for field in card.OF_REVIEWER}
+        people[one.name] = {"removed": None, **people.get(one.name, {}), **facts}
+    raw["reviewers"] = [people[name] for name in sorted(people)]
 
 
 def _add_packages(raw: dict[str, Any], wish: Wish) -> None:
     keys = {one["name"]: bytes.fromhex(one["key"]) for one in raw["reviewers"]}
+    active = {one["name"] for one in raw["reviewers"] if one["removed"] is None}
     periods = {one["name"]: one for one in raw["periods"]}
     for folder in [wish.archive, *wish.periods] if wish.archive else wish.periods:
-        package = quorum.read_package(folder)
-        _check_package(folder, package, raw, period=folder is not wish.archive)
-        marks = attestation.read(folder, package, keys)
-        raw["quorum"] = package.quorum
-        if package.days:
-            first, last = map(str, package.days)
-            periods[package.name] = {
-                "attestations": marks,
-                "first": first,
-                "last": last,
-                "name": package.name,
-                "recipient": package.recipient,
-            }
+        made = quorum.read_package(folder)
+        if (made.days is None) != (folder is wish.archive):
+            what = f"{folder} holds another kind of secret: {made.secret}."
+            raise Misuse(what, "Name the archive with --archive and periods with --periods.")
+        raw["quorum"] = raw["quorum"] or made.quorum
+        if not set(made.reviewers) <= active or raw["quorum"] != made.quorum:
+            what = f"{folder} was made for other reviewers, or for another quorum."
+            raise Misuse(what, "Make it again for this keyring's; all packages have one quorum.")
+        marks = package.attestations(folder, made, keys)
+        if made.days:
+            period = Period(made.name, *made.days, made.recipient, marks)
+            signatures = {name: mark.hex() for name, mark in marks.items()}
+            periods[period.name] = {**period.facts(), "attestations": signatures}
         else:
-            raw["archive"] = package.recipient
+            raw["archive"] = made.recipient
     raw["periods"] = sorted(periods.values(), key=lambda one: str(one["first"]))
 
 
-def _check_package(folder: Path, package: Package, raw: Mapping[str, Any], *, period: bool) -> None:
-    if (package.days is not None) != period:
-        raise Misuse(
-            f"{folder} holds the secret of another kind: {package.secret}.",
-            "Name the archive's package with --archive and the periods' with --periods.",
-        )
-    active = {one["name"] for one in raw["reviewers"] if one["removed"] is None}
-    if not set(package.reviewers) <= active or raw["quorum"] not in {0, package.quorum}:
-        raise Misuse(
-            f"{folder} was made for other reviewers, or for another quorum.",
-            "Make it again for the reviewers of this keyring; all packages have one quorum.",
-        )
-
-
-def check(line: bytes, before: bytes | None) -> Keyring:
+def check(line: bytes) -> Keyring:
     """Return the keyring that ``line`` would be if it were signed. Raises :class:`BadKeyring`.
 
     1. Each root's key is replaced by a stand-in, made now and thrown away; equal keys get one.
     2. All stand-ins sign, and the reading half judges the result as it will judge the real one.
     3. What comes back says the real keys again, and that nobody has signed.
     """
-    old = keyring.parse(before) if before is not None else None
     try:
         raw: dict[str, Any] = canonical.load_object(line, keyring.FIELDS)
-        real = {part: _octets(raw[part]) for part in ("roots", "leaving")}
+        roots, leaving = _octets(raw["roots"]), _octets(raw["leaving"])
     except (BadFile, ValueError, TypeError, AttributeError):
         raise BadKeyring("This is not a keyring's draft.", "Ask for the draft again.") from None
-    everyone = [
-        *real["roots"].values(),
-        *real["leaving"].values(),
-        *(old.roots if old else {}).values(),
-    ]
-    actors = {key: Ed25519PrivateKey.generate() for key in everyone}  # (1)
-    faces = {key: actor.public_key().public_bytes_raw() for key, actor in actors.items()}
-    for part, keys in real.items():
-        raw[part] = {name: faces[key].hex() for name, key in keys.items()}
-    if old is not None:
-        old = replace(old, roots={name: faces[key] for name, key in old.roots.items()})
+    keys = {**leaving, **roots}
+    actors = {key: Ed25519PrivateKey.generate() for key in keys.values()}  # (1)
+    faces = {key: actor.public_key().public_bytes_raw().hex() for key, actor in actors.items()}
+    raw["roots"] = {name: faces[key] for name, key in roots.items()}
+    raw["leaving"] = {name: faces[key] for name, key in leaving.items()}
     play = canonical.dump(raw)  # (2)
-    signers = {**real["leaving"], **real["roots"]}.items()
-    lines = [keyring.signature_line(n, actors[k].sign(keyring.CONTEXT + play)) for n, k in signers]
-    found = keyring.follow(old, [b"\n".join([play, b"".join(lines)])])
+    marks = ((name, actors[key].sign(keyring.CONTEXT + play)) for name, key in keys.items())
+    found = keyring.parse(play + b"\n" + b"".join(keyring.signature_line(*one) for one in marks))
     sha256 = hashlib.sha256(line).digest()
-    roots, leaving = real["roots"], real["leaving"]
     return replace(found, roots=roots, leaving=leaving, sha256=sha256, signers=frozenset())  # (3)
 
 

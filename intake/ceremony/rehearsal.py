@@ -20,9 +20,8 @@ from intake import keyring, locked, quorum, terminal
 from intake.age.identity import PREFIX, Identity
 from intake.age.passphrase import Passphrase
 from intake.age.unsealing import unseal
-from intake.ceremony import attestation, card, package, period, proposal, reviewer, root, signing
+from intake.ceremony import card, package, period, proposal, reviewer, root, signing
 from intake.ceremony import folder as folders
-from intake.ceremony.sentences import grouped
 from intake.errors import BadFile, MachineTrouble, NoMatchingKey
 
 ROOTS = ("rosa", "ruth")
@@ -37,10 +36,8 @@ def play(folder: Path, day: date) -> Iterator[str]:
     Raises :class:`MachineTrouble` if a package opens with too few reviewers, and whatever the
     commands raise.
     """
-    words = {
-        name: Passphrase(terminal.DEMO + secrets.token_hex(8), terminal.DEMO_WORK)
-        for name in (*ROOTS, *REVIEWERS)
-    }
+    drawn = {name: terminal.DEMO + secrets.token_hex(8) for name in (*ROOTS, *REVIEWERS)}
+    words = {name: Passphrase(text, terminal.DEMO_WORK) for name, text in drawn.items()}
     for name in ROOTS:
         root.make(folder / name, words[name], demo=True)
         yield f"{name} made a root."
@@ -50,42 +47,36 @@ def play(folder: Path, day: date) -> Iterator[str]:
         yield f"{name} made a reviewer's keys."
 
     cards = card.read_all([folder / name for name in REVIEWERS], card.REVIEWER, demo=True)
-    archive, out = folder / "archive", folder / "periods"
+    archive = folder / "archive"
     package.make(archive, cards, NEEDED)
-    yield f"The archive is a package that {NEEDED} of {len(cards)} reviewers open."
-    packages = [out / made.name for made in period.make(out, day, WEEKS, cards, NEEDED)]
-    yield f"{len(packages)} periods, from {day}, are packages too."
+    yield f"The archive is a package that any {NEEDED} of {len(cards)} reviewers open."
+    periods = [folder / made.name for made in period.make(folder, day, WEEKS, cards, NEEDED)]
+    yield f"{len(periods)} periods, from {day}, are packages too."
 
-    keys = {name: attestation.unlock(folder / name, words[name]) for name in REVIEWERS}
-    for path in (archive, *packages):
-        attestation.attest(path, keys)
-    yield f"{', '.join(REVIEWERS)} opened each package and attested it."
-    openers = {name: own.quorum for name, own in keys.items()}
-    tried = sum(try_subsets(path, openers) for path in (archive, *packages))
-    yield f"{tried} subsets tried: {NEEDED} reviewers open each package, {NEEDED - 1} cannot."
+    keys = {name: reviewer.unlock(folder / name, words[name]) for name in REVIEWERS}
+    openers = {name: identity for name, (identity, _) in keys.items()}
+    for path in (archive, *periods):
+        package.attest(path, keys)
+        tried = try_subsets(path, openers)
+        yield f"{path.name} is attested: {NEEDED} open it, {NEEDED - 1} cannot, {tried} tries."
 
+    roots = card.read_all([folder / name for name in ROOTS], card.ROOT, demo=True)
+    server = Ed25519PrivateKey.generate().public_key().public_bytes_raw().hex()
+    expires = day + timedelta(weeks=WEEKS)
     wish = proposal.Wish(
-        roots=card.read_all([folder / name for name in ROOTS], card.ROOT, demo=True),
-        threshold=len(ROOTS),
-        reviewers=cards,
-        archive=archive,
-        periods=packages,
-        bundle_key=Ed25519PrivateKey.generate().public_key().public_bytes_raw().hex(),
-        issued=day,
-        expires=day + timedelta(weeks=WEEKS),
-        demo=True,
+        roots, len(roots), cards, archive, periods, server, day, expires, demo=True
     )
     draft = folder / "draft"
     folders.put(draft, proposal.draft(wish, None) + b"\n")
     yield "The draft of the keyring is written."
-    for name in ROOTS:
-        key = locked.signing_key(folder / name / root.SIGNING, words[name])
-        line = signing.sign(signing.read_draft(draft), name, key)
-        folders.put(folder / f"draft.{name}.sig", line)
-        yield f"{name} signed it."
     signatures = [folder / f"draft.{name}.sig" for name in ROOTS]
+    for name, path in zip(ROOTS, signatures, strict=True):
+        key = locked.signing_key(folder / name / root.SIGNING, words[name])
+        folders.put(path, signing.sign(signing.read_draft(draft), name, key))
+        yield f"{name} signed it."
     data = signing.assemble(signing.read_draft(draft), signatures, None)
-    yield f"The keyring is assembled: {grouped(keyring.parse(data).sha256)}"
+    folders.put(folder / "keyring", data)
+    yield f"Keyring {keyring.parse(data).version} is assembled, {len(data)} bytes."
 
 
 def try_subsets(folder: Path, keys: Mapping[str, Identity]) -> int:
@@ -95,17 +86,17 @@ def try_subsets(folder: Path, keys: Mapping[str, Identity]) -> int:
     it, and :class:`BadFile` or :class:`NoMatchingKey` if a full quorum does not.
     """
     made = quorum.read_package(folder)
-    full = list(itertools.combinations(sorted(keys), made.quorum))
-    for names in full:
+    tries = 0
+    for names in itertools.combinations(sorted(keys), made.quorum):
+        tries += 1
         quorum.open_package(folder, {name: keys[name] for name in names}, made.recipient)
-    fewer = list(itertools.combinations(sorted(keys), made.quorum - 1))
-    for names in fewer:
+    for names in itertools.combinations(sorted(keys), made.quorum - 1):
         for path in sorted(folder.glob("*.age")):
+            tries += 1
             if PREFIX.encode() in peel(path.read_bytes(), [keys[name] for name in names]):
-                raise MachineTrouble(
-                    f"{path} opens with only {', '.join(names)}.", "Use nothing made here; report."
-                )
-    return len(full) + len(fewer)
+                what = f"{path} opens with only {', '.join(names)}."
+                raise MachineTrouble(what, "Use nothing that was made here, and report it.")
+    return tries
 
 
 def peel(data: bytes, identities: Sequence[Identity]) -> bytes:

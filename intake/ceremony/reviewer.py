@@ -19,7 +19,6 @@ from intake import locked
 from intake.age.identity import Identity
 from intake.age.passphrase import Passphrase
 from intake.ceremony import card, folder
-from intake.ceremony.card import Card
 from intake.ceremony.root import SIGNING
 
 QUORUM = "quorum.age"
@@ -27,25 +26,25 @@ QUORUM = "quorum.age"
 
 def make(
     path: Path, body: str, quarters: Sequence[str], passphrase: Passphrase, *, demo: bool
-) -> Card:
+) -> None:
     """Make a reviewer sent by ``body`` in the new folder ``path``, whose last part is the name."""
     key, quorum = Ed25519PrivateKey.generate(), Identity.generate()
     identities = {quarter: Identity.generate() for quarter in quarters}
-    facts = {
-        "body": body,
-        "demo": demo,
-        "format": card.REVIEWER,
-        "name": path.name,
-        "quarters": {name: str(own.recipient()) for name, own in identities.items()},
-        "quorum": str(quorum.recipient()),
-    }
+    recipients = {name: str(own.recipient()) for name, own in identities.items()}
+    public = {"body": body, "quarters": recipients, "quorum": str(quorum.recipient())}
     with folder.whole(path) as partial:
         locked.lock(partial / SIGNING, key.private_bytes_raw().hex(), passphrase)
         locked.lock(partial / QUORUM, quorum.encode(), passphrase)
         for name, own in identities.items():
             locked.lock(partial / f"{name}.age", own.encode(), passphrase)
+        facts = {"demo": demo, "format": card.REVIEWER, "name": path.name, **public}
         card.write(partial, key, facts)
-    return card.read(path, card.REVIEWER)
+
+
+def unlock(folder: Path, passphrase: Passphrase) -> tuple[Identity, Ed25519PrivateKey]:
+    """Return the quorum identity and the signing key. Raises as :func:`intake.locked.unlock`."""
+    quorum = locked.identity(folder / QUORUM, passphrase)
+    return quorum, locked.signing_key(folder / SIGNING, passphrase)
 
 
 def quarter_of(day: date) -> str:

@@ -12,15 +12,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from intake import locked
 from intake.age.passphrase import Passphrase
 from intake.ceremony import card, folder
-from intake.ceremony.card import Card
 
 SIGNING = "signing.age"
 
 
-def make(path: Path, passphrase: Passphrase, *, demo: bool) -> Card:
+def make(path: Path, passphrase: Passphrase, *, demo: bool) -> None:
     """Make a root in the new folder ``path``, whose last part is the root's name."""
     key = Ed25519PrivateKey.generate()
     with folder.whole(path) as partial:
         locked.lock(partial / SIGNING, key.private_bytes_raw().hex(), passphrase)
         card.write(partial, key, {"demo": demo, "format": card.ROOT, "name": path.name})
-    return card.read(path, card.ROOT)

@@ -27,9 +27,7 @@ def describe(keyring: Keyring) -> list[str]:
     return [
         *(["DEMO: made with a demo's passphrases. No real server takes it."] * keyring.demo),
         f"Keyring {keyring.version}, issued on {keyring.issued}, valid to {keyring.expires}.",
-        f"It follows the keyring {grouped(keyring.previous)}."
-        if keyring.version > 1
-        else "It is the first of its deployment.",
+        f"The keyring before: {grouped(keyring.previous) if any(keyring.previous) else 'none'}",
         f"Deployment: {grouped(keyring.deployment)}",
         f"{keyring.threshold} of its {len(keyring.roots)} roots must sign it.",
         *(f"  Root {name}: {grouped(key)}" for name, key in sorted(keyring.roots.items())),
@@ -66,8 +64,6 @@ def _reviewer(reviewer: Reviewer) -> list[str]:
 
 
 def _period(period: Period) -> str:
-    return (
-        f"  Period {period.name}, {period.first} to {period.last}: "
-        f"{of_recipient(period.recipient)}, opened to try by "
-        f"{', '.join(sorted(period.attestations))}"
-    )
+    what = f"  Period {period.name}, {period.first} to {period.last}"
+    openers = ", ".join(sorted(period.attestations))
+    return f"{what}: {of_recipient(period.recipient)}, opened to try by {openers}"
