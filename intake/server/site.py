@@ -20,28 +20,13 @@ from werkzeug.exceptions import HTTPException
 from intake import installed, misplaced, receipt
 from intake.errors import BadKeyring, MachineTrouble, Unsafe
 from intake.form import Form
-from intake.server import answers, fields, requests
-from intake.server.fields import DeclaredForm
+from intake.server import answers, requests
+from intake.server.fields import DeclaredForm, generate
 from intake.server.letterbox import Letterbox
 from intake.settings import ROOT, Settings
 from intake.wording import LANGUAGES, Wording
 
 SEED = "_seed"
-CLOSED = "We cannot take letters just now. Nothing was stored. Please come back another day."
-NOT_STORED = "It could not be stored just now. Nothing was stored. Your words are below: try again."
-STALE = "This page was damaged on its way. Nothing was stored. Your words are below: send again."
-UNREADABLE = "Your browser sent something that cannot be read here. Nothing was stored. Press Back."
-NO_PAGE = "There is no such page here."
-NOTICES = {
-    400: UNREADABLE,
-    403: "This did not come from our own page. Nothing was stored. Press Back and send it again.",
-    404: NO_PAGE,
-    405: NO_PAGE,
-    413: "This is much too long. Nothing was stored. Press Back and shorten it.",
-    415: UNREADABLE,
-    500: "Something broke here. Press Back and send it again. It is never stored twice.",
-    503: CLOSED,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +35,7 @@ class Site:
 
     form: Form
     wordings: Mapping[str, Wording]
+    fields: type[DeclaredForm]
     letterbox: Letterbox
     style: Markup
 
@@ -65,7 +51,10 @@ def create_app(settings: Settings) -> Flask:
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     style = (ROOT / "templates" / "source" / "style.css").read_text(encoding="utf-8")
     wordings = {name: Wording.load(name, settings.form) for name in LANGUAGES}
-    site = Site(Form.load(settings.form), wordings, Letterbox(settings), Markup(style))  # noqa: S704 - our own file
+    # Our own file, and hashed into the policy: safe to put into the page as it is.
+    unescaped = Markup(style)  # noqa: S704
+    form = Form.load(settings.form)
+    site = Site(form, wordings, generate(form), Letterbox(settings), unescaped)
     for language in LANGUAGES:
         path = "/" if language == LANGUAGES[0] else f"/{language}"
         app.add_url_rule(path, f"show-{language}", partial(show, site, language), methods=["GET"])
@@ -79,11 +68,10 @@ def create_app(settings: Settings) -> Flask:
 def show(site: Site, language: str) -> Response:
     """GET: the whole form, empty, with a fresh seed."""
     try:
-        today = site.letterbox.today()
+        site.letterbox.today()
     except BadKeyring:
         return notice(site, language, 503)
-    shown = fields.generate(site.form, site.wordings[language], today.day)(formdata=None)
-    return form_page(site, shown, receipt.new_seed())
+    return form_page(site, language, site.fields(formdata=None), receipt.new_seed())
 
 
 def take(site: Site, language: str) -> Response:
@@ -91,34 +79,36 @@ def take(site: Site, language: str) -> Response:
     requests.check_origin(request)
     typed = requests.read_fields(request, site.form.body_limit())
     seed = requests.read_seed(typed.pop(SEED, []))
-    shown = fields.filled(site.form, site.wordings[language], installed.clock(), typed)
-    if seed is None:
-        return form_page(site, shown.telling(STALE), receipt.new_seed(), 400)
+    shown = site.fields.holding(typed)
     try:
         today = site.letterbox.today()
-        testimony = shown.check(typed, today.day)
-        if testimony is None:
-            return form_page(site, shown, seed, 400)
-        digits = site.letterbox.post(today, seed, testimony, language)
+        if seed is None:
+            shown.trouble, seed = "stale", receipt.new_seed()
+        elif testimony := shown.check(typed, today.day, site.wordings[language]):
+            digits = site.letterbox.post(today, seed, testimony, language)
+            return page(site, language, "receipt", groups=receipt.groups(digits))
     except BadKeyring:
-        return form_page(site, shown.telling(CLOSED), seed, 503)
+        shown.trouble = "closed"
     except MachineTrouble:
-        return form_page(site, shown.telling(NOT_STORED), seed, 503)
-    return page(site, language, "receipt", groups=receipt.groups(digits))
+        shown.trouble = "store"
+    status = 503 if shown.trouble in {"closed", "store"} else 400
+    return form_page(site, language, shown, seed or receipt.new_seed(), status)
 
 
-def form_page(site: Site, shown: DeclaredForm, seed: bytes, status: int = 200) -> Response:
+def form_page(
+    site: Site, language: str, shown: DeclaredForm, seed: bytes, status: int = 200
+) -> Response:
     """Answer with the form as it stands: empty, or with what was typed and what is wrong."""
-    content = {"shown": shown, "form": site.form, "seed": seed.hex()}
-    return page(site, shown.wording.language, "form", status, **content)
+    content = {"shown": shown, "form": site.form, "seed": seed.hex(), "today": installed.clock()}
+    return page(site, language, "form", status, **content)
 
 
 def notice(site: Site, language: str, status: int) -> Response:
     """Answer with one constant page for a status."""
-    return page(site, language, "notice", status, sentence=NOTICES.get(status, UNREADABLE))
+    return page(site, language, "notice", status, status=status)
 
 
-def page(site: Site, language: str, name: str, status: int = 200, **content: object) -> Response:
+def page(site: Site, language: str, name: str, code: int = 200, **content: object) -> Response:
     """Answer with a template, in a language."""
     wording = site.wordings[language]
     html = render_template(
@@ -131,7 +121,7 @@ def page(site: Site, language: str, name: str, status: int = 200, **content: obj
         style=site.style,
         **content,
     )
-    return Response(html, status, content_type="text/html; charset=utf-8")
+    return Response(html, code, content_type="text/html; charset=utf-8")
 
 
 def fail(site: Site, error: Exception) -> Response:
