@@ -16,6 +16,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 
 from intake import files
@@ -108,12 +109,11 @@ def _write(
     path: Path, head: bytes, header: Header, entries: Sequence[Entry], bodies: Iterable[bytes]
 ) -> str:
     whole = hashlib.sha256(head)
-    coming = iter(bodies)
     with files.whole(path) as file:
         file.write(head)  # (3)
-        for entry in sorted(entries, key=Entry.line):  # (4)
-            body = next(coming, b"")
-            if len(body) != header.size or hashlib.sha256(body).digest() != entry.sha256:
+        for entry, body in zip_longest(sorted(entries, key=Entry.line), bodies):  # (4)
+            digest = hashlib.sha256(body or b"").digest()
+            if not entry or len(body or b"") != header.size or digest != entry.sha256:
                 raise BadFile(
                     f"An envelope is not the one that was listed for {path.name}.",
                     "The rows changed meanwhile. No file was made; run it again.",

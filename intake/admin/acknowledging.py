@@ -1,0 +1,96 @@
+"""Returns to deletions: exactly the rows that two reviewers signed for.
+
+Procedure of :func:`acknowledge`, under the lock of ``chain``:
+1. Open the return under the installed keyring: two active reviewers signed it.
+2. The same return again is already done. An older number than the last is refused, and so is one
+   that was made under a later keyring than the installed one.
+3. Wait for an export that was not finished: it must find its rows.
+4. For 256 rows at a time: a row whose id *and* SHA-256 match is deleted. One with the same id and
+   other bytes stays and is counted, because the desk has not seen these bytes.
+5. Save number and hash.
+
+What a crash leaves: before (5), some rows deleted, each of which was signed for. The same command
+again deletes the rest and counts those as already gone.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+from intake import installed
+from intake.admin import chain
+from intake.admin.chain import RETURNS, Mark, Watch
+from intake.bundle import Entry, ReturnHeader
+from intake.bundle.reading import open_return
+from intake.errors import BadFile, BadKeyring, Misuse
+from intake.keyring import Keyring
+from intake.settings import Settings
+from intake.store import Store
+
+_BATCH = 256  # rows of one transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Acknowledged:
+    """What became of the rows of one return; ``again`` if it was done before."""
+
+    number: int
+    deleted: int = 0
+    gone: int = 0
+    different: int = 0
+    again: bool = False
+
+
+def acknowledge(settings: Settings, path: Path, watch: Watch) -> Acknowledged:
+    """Delete what the return at ``path`` signs for.
+
+    Raises :class:`BadFile`, :class:`BadKeyring`, :class:`Misuse`, :class:`MachineTrouble`.
+    """
+    keyring = installed.load(settings)
+    with chain.alone(settings), open_return(path, keyring) as opened:  # (1)
+        header = opened.header
+        before = chain.last(settings, RETURNS)
+        mark = Mark(header.number, header.sha256)
+        if mark == before:  # (2)
+            return Acknowledged(header.number, again=True)
+        _check(header, before, keyring)
+        if (settings.data / chain.PENDING).exists():  # (3)
+            raise Misuse(
+                "An export was not finished, and it still needs its rows.",
+                "Finish it first: python -m intake.admin export FOLDER",
+            )
+        store = Store(settings.url, settings.data)
+        entries = watch("Deleting", opened.acknowledged, len(opened.acknowledged))
+        deleted = gone = different = 0
+        while batch := list(islice(entries, _BATCH)):  # (4)
+            found = [(entry, store.get(entry.id)) for entry in batch]
+            matching = [entry.id for entry, sealed in found if _is(entry, sealed)]
+            gone += sum(sealed is None for _, sealed in found)
+            different += sum(sealed is not None for _, sealed in found) - len(matching)
+            deleted += store.remove(matching)
+        chain.save(settings, RETURNS, mark)  # (5)
+        return Acknowledged(header.number, deleted, gone, different)
+
+
+def _is(entry: Entry, sealed: bytes | None) -> bool:
+    return sealed is not None and hashlib.sha256(sealed).digest() == entry.sha256
+
+
+def _check(header: ReturnHeader, before: Mark, keyring: Keyring) -> None:
+    if header.number <= before.number:
+        raise BadFile(
+            f"Return {header.number} is older than return {before.number}, the last one done.",
+            "Ask the desk for a new return. Nothing was deleted.",
+        )
+    if header.replies:  # until the server has mailboxes
+        raise BadFile("This return carries replies, and this server cannot deliver them yet.")
+    version, sha256 = header.keyring
+    same = version == keyring.version
+    if version > keyring.version or (same and sha256 != keyring.sha256):
+        raise BadKeyring(
+            f"The desk made this return under another keyring {version} than this server has.",
+            "Install the desk's keyring first: python -m intake.admin keyring install FILE",
+        )

@@ -1,0 +1,89 @@
+"""Which bundle left last and which return came last, and one of them at a time.
+
+Small files in the data folder: ``bundles`` and ``returns`` hold the last number and the SHA-256 of
+its line 1, ``bundles.pending`` is the head of a bundle that may not have got its name yet, and
+``exporting`` is a lock: export and acknowledge exclude one another, or rows that are being written
+to a stick could be deleted meanwhile.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+from intake import canonical, files
+from intake.admin import setup
+from intake.errors import BadFile, MachineTrouble
+from intake.keyring import octets
+from intake.settings import Settings
+
+BUNDLES = "bundles"
+RETURNS = "returns"
+PENDING = "bundles.pending"  # the head of an unfinished bundle
+_LIMIT = 4096  # bytes
+
+Item = TypeVar("Item")
+
+
+class Watch(Protocol):
+    """Something that lets a person see how far the work is; ``terminal.progress``."""
+
+    def __call__(
+        self, label: str, items: Iterable[Item], total: int | None = None
+    ) -> Iterator[Item]:
+        """Yield ``items``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """The last number, and the SHA-256 of line 1 of that file."""
+
+    number: int
+    sha256: bytes
+
+
+START = Mark(0, bytes(32))
+
+
+def last(settings: Settings, what: str) -> Mark:
+    """Return the last bundle or return; :data:`START` if there was none."""
+    path = settings.data / what
+    if not os.path.lexists(path):
+        return START
+    try:
+        raw = canonical.load_object(files.read(path, _LIMIT), {"number", "sha256"})
+        return Mark(int(str(raw["number"])), octets(str(raw["sha256"]), 32))
+    except (BadFile, ValueError):
+        raise BadFile(
+            f"{path} is damaged.", "Take it from the backup; the desk's log has the same numbers."
+        ) from None
+
+
+def save(settings: Settings, what: str, mark: Mark) -> None:
+    """Remember the last bundle or return, durably."""
+    data = canonical.dump({"number": mark.number, "sha256": mark.sha256.hex()})
+    files.write(settings.data / what, data)
+
+
+@contextlib.contextmanager
+def alone(settings: Settings) -> Iterator[None]:
+    """Hold the lock. Raises :class:`MachineTrouble` if another command has it."""
+    setup.check_folder(settings)
+    path = settings.data / "exporting"
+    try:
+        lock = os.open(path, os.O_RDWR | os.O_CREAT, files.PRIVATE)
+    except OSError as error:
+        raise files.trouble(error, path) from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        raise MachineTrouble(
+            "Another export or acknowledge is running.", "Wait until it is done, then run it again."
+        ) from None
+    finally:
+        os.close(lock)

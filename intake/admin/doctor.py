@@ -1,0 +1,138 @@
+"""What is wrong with this machine, check by check.
+
+Rules:
+- Each check is one function. It returns a sentence, or refuses with what is wrong and the remedy;
+  a check that cannot be made refuses with the reason, and the others go on.
+- FAIL is what costs a source or stops the site; warn is what will, or what only a person can judge.
+"""
+
+from __future__ import annotations
+
+import platform
+import resource
+from collections.abc import Iterator
+from pathlib import Path
+
+from sqlalchemy import text
+
+from intake import envelope, installed, misplaced, wording
+from intake.admin import setup, status
+from intake.age.recipient import Recipient
+from intake.errors import BadKeyring, MachineTrouble, Refused, Unsafe
+from intake.form import Form
+from intake.settings import Settings
+from intake.store import Store
+
+_SWAPS = Path("/proc/swaps")
+_PRAGMAS = {"journal_mode": "truncate", "synchronous": "2", "secure_delete": "1"}
+
+
+class _Warning(Refused):
+    """Something that will cost, or that only a person can judge."""
+
+
+def examine(settings: Settings) -> Iterator[tuple[str, str]]:
+    """Yield, for each check, its level (``ok``, ``warn``, ``FAIL``) and its line."""
+    for check in CHECKS:
+        name = check.__name__.strip("_").replace("_", " ")
+        try:
+            yield "ok", f"{name}: {check(settings)}"
+        except Refused as refused:
+            level = "warn" if isinstance(refused, _Warning) else "FAIL"
+            yield level, f"{name}: {refused.what} -> {refused.hint}"
+
+
+def _sealing(settings: Settings) -> str:
+    envelope.self_check(Recipient.parse(installed.load(settings).archive))
+    return f"Python {platform.python_version()} has ML-KEM, an envelope has its size"
+
+
+def _data_folder(settings: Settings) -> str:
+    setup.check_folder(settings)
+    return "only its owner can enter it"
+
+
+def _bundle_key(settings: Settings) -> str:
+    setup.signer(settings, installed.load(settings))
+    return "the keyring names it, and only its owner can read it"
+
+
+class _Inspected(Store):
+    """A store that says how its connections are set."""
+
+    def wrong(self) -> list[str]:
+        """Return the pragmas that are not as they must be, and the tables with a rowid."""
+        with self._transaction() as connection:
+            found = {n: connection.execute(text(f"PRAGMA {n}")).scalar_one() for n in _PRAGMAS}
+            tables = connection.execute(text("SELECT name, sql FROM sqlite_master")).all()
+        rowids = [name for name, sql in tables if sql and "WITHOUT ROWID" not in sql]
+        return rowids + [name for name, value in _PRAGMAS.items() if str(found[name]) != value]
+
+
+def _store(settings: Settings) -> str:
+    setup.check_folder(settings)
+    store = _Inspected(settings.url, settings.data)
+    wrong = store.wrong() if settings.url.startswith("sqlite") else []
+    if wrong:
+        what = f"These are not as they must be: {' '.join(wrong)}."
+        raise MachineTrouble(what, "Export and acknowledge, move the database away, run init.")
+    return f"{store.count()} envelopes; deleted ones are overwritten, no order is kept"
+
+
+def _keyring(settings: Settings) -> str:
+    found, today, last = status.standing(settings)
+    if (last - today).days < status.WARN:
+        raise _Warning(f"After {last} the site closes.", status.NEXT_KEYRING)
+    return f"number {found.version} covers every day to {last}"
+
+
+def _clock(settings: Settings) -> str:
+    floor, now = installed.read_floor(settings), installed.clock()
+    if floor is not None and floor > now:
+        what = f"The clock says {now}, and {floor} was acted on already."
+        raise BadKeyring(what, f"Set the clock. If it is right: {status.NEXT_KEYRING}")
+    return f"it says {now}"
+
+
+def _secrets(settings: Settings) -> str:
+    found = misplaced.find([settings.keys, settings.data])
+    if found:
+        what = f"A secret lies where none belongs: {', '.join(map(str, found))}."
+        raise Unsafe(what, "Move it off this machine, treat it as stolen, rotate what it opens.")
+    return "none in the folders of keys and data"
+
+
+def _swap(_: Settings) -> str:
+    if _SWAPS.exists() and len(_SWAPS.read_text("ascii", "replace").splitlines()) > 1:
+        raise _Warning("What is typed may be written to disk.", "swapoff -a, and edit /etc/fstab")
+    return "off"
+
+
+def _core_dumps(_: Settings) -> str:
+    if resource.getrlimit(resource.RLIMIT_CORE)[0] != 0:
+        raise _Warning("A crash may write memory to disk.", "ulimit -c 0; a service: LimitCORE=0")
+    return "off"
+
+
+def _space(settings: Settings) -> str:
+    setup.check_folder(settings)
+    return f"room for about {status.free(settings) // envelope.SEALED} envelopes"
+
+
+def _wording(_: Settings) -> str:
+    unsigned = [name for name in wording.LANGUAGES if name != "en" and not wording.signed_off(name)]
+    if unsigned:
+        what = f"Nobody has signed off this catalogue as it is now: {' '.join(unsigned)}."
+        raise _Warning(what, "Let somebody who reads it well sign (intake/wording.py says how).")
+    return "every catalogue is signed off"
+
+
+def _form(settings: Settings) -> str:
+    form = Form.load(settings.form)
+    return f"{form.id} {form.version}, {form.worst_case()} bytes at most, fits one envelope"
+
+
+CHECKS = (
+    *(_sealing, _data_folder, _bundle_key, _store, _keyring, _clock, _secrets),
+    *(_swap, _core_dumps, _space, _wording, _form),
+)

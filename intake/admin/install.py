@@ -1,0 +1,121 @@
+"""A keyring, verified and put in force.
+
+Procedure of :func:`install`, which takes one file or a chain of them:
+1. Where the chain holds the installed keyring, begin after it; so a whole chain may be given again,
+   and so may the installed keyring, when its file was lost. Otherwise follow what is installed.
+2. Follow the chain (``intake.keyring``); on a first install a person compares the fingerprint.
+3. Refuse a keyring that names another bundle key, one out of its days by the clock, and a demo's.
+4. Lower the saved day to the clock's, if it stood later: a clock that was once set far ahead.
+5. Write the record: version and hash.
+6. Write the keyring.
+
+What a crash leaves: after (4), the old keyring in force and a saved day that is no earlier than the
+new keyring's day of issue. After (5), a record without its keyring: the site is closed and says so,
+and the same command again ends at (6), because the record's hash says which bytes were approved. In
+the other order the old keyring, which the new one must follow, would be lost with the crash.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from intake import files, installed, keyring
+from intake.admin import setup
+from intake.errors import BadKeyring, Refused, Unsafe
+from intake.keyring import Keyring
+from intake.settings import Settings
+
+
+def install(
+    settings: Settings,
+    chain: Sequence[bytes],
+    compare: Callable[[Keyring], None],
+    *,
+    demo: bool = False,
+) -> tuple[Keyring, str]:
+    """Put the last keyring of ``chain`` in force; return it, and what was done in words.
+
+    ``compare`` is asked on a first install, and raises to stop. Raises :class:`BadKeyring`,
+    :class:`Unsafe` for a demo's keyring without ``demo``, or what ``compare`` raises.
+    """
+    record = _record(settings)
+    old: Keyring | None
+    hashes = [keyring.parse(data).sha256.hex() for data in chain]
+    if record is not None and record[1] in hashes:  # (1)
+        place = hashes.index(record[1])
+        old, rest = keyring.parse(chain[place]), chain[place + 1 :]
+        if not rest:
+            put = _put(settings, chain[place])
+            return old, "was installed, and its file is put back" if put else "is already installed"
+    else:
+        old, rest = installed.load(settings) if record else None, chain
+    new = keyring.follow(old, rest)  # (2)
+    _check(settings, new, demo=demo)  # (3)
+    if old is None:
+        compare(new)
+    floor = installed.read_floor(settings)
+    if floor is not None and floor > installed.clock():
+        installed.write_floor(settings, installed.clock())  # (4)
+    installed.write_record(settings, new)  # (5)
+    _put(settings, rest[-1])  # (6)
+    return new, "is in force"
+
+
+def _record(settings: Settings) -> tuple[int, str] | None:
+    try:
+        return installed.read_record(settings)
+    except BadKeyring as error:
+        raise BadKeyring(
+            error.what,
+            f"Move {settings.data / 'installed'} away and install again; then compare the "
+            "fingerprint with the announcement, as the first time.",
+        ) from None
+
+
+def _check(settings: Settings, new: Keyring, *, demo: bool) -> None:
+    setup.signer(settings, new)
+    installed.check_days(new, installed.clock())
+    if new.demo and not demo:
+        raise Unsafe(
+            "This keyring was made with a demo's passphrases, which anyone can read.",
+            "Install one from a real key ceremony. For a demo that nobody trusts: --demo",
+        )
+
+
+def _put(settings: Settings, data: bytes) -> bool:
+    """Write the keyring unless it is there already; return whether it was written."""
+    try:
+        if files.read(settings.keyring, keyring.MAX_SIZE) == data:
+            return False
+    except Refused:
+        pass  # absent or damaged: that is what is put right here
+    try:
+        settings.keys.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise files.trouble(error, settings.keys) from None
+    files.write(settings.keyring, data, files.PUBLIC)
+    return True
+
+
+def grouped(data: bytes) -> str:
+    """Return hex in groups of four, to be read aloud."""
+    return " ".join(data.hex()[at : at + 4] for at in range(0, 2 * len(data), 4))
+
+
+def describe(found: Keyring) -> list[str]:
+    """Return the keyring in lines that any outsider can compare."""
+    return [
+        *["DEMO: made with a demo's passphrases. Never send real testimony to it."] * found.demo,
+        f"Keyring {found.version}, from {found.issued} to {found.expires}",
+        f"Fingerprint: {grouped(found.sha256)}",
+        f"Roots, of whom {found.threshold} must sign:",
+        *(f"  {name}  {grouped(key)}" for name, key in sorted(found.roots.items())),
+        f"Reviewers, of whom {found.quorum} open together:",
+        *(
+            f"  {r.name}  {grouped(r.key)}  {r.body}{'' if r.removed is None else '  (removed)'}"
+            for r in found.reviewers
+        ),
+        "Periods:",
+        *(f"  {p.name}  {p.first} to {p.last}" for p in found.periods),
+        f"Signed by {', '.join(sorted(found.signers))}",
+    ]

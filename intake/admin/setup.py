@@ -1,0 +1,93 @@
+"""The data folder, the store and the bundle key.
+
+Rules:
+- ``init`` makes what is not there and changes nothing that is, so it may be run again at any time.
+- The folder is 0700 and the key 0600. What others could read is refused, never repaired in silence.
+- The bundle key signs bundles and opens nothing: the seed of an Ed25519 key (RFC 8032), 64 hex
+  digits. Its public half goes into the keyring, and a server with another key exports nothing.
+"""
+
+from __future__ import annotations
+
+import secrets
+import stat
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from intake import files
+from intake.errors import BadFile, BadKeyring, Misuse, Unsafe
+from intake.keyring import Keyring, octets
+from intake.settings import Settings
+from intake.store import Store
+
+_SEED = 32  # bytes
+_OPEN = stat.S_IRWXG | stat.S_IRWXO
+
+
+def init(settings: Settings) -> tuple[list[str], bytes]:
+    """Make the data folder, the store and the bundle key, each only if it is not there.
+
+    Return the names of what was made, and the public half of the bundle key.
+    """
+    new = []
+    if not settings.data.exists():
+        try:
+            settings.data.mkdir(mode=0o700, parents=True)
+            files.sync_folder(settings.data.parent)
+        except OSError as error:
+            raise files.trouble(error, settings.data) from None
+        new.append("data folder")
+    check_folder(settings)
+    Store(settings.url, settings.data).create()
+    if not settings.bundle_key.exists():
+        seed = secrets.token_bytes(_SEED).hex().encode()
+        files.write(settings.bundle_key, seed + b"\n", replace=False)
+        new.append("bundle key")
+    return new, public(bundle_key(settings))
+
+
+def check_folder(settings: Settings) -> None:
+    """Refuse a data folder that is not there (:class:`Misuse`) or that others can enter."""
+    if not settings.data.is_dir():
+        raise Misuse(
+            f"There is no data folder {settings.data}.",
+            "Make it with: python -m intake.admin init (INTAKE_DATA says where)",
+        )
+    if settings.data.stat().st_mode & _OPEN:
+        raise Unsafe(
+            f"Other users of this machine can enter {settings.data}.",
+            f"Close it, and find out who looked: chmod 700 {settings.data}",
+        )
+
+
+def bundle_key(settings: Settings) -> Ed25519PrivateKey:
+    """Return the bundle key. Raises :class:`Misuse`, :class:`Unsafe` or :class:`BadFile`."""
+    check_folder(settings)
+    if not settings.bundle_key.exists():
+        raise Misuse("This server has no bundle key.", "Make it with: python -m intake.admin init")
+    data = files.read(settings.bundle_key, 256, private=True)
+    try:
+        seed = octets(data.decode("ascii").removesuffix("\n"), _SEED)
+    except ValueError:
+        raise BadFile(
+            f"{settings.bundle_key} is damaged.",
+            "Take it from the backup. Without one: move it away, run init, and let the key "
+            "ceremony name the new key in the next keyring.",
+        ) from None
+    return Ed25519PrivateKey.from_private_bytes(seed)
+
+
+def signer(settings: Settings, keyring: Keyring) -> Ed25519PrivateKey:
+    """Return the bundle key if it is the one that ``keyring`` names, or :class:`BadKeyring`."""
+    key = bundle_key(settings)
+    if public(key) != keyring.bundle_key:
+        raise BadKeyring(
+            "The keyring names another bundle key than this server's.",
+            f"Let the key ceremony name this one: --bundle-key {public(key).hex()}",
+        )
+    return key
+
+
+def public(key: Ed25519PrivateKey) -> bytes:
+    """Return the public half, 32 bytes."""
+    return key.public_key().public_bytes_raw()
