@@ -39,6 +39,9 @@ class Recipient:
             raw = bech32.decode(grammar.HYBRID_PREFIX, text)
             ml_kem = MLKEM768PublicKey.from_public_bytes(raw[:_ML_KEM])
             x25519 = X25519PublicKey.from_public_bytes(raw[_ML_KEM:])
+            key = MLKEM768X25519PublicKey(ml_kem, x25519)
+            # A share of low order parses, and would fail only when a testimony is to be sealed.
+            grammar.SUITE.encrypt(b"", key, grammar.HYBRID_INFO)
         except ValueError:
             raise BadFile(
                 "This is not a post-quantum recipient.",
@@ -49,7 +52,7 @@ class Recipient:
                 "This machine's cryptography library has no ML-KEM-768.",
                 "Install the pinned wheels with: make setup",
             ) from None
-        return cls(text, MLKEM768X25519PublicKey(ml_kem, x25519))
+        return cls(text, key)
 
     def __str__(self) -> str:
         """Return ``age1pq1…``."""
