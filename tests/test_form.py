@@ -420,6 +420,14 @@ def test_another_group_brings_its_own_file(tmp_path: Path) -> None:
     )
 
 
+def test_the_bound_holds_for_the_longest_number_and_the_shortest_text(tmp_path: Path) -> None:
+    number = '[[section.question]]\nkey = "n{}"\nkind = "number"\nlimit = 15\nlabel = "N"\n'
+    form = declared(tmp_path, GOOD + number.format(1) + number.format(2))
+    numbers = {"n1": ["9" * 15], "n2": ["9" * 15]}
+    sent = {"what": ["cart"], "words": ["\x01\x02\x03"], **numbers}
+    assert len(accept(sent, form).canonical()) <= form.worst_case()
+
+
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
