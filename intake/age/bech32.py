@@ -28,7 +28,8 @@ def encode(prefix: str, data: bytes) -> str:
 def decode(prefix: str, text: str) -> bytes:
     """Return the bytes that ``text`` carries. Raises ``ValueError`` unless it is exact."""
     found, _, rest = text.lower().rpartition("1")
-    one_case = text == (text.upper() if prefix.isupper() else text.lower())
+    # Some letters outside ASCII fold into it (U+212A becomes "k"), and would spell a key again.
+    one_case = text.isascii() and text == (text.upper() if prefix.isupper() else text.lower())
     if not one_case or found != prefix.lower() or not set(rest) <= _VALUE.keys():
         raise ValueError(_NOT_OURS)
     words = [_VALUE[character] for character in rest]
