@@ -1,0 +1,409 @@
+"""docs/FORMAT.md and docs/vectors/ say what the code does; docs/THREATS.md names tests that exist.
+
+Rules:
+- Every block of FORMAT.md marked ``vector`` has a test here, which recomputes it, or compares it
+  with what the code writes. A block without a test fails, and so does a test without a block.
+- The examples are opened by the code that reads such files, and made anew in the test, so a changed
+  format shows. After a change that is meant: ``python -m tests.test_format_doc`` writes them again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from intake import canonical, envelope, errors, files, installed, keyring, locked, quorum, receipt
+from intake import store as stores
+from intake.admin import setup
+from intake.age.identity import Identity
+from intake.age.passphrase import Passphrase
+from intake.age.recipient import Recipient
+from intake.age.sealing import seal, sealed_size
+from intake.age.unsealing import unseal
+from intake.bundle import (
+    MAX_COUNT,
+    MAX_LINE,
+    MAX_SIZE,
+    PART,
+    SIGNERS,
+    BundleHeader,
+    Entry,
+    ReturnHeader,
+    fits,
+)
+from intake.bundle.reading import open_bundle, open_return
+from intake.bundle.writing import write_bundle
+from intake.ceremony import card, reviewer, root
+from intake.desk import acknowledging, casebook, chain, copying, importing, opened, state
+from intake.desk.present import Present
+from intake.settings import ROOT, Settings
+from tests.makers import FIRST, Deployment, identity, make_deployment
+
+EXAMPLES = ROOT / "docs" / "vectors"
+TEXT = (ROOT / "docs" / "FORMAT.md").read_text(encoding="utf-8")
+BLOCKS = dict(re.findall(r"^```vector (\S+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL))
+PERIOD = "2026-w47"
+PASSPHRASE = Passphrase("an example, not a secret", 10)
+
+
+def table(name: str) -> dict[str, str]:
+    """Return a block's lines as first word -> rest."""
+    pairs = [line.partition(" ") for line in BLOCKS[name].splitlines()]
+    assert len({first for first, _, _ in pairs}) == len(pairs), f"{name} names something twice"
+    return {first: rest.strip() for first, _, rest in pairs}
+
+
+def names(block: str) -> set[str]:
+    return set(table(block))
+
+
+def deployment() -> Deployment:
+    return make_deployment(weeks=1, reviewers=2)
+
+
+def words() -> tuple[bytes, envelope.Envelope]:
+    """Return row id and envelope of the example."""
+    made, vector = deployment(), table("receipt")
+    seed = bytes.fromhex(vector["seed"])
+    body = canonical.load(vector["body"].encode())
+    reply = receipt.reply_secret(made.deployment, receipt.receipt(seed))
+    row = receipt.submission_id(receipt.nonce(seed), canonical.dump(body))
+    return row, envelope.Envelope(
+        kind=envelope.TESTIMONY,
+        day=FIRST,
+        language="my",
+        keyring=(made.keyring.version, made.keyring.sha256),
+        case=receipt.case_tag(reply),
+        reply=reply,
+        nonce=receipt.nonce(seed),
+        body=body,
+    )
+
+
+def make_examples(folder: Path, work: Path) -> None:
+    """Write every example into ``folder``; ``work`` is for what is on the way."""
+    made = deployment()
+    files.write(folder / "keyring", made.raw, files.PUBLIC)
+    files.write(folder / "locked.age", seal(b"00" * 32 + b"\n", [PASSPHRASE]))
+    make_package(folder / PERIOD, made)
+    row, example = words()
+    sealed = envelope.seal(example, made.periods[PERIOD].recipient())
+    header = BundleHeader(
+        deployment=made.deployment,
+        number=1,
+        previous=bytes(32),
+        period=PERIOD,
+        keyring=(made.keyring.version, made.keyring.sha256),
+        size=envelope.SEALED,
+        left=0,
+    )
+    entries = [Entry(row, hashlib.sha256(sealed).digest())]
+    bundle = folder / header.name
+    write_bundle(bundle, header, entries, [sealed], made.bundle_key.sign)
+    present = [make_present(work, made, name) for name in made.reviewers]
+    with (
+        mock.patch.object(casebook, "clock", return_value=FIRST),
+        mock.patch.object(importing, "BATCH", 1),
+    ):
+        book = casebook.create(work / "casebook", made.raw, "desk-a")
+        importing.run(book, bundle, folder / PERIOD, present, author=present[0])
+        copying.copy(book, work / "second")
+        out = folder / header.name.replace(".bundle", ".return")
+        acknowledging.run(book, work / "second", present, out)
+    files.write(folder / "alice.desk-a", (book.folder / "chains" / "alice.desk-a").read_bytes())
+
+
+def make_package(folder: Path, made: Deployment) -> None:
+    """Write the period's package; the ceremony's own tool would draw another identity."""
+    folder.mkdir()
+    period, people = made.keyring.periods[0], made.keyring.reviewers
+    secret = made.periods[PERIOD].encode().encode() + b"\n"
+    for one in reversed(people):
+        secret = seal(secret, [Recipient.parse(one.quorum)])
+    files.write(folder / "alice+bob.age", secret, files.PUBLIC)
+    facts = {
+        "first": str(period.first),
+        "format": quorum.FORMAT,
+        "last": str(period.last),
+        "name": PERIOD,
+        "quorum": 2,
+        "recipient": period.recipient,
+        "reviewers": [one.name for one in people],
+        "secret": quorum.PERIOD,
+    }
+    files.write(folder / "package.json", canonical.dump(facts), files.PUBLIC)
+    for name, signature in period.attestations.items():
+        line = keyring.signature_line(name, signature)
+        files.write(folder / f"attestation-{name}", line, files.PUBLIC)
+
+
+def make_present(work: Path, made: Deployment, name: str) -> Present:
+    """Write a reviewer's folder, and return them as present."""
+    own, folder = made.reviewers[name], work / name
+    folder.mkdir()
+    locked.lock(folder / "signing.age", own.signing.private_bytes_raw().hex(), PASSPHRASE)
+    locked.lock(folder / "quorum.age", own.quorum.encode(), PASSPHRASE)
+    for quarter, key in own.quarters.items():
+        locked.lock(folder / f"{quarter}.age", key.encode(), PASSPHRASE)
+    found = made.keyring.reviewer(name)
+    assert found is not None
+    return Present(folder, found, PASSPHRASE)
+
+
+def example_chain(path: Path) -> chain.Chain:
+    """Return the chain in ``path``, read with the keys of everyone."""
+    made = deployment()
+    keys = [key for own in made.reviewers.values() for key in own.quarters.values()]
+    return chain.read(path, keys, [made.keyring])
+
+
+def test_every_block_has_a_test() -> None:
+    source = Path(__file__).read_text(encoding="utf-8")
+    assert {name for name in BLOCKS if f'"{name}"' not in source} == set()
+
+
+def test_exit_codes() -> None:
+    codes = {str(kind.exit) for kind in errors.Refused.__subclasses__()} - {"1"}
+    assert names("exit-codes") == codes
+    for code, meaning in table("exit-codes").items():
+        assert re.search(rf"^{code}\s+{re.escape(meaning)}", str(errors.__doc__), re.MULTILINE)
+
+
+def test_contexts() -> None:
+    found = {" ".join(line.split()[:3]) + "\n" for line in BLOCKS["contexts"].splitlines()}
+    row, example = words()
+    header = ReturnHeader(deployment=row * 2, number=1, keyring=example.keyring)
+    bundle = BundleHeader(
+        deployment=row * 2,
+        number=1,
+        keyring=example.keyring,
+        previous=bytes(32),
+        period=PERIOD,
+        left=0,
+    )
+    statements = {one.statement().split(b"{")[0] for one in (header, bundle)}
+    contexts = {keyring.CONTEXT, keyring.ATTESTATION, card._CONTEXT, chain.CONTEXT} | statements
+    assert {one.encode() for one in found} == contexts
+
+
+@pytest.mark.parametrize("line", BLOCKS["canonical-accepted"].splitlines())
+def test_canonical_accepted(line: str) -> None:
+    assert canonical.dump(canonical.load(line.encode())) == line.encode()
+
+
+@pytest.mark.parametrize("line", BLOCKS["canonical-refused"].splitlines())
+def test_canonical_refused(line: str) -> None:
+    with pytest.raises(errors.BadFile):
+        canonical.load(line.encode())
+
+
+def test_age_key() -> None:
+    vector = table("age-key")
+    key = Identity.from_seed(bytes.fromhex(vector["seed"]))
+    recipient = str(key.recipient())
+    assert key.encode() == vector["identity"]
+    assert len(recipient) == int(vector["recipient-length"])
+    assert hashlib.sha256(recipient.encode()).hexdigest() == vector["recipient-sha256"]
+
+
+@pytest.mark.parametrize("line", BLOCKS["age-sizes"].splitlines())
+def test_age_sizes(line: str) -> None:
+    vector = {key: int(value) for key, value in re.findall(r"([a-z]+)=(\d+)", line)}
+    count, size = vector["recipients"], vector["plaintext"]
+    chunks = max(1, -(-size // 65536))
+    assert vector["size"] == sealed_size(size, count) == 70 + 1557 * count + 16 + size + 16 * chunks
+
+
+def test_receipt() -> None:
+    vector = table("receipt")
+    seed = bytes.fromhex(vector["seed"])
+    nonce, digits = receipt.nonce(seed), receipt.receipt(seed)
+    reply = receipt.reply_secret(bytes.fromhex(vector["deployment"]), digits)
+    assert vector == {
+        "seed": seed.hex(),
+        "deployment": vector["deployment"],
+        "nonce": nonce.hex(),
+        "receipt": digits,
+        "groups": " ".join(receipt.groups(digits)),
+        "reply-secret": reply.hex(),
+        "case-tag": receipt.case_tag(reply).hex(),
+        "body": vector["body"],
+        "row-id": receipt.submission_id(nonce, vector["body"].encode()).hex(),
+    }
+
+
+def test_check_digit() -> None:
+    *steps, last = BLOCKS["check-digit"].splitlines()
+    product, digits = 10, ""
+    for step in steps:
+        digit, total, after = map(int, re.findall(r"=(\d+)", step))
+        assert total == ((product + digit) % 10 or 10)
+        assert after == 2 * total % 11
+        product, digits = after, digits + str(digit)
+    assert f"For `{digits}`:" in TEXT
+    assert last == f"check digit {receipt.check_digit(digits)}"
+
+
+def test_envelope() -> None:
+    assert names("envelope-kinds") == envelope.KINDS
+    assert table("envelope-sizes") == {
+        "plaintext": str(envelope.PLAINTEXT),
+        "sealed": str(envelope.SEALED),
+    }
+    plaintext = words()[1].plaintext()
+    line: Any = canonical.load(plaintext.split(b"\n", 1)[0])
+    assert line.keys() == names("envelope-fields")
+    assert json.loads(plaintext) == line
+
+
+def test_store() -> None:
+    lines = [line.split()[:2] for line in BLOCKS["store-tables"].splitlines()]
+    columns = [[t.name, c.name] for t in stores.metadata.sorted_tables for c in t.columns]
+    assert sorted(lines) == sorted(columns)
+    assert tuple(BLOCKS["store-pragmas"].splitlines()) == stores._PRAGMAS
+
+
+def test_server_files(tmp_path: Path) -> None:
+    settings, made = Settings(tmp_path / "data", tmp_path / "keys"), deployment()
+    setup.init(settings)
+    installed.write_record(settings, made.keyring)
+    installed.write_floor(settings, FIRST)
+    assert {path.name for path in settings.data.iterdir()} == names("server-files")
+
+
+def test_keyring() -> None:
+    made = deployment()
+    draft: Any = made.draft
+    assert names("keyring-fields") == keyring.FIELDS == draft.keys()
+    assert names("period-fields") == draft["periods"][0].keys()
+    assert names("reviewer-fields") == draft["reviewers"][0].keys()
+    example = keyring.parse((EXAMPLES / "keyring").read_bytes())
+    assert (EXAMPLES / "keyring").read_bytes() == made.raw
+    assert table("keyring-example") == {
+        "size": str(len(made.raw)),
+        "fingerprint": example.sha256.hex(),
+        "signers": " ".join(sorted(example.signers)),
+        "quorum": str(example.quorum),
+    }
+
+
+def test_cards_and_locked_files(tmp_path: Path) -> None:
+    reviewer.make(tmp_path / "alice", "A body", ["2026q4"], PASSPHRASE, demo=False)
+    root.make(tmp_path / "rosa", PASSPHRASE, demo=False)
+    made = {path.name for path in (tmp_path / "alice").iterdir()}
+    assert names("locked-files") | {card.NAME} == made
+    for name, kind in (("alice", card.REVIEWER), ("rosa", card.ROOT)):
+        found: Any = canonical.load((tmp_path / name / card.NAME).read_bytes())
+        block = table("reviewer-card-fields" if name == "alice" else "root-card-fields")
+        assert found.keys() == block.keys()
+        assert block["format"] == f'"{kind}"'
+        assert card.read(tmp_path / name, kind).name == name
+
+
+def test_package() -> None:
+    made, folder = deployment(), EXAMPLES / PERIOD
+    assert names("package-fields") == quorum.FIELDS | {"first", "last"}
+    keys = {name: own.quorum for name, own in made.reviewers.items()}
+    expected = made.keyring.periods[0].recipient
+    assert quorum.open_package(folder, keys, expected) == made.periods[PERIOD]
+    (period,) = made.keyring.periods
+    for path in folder.glob("attestation-*"):
+        name, signature = keyring.split_signature(path.read_bytes().removesuffix(b"\n"))
+        assert period.attestations[name] == signature
+
+
+def test_bundle_and_return() -> None:
+    made = deployment()
+    (bundle,), (returned,) = EXAMPLES.glob("*.bundle"), EXAMPLES.glob("*.return")
+    for path, block in ((bundle, "bundle-fields"), (returned, "return-fields")):
+        first: Any = canonical.load(path.read_bytes().split(b"\n", 1)[0])
+        assert first.keys() == names(block)
+    row, example = words()
+    with open_bundle(bundle, made.keyring.bundle_key, made.deployment) as file:
+        ((entry, sealed, verdict),) = file
+        assert (entry.id, verdict) == (row, "ok")
+        assert sealed is not None
+        assert opened.parse(unseal(sealed, [made.periods[PERIOD]])) == example
+        assert opened.is_bound(entry.id, example)
+        first_entry = entry
+    with open_return(returned, made.keyring) as back:
+        assert back.acknowledged == (first_entry,)
+    assert table("bundle-limits") == {
+        "file-bytes": str(PART),
+        "line-1-bytes": str(MAX_LINE),
+        "list-lines": str(MAX_COUNT),
+        "piece-bytes": str(MAX_SIZE),
+        "envelopes": str(fits(envelope.SEALED)),
+        "signers": str(SIGNERS),
+    }
+
+
+def test_casebook() -> None:
+    assert names("event-fields") == chain.FIELDS
+    assert names("row-verdicts") == set(state.VERDICTS)
+    assert names("event-kinds") == state._KINDS.keys()
+    read = example_chain(EXAMPLES / "alice.desk-a")
+    assert read.faults == []
+    found = {str(event.what["kind"]): event.what for event in read.events.values()}
+    for kind, fields in table("event-kinds").items():
+        assert sorted(found[kind]) == fields.split()
+    folded = state.fold({read.name: read})
+    assert folded.faults == []
+    row, example = words()
+    assert [one.id for one in folded.cases[example.case].received] == [row]
+
+
+def test_locked_example() -> None:
+    assert unseal((EXAMPLES / "locked.age").read_bytes(), [PASSPHRASE]) == b"00" * 32 + b"\n"
+
+
+def test_the_examples_are_those_that_the_code_makes(tmp_path: Path) -> None:
+    made, work = tmp_path / "made", tmp_path / "work"
+    made.mkdir()
+    work.mkdir()
+    make_examples(made, work)
+    listed = {str(p.relative_to(made)) for p in made.rglob("*") if p.is_file()}
+    there = {str(p.relative_to(EXAMPLES)) for p in EXAMPLES.rglob("*") if p.is_file()}
+    assert listed == there == names("example-files")
+    # Sealing draws its own chance. What is not sealed must be the same, byte for byte.
+    same = {name for name in listed if not re.search(r"\.(age|bundle|return)$|desk-a$", name)}
+    for name in same:
+        assert (made / name).read_bytes() == (EXAMPLES / name).read_bytes(), name
+    for name in listed - same - {next(n for n in listed if n.endswith(".return"))}:
+        assert (made / name).stat().st_size == (EXAMPLES / name).stat().st_size, name
+    again = example_chain(made / "alice.desk-a")
+    before = example_chain(EXAMPLES / "alice.desk-a")
+    assert [e.what["kind"] for e in again.events.values()] == [
+        e.what["kind"] for e in before.events.values()
+    ]
+
+
+def test_every_test_that_threats_names_is_there() -> None:
+    threats = (ROOT / "docs" / "THREATS.md").read_text(encoding="utf-8")
+    tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    named = set(re.findall(r"`(test_\w+)`", threats))
+    assert named
+    assert {name for name in named if f"def {name}(" not in tests} == set()
+
+
+def test_the_seeds_are_named_as_the_document_says() -> None:
+    assert identity("alice quorum").seed == hashlib.sha256(b"identity alice quorum").digest()
+    assert deployment().reviewers["alice"].quorum == identity("alice quorum")
+    assert deployment().periods[PERIOD] == identity(PERIOD)
+    assert deployment().archive == identity("archive")
+
+
+if __name__ == "__main__":
+    import shutil
+    import tempfile
+
+    shutil.rmtree(EXAMPLES, ignore_errors=True)
+    EXAMPLES.mkdir()
+    with tempfile.TemporaryDirectory() as name:
+        make_examples(EXAMPLES, Path(name))
