@@ -1,0 +1,371 @@
+"""The terminal: nothing a source wrote acts on it, and nothing that goes wrong tells a value."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+import unicodedata
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from intake import errors, terminal
+from intake.errors import Misuse, Refused, Unsafe, WrongPassphrase
+from intake.settings import ROOT
+
+CANARY = "canary-7f3a"
+LONG = "seven words drawn by dice or tool"
+SPELLED = {
+    "escape": "\x1b[2J",
+    "bell": "\x07",
+    "backspace": "\x08",
+    "carriage return": "\r",
+    "tab": "\t",
+    "delete": "\x7f",
+    "eight-bit CSI": "\x9b",
+    "next line": "\x85",
+    "right-to-left override": "\u202e",
+    "isolate": "\u2066",
+    "Arabic letter mark": "\u061c",
+    "zero width space": "\u200b",
+    "joiner": "\u200d",
+    "soft hyphen": "\xad",
+    "byte order mark": "\ufeff",
+    "tag": "\U000e0041",
+    "line separator": "\u2028",
+    "paragraph separator": "\u2029",
+    "private use": "\ue000",
+    "private plane": "\U0010fffd",
+    "unassigned": "\u0378",
+    "not a character": "\uffff",
+    "lone surrogate": "\ud800",
+}
+KEPT = {
+    "Burmese": "မြန်မာနိုင်ငံ၊ တပ်မတော် ၂၅။",
+    "Shan": "ၵႃႈၶၢမ်ႇ တႆး ႑",
+    "Mon": "ဘာသာမန် ၚ ၛ",
+    "Karen": "ကညီကျိာ် ၡ ၢ ၣ",
+    "Zawgyi": "\u1031\u1019\u107e\u1004\u1039\u1038",
+    "emoji": "😀🙏🏽❤\ufe0f",
+    "Latin": "Ünïcode “quotes” and §1",
+    "lines": "one\ntwo",
+}
+
+
+def tool(do: Callable[[], None]) -> Callable[[], argparse.ArgumentParser]:
+    """Return a parser of no arguments whose command is ``do``."""
+
+    def build() -> argparse.ArgumentParser:
+        parser = terminal.parser("test", "A test.", "  none")
+        parser.set_defaults(do=lambda _: do())
+        return parser
+
+    return build
+
+
+def refusals(kind: type[Refused] = Refused) -> Iterator[type[Refused]]:
+    for each in kind.__subclasses__():
+        if each.__module__ == errors.__name__:
+            yield each
+        yield from refusals(each)
+
+
+def exit_code(monkeypatch: pytest.MonkeyPatch, do: Callable[[], None]) -> int:
+    monkeypatch.setattr(sys, "argv", ["test"])
+    with pytest.raises(SystemExit) as caught:
+        terminal.run(tool(do))
+    assert isinstance(caught.value.code, int)
+    return caught.value.code
+
+
+@pytest.mark.parametrize("text", SPELLED.values(), ids=SPELLED.keys())
+def test_what_acts_on_a_terminal_is_spelled(text: str) -> None:
+    spelled = f"<U+{ord(text[0]):04X}>"
+    assert terminal.visible(f"a{text}b") == f"a{spelled}{text[1:]}b"
+    assert terminal.visible(text[0], keep="") == spelled
+
+
+@pytest.mark.parametrize("text", KEPT.values(), ids=KEPT.keys())
+def test_what_people_write_stays(text: str) -> None:
+    assert terminal.visible(text) == text
+
+
+@given(st.text(st.characters(), max_size=60))
+def test_no_hidden_character_comes_through(text: str) -> None:
+    shown = terminal.visible(text)
+    shown.encode("utf-8")
+    assert not {unicodedata.category(c) for c in shown.replace("\n", "")} & {
+        *("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+    }
+    assert terminal.visible(shown) == shown
+    assert "\n" not in terminal.visible(text, keep="")
+
+
+def test_every_refusal_has_its_documented_exit_code(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    codes = {}
+    for kind in refusals():
+
+        def refuse(kind: type[Refused] = kind) -> None:
+            print("half a result", end="")  # noqa: T201 - what the tool printed before
+            raise kind("It broke\x1b[2J.", "Mend it\u202e.")
+
+        codes[kind.__name__] = exit_code(monkeypatch, refuse)
+        out, err = capsys.readouterr()
+        assert out == "half a result"
+        assert err == "It broke<U+001B>[2J.\n  → Mend it<U+202E>.\n"
+    assert codes == {
+        "BadRequest": 1,
+        "Misuse": 2,
+        "BadKeyring": 3,
+        "BadFile": 4,
+        "NoMatchingKey": 5,
+        "WrongPassphrase": 5,
+        "Unsafe": 6,
+        "MachineTrouble": 7,
+        "Incomplete": 8,
+    }
+
+
+def test_a_refusal_without_a_hint_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse() -> None:
+        raise Misuse("No.")
+
+    assert exit_code(monkeypatch, refuse) == 2
+    assert capsys.readouterr().err == "No.\n"
+
+
+def test_done_is_zero(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert exit_code(monkeypatch, lambda: terminal.say("done")) == 0
+    assert capsys.readouterr() == ("done\n", "")
+
+
+class Telling(Exception):  # noqa: N818 - a defect of any name
+    """A defect whose message, like that of most, holds a value."""
+
+
+def fall(error: BaseException) -> None:
+    try:
+        int(CANARY)
+    except ValueError as cause:
+        raise error from cause
+
+
+@pytest.mark.parametrize(
+    "error",
+    [Telling(CANARY), ValueError(CANARY), UnicodeEncodeError("utf-8", CANARY, 0, 1, CANARY)],
+)
+def test_a_defect_tells_its_place_and_no_value(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception
+) -> None:
+    def do(local: str = CANARY) -> None:
+        assert local
+        fall(error)
+
+    assert exit_code(monkeypatch, do) == 1
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert CANARY not in err
+    assert f"{type(error).__name__} at test_terminal.py:" in err
+    assert "Traceback" not in err
+
+
+def test_a_defect_in_a_process_tells_no_value() -> None:
+    done = process(f"raise KeyError({CANARY!r})")
+    assert done.returncode == 1
+    assert CANARY.encode() not in done.stdout + done.stderr
+    assert done.stderr.startswith(b"A defect in Intake: KeyError at ")
+
+
+def test_ctrl_c_ends_without_a_traceback() -> None:
+    done = process("import signal; signal.raise_signal(signal.SIGINT)")
+    assert done.returncode == 130
+    assert done.stderr == b"Stopped. Nothing was half written; run it again.\n"
+
+
+@pytest.mark.parametrize("ending", ["", "raise errors.Incomplete('a', 'b')"])
+def test_a_reader_that_went_away_is_no_defect(ending: str) -> None:
+    """As in ``... list | head -1``: the rest has nowhere to go, and no traceback shows."""
+    body = f"for _ in range(9999): print('x' * 99)\n    {ending}"
+    with subprocess.Popen(
+        [sys.executable, "-c", script(body)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=ROOT,
+    ) as child:
+        assert child.stdout is not None
+        assert child.stderr is not None
+        child.stdout.close()
+        assert child.stderr.read() == b""
+        assert child.wait() == 1
+
+
+def test_a_reader_that_went_away_before_a_refusal() -> None:
+    """What was printed before a refusal is still in the buffer when nobody reads it any more."""
+    body = "r, w = os.pipe(); os.dup2(w, 1); os.close(w); os.close(r)\n"
+    body += "    print('x'); raise errors.Incomplete('Less came.', 'b')"
+    done = process(body)
+    assert b"Traceback" not in done.stderr
+    assert b"Less came." in done.stderr
+    assert done.returncode == 8
+
+
+def test_a_wrong_command_line_is_two() -> None:
+    done = process("pass", "--nonsense")
+    assert done.returncode == 2
+    assert b"unrecognized arguments" in done.stderr
+
+
+def test_help_names_every_exit_code_and_not_the_demo_option() -> None:
+    text = process("pass", "--help").stdout.decode()
+    for code in range(9):
+        assert f"{code} " in text.partition("exit codes:")[2]
+    assert "demo" not in text
+
+
+def test_progress_is_silent_where_nobody_watches(capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(terminal.progress("Opening", range(120))) == list(range(120))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_progress_counts_where_somebody_watches(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert list(terminal.progress("Opening", iter(range(120)), 120)) == list(range(120))
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "50 of 120" in err
+    assert "done." in err
+
+
+def test_confirm_takes_only_a_persons_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal:
+        answer = ""
+
+        def isatty(self) -> bool:
+            return True
+
+        def readline(self) -> str:
+            return self.answer
+
+    person = Terminal()
+    monkeypatch.setattr(sys, "stdin", person)
+    for person.answer in ("", "y\n", "no\n", "yes please\n", "\n"):
+        with pytest.raises(Misuse, match="not yes"):
+            terminal.confirm("Really?")
+    person.answer = " YES\n"
+    terminal.confirm("Really?")
+    monkeypatch.setattr(Terminal, "isatty", lambda _: False)
+    with pytest.raises(Misuse, match="a person's yes"):
+        terminal.confirm("Really?")
+    terminal.confirm("Really?", assume=True)
+
+
+@pytest.fixture
+def typed(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What will be typed, in order, at the questions for a passphrase."""
+    answers: list[str] = []
+    monkeypatch.setattr("getpass.getpass", lambda _: answers.pop(0))
+    return answers
+
+
+def demo_file(folder: Path, text: str, mode: int = 0o600) -> Path:
+    path = folder / "passphrases"
+    path.write_text(text, encoding="utf-8")
+    path.chmod(mode)
+    return path
+
+
+def test_a_typed_passphrase_has_the_full_work(typed: list[str]) -> None:
+    typed.append("short")
+    given_ = terminal.Passphrases().ask("alice", "to read")
+    assert (given_.text, given_.work) == ("short", 18)
+    assert not terminal.Passphrases().demo
+
+
+def test_a_demo_passphrase_opens_nothing_real(typed: list[str]) -> None:
+    for new in (False, True):
+        typed.append(f"demo-{LONG}")
+        with pytest.raises(Unsafe, match="demo"):
+            terminal.Passphrases().ask("alice", "to read", new=new)
+    assert typed == []
+
+
+def test_a_real_passphrase_is_not_for_the_demo(tmp_path: Path, typed: list[str]) -> None:
+    typed.append(LONG)
+    path = demo_file(tmp_path, f"alice demo-{LONG}\nbob {LONG}\n")
+    source = terminal.Passphrases(path)
+    assert source.demo
+    demo = source.ask("alice", "to read", new=True)
+    assert (demo.text, demo.work) == (f"demo-{LONG}", 10)
+    for name in ("bob", "carol"):
+        with pytest.raises(Misuse, match=f"no passphrase for {name}") as caught:
+            source.ask(name, "to read")
+        assert LONG not in caught.value.what + caught.value.hint
+    assert typed == [LONG]  # a demo never asks
+
+
+def test_a_demos_file_is_private_too(tmp_path: Path) -> None:
+    with pytest.raises(Unsafe):
+        terminal.Passphrases(demo_file(tmp_path, "alice demo-a\n", 0o644))
+    with pytest.raises(Misuse):
+        terminal.Passphrases(tmp_path / "none")
+
+
+def test_a_new_passphrase_is_long_and_typed_twice(typed: list[str]) -> None:
+    source = terminal.Passphrases()
+    typed[:] = [LONG, LONG]
+    assert source.ask("alice", "new", new=True).text == LONG
+    typed[:] = ["x" * 20, "x" * 20]
+    assert source.ask("alice", "new", new=True).text == "x" * 20
+    for short in ("x" * 19, ""):
+        typed[:] = [short]
+        with pytest.raises(Unsafe, match="shorter than 20"):
+            source.ask("alice", "new", new=True)
+    typed[:] = [LONG, f"{LONG} "]
+    with pytest.raises(WrongPassphrase, match="not the same") as caught:
+        source.ask("alice", "new", new=True)
+    assert LONG not in caught.value.what + caught.value.hint
+
+
+def test_nobody_there_to_type_is_no_defect(monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody(_: str) -> str:
+        raise EOFError
+
+    monkeypatch.setattr("getpass.getpass", nobody)
+    with pytest.raises(Misuse, match="No passphrase was typed"):
+        terminal.Passphrases().ask("alice", "to read")
+
+
+def script(body: str) -> str:
+    """Return a tool whose command does ``body``."""
+    return (
+        "import os, sys\n"
+        "from intake import errors, terminal\n"
+        "def do(_):\n"
+        f"    {body}\n"
+        "def build():\n"
+        "    parser = terminal.parser('test', 'A test.', '  none')\n"
+        "    parser.set_defaults(do=do)\n"
+        "    return parser\n"
+        "terminal.run(build)\n"
+    )
+
+
+def process(body: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run(
+        [sys.executable, "-X", "utf8", "-c", script(body), *arguments],
+        capture_output=True,
+        check=False,
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
+    )
