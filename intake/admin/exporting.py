@@ -76,8 +76,7 @@ class Export:
         :class:`MachineTrouble`, :class:`BadFile` and :class:`Incomplete`.
         """
         with chain.alone(self._settings):
-            finished = self._finish()  # (1)
-            if finished is not None:
+            if finished := self._finish():  # (1)
                 yield finished
                 return
             first = {p.name: p.first for p in self.keyring.periods}

@@ -185,10 +185,9 @@ def _check_signers(file: BinaryIO, header: ReturnHeader, keyring: Keyring) -> No
                 f"A signature on {path.name} is not an active reviewer's, or does not verify.",
                 f"{_NEXT} If it fails again, let the reviewers of the keyring sign it anew.",
             )
-    signed = everyone - len(active)
-    if signed < SIGNERS:
+    if everyone - len(active) < SIGNERS:
         raise BadFile(
-            f"{path.name} needs the signatures of {SIGNERS} reviewers, and has {signed}.",
+            f"{path.name} has the signatures of fewer than {SIGNERS} reviewers.",
             "At the desk, let a second reviewer sign, then bring it again.",
         )
 
