@@ -11,6 +11,7 @@ from collections.abc import Callable
 from datetime import timedelta
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -21,8 +22,8 @@ from intake import envelope, installed
 from intake.age.unsealing import unseal
 from intake.errors import MachineTrouble, Unsafe
 from intake.form import Form
-from intake.server import letterbox
 from intake.settings import FORM, ROOT
+from intake.store import Store
 from intake.wording import LANGUAGES
 from tests.makers import make_deployment
 from tests.site_maker import LEAST, ORIGIN, Site, make_site, receipt_in, seed_in, submit
@@ -86,7 +87,9 @@ def test_one_request_and_its_size(site: Site, capsys: pytest.CaptureFixture[str]
         assert wire <= PAGE_LIMIT
         sizes[path] = wire
     with capsys.disabled():
-        print(f"\n  the form on the wire: 1 request, {sizes['/']} bytes (my), {sizes['/en']} (en)")
+        sys.stdout.write(
+            f"\n  the form on the wire: 1 request, {sizes['/']} bytes (my), {sizes['/en']} (en)\n"
+        )
 
 
 @pytest.mark.parametrize("path", ["/", "/en", "/nowhere"])
@@ -292,7 +295,7 @@ def test_what_no_page_of_ours_sends_gets_one_constant_page(
         {"consent_store": ""},
     ],
 )
-def test_fields_that_cannot_be_right_are_named(site: Site, fields: dict[str, object]) -> None:
+def test_fields_that_cannot_be_right_are_named(site: Site, fields: dict[str, Any]) -> None:
     """Unknown, doubled, impossible or missing: the form comes back, and nothing is stored."""
     answer = submit(site.client(), path="/en", **fields)
     assert answer.status_code == 400
@@ -369,9 +372,9 @@ def test_a_store_that_fails_loses_nothing(site: Site, monkeypatch: pytest.Monkey
     seed = seed_in(client.get("/en").text)
 
     def full(*_: object) -> None:
-        raise MachineTrouble("full", "")  # noqa: EM101 - a test's sentence
+        raise MachineTrouble("full", "")
 
-    monkeypatch.setattr(letterbox.Store, "add", full)
+    monkeypatch.setattr(Store, "add", full)
     answer = submit(client, path="/en", seed=seed, account=CANARY)
     assert answer.status_code == 503
     assert "Nothing was stored" in answer.text
@@ -455,9 +458,7 @@ def test_the_declared_form_is_whole_on_the_page(site: Site) -> None:
             assert f'value="{code}"' in page
 
 
-def test_the_audit_path_fits_one_sitting(
-    site: Site, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_audit_path_fits_one_sitting(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
     """Must show 5: all our modules loaded by a server that took a POST, at most 1,100 lines."""
     script = (
         "import sys, os\n"
@@ -483,7 +484,7 @@ def test_the_audit_path_fits_one_sitting(
     )
     sizes = {Path(line).relative_to(ROOT): count(Path(line)) for line in done.stdout.split()}
     with capsys.disabled():
-        print(f"\n  audit path: {sum(sizes.values())} lines in {len(sizes)} modules")
+        sys.stdout.write(f"\n  audit path: {sum(sizes.values())} lines in {len(sizes)} modules\n")
     assert sum(sizes.values()) <= AUDIT_LIMIT, sizes
     assert Path("intake/age/unsealing.py") not in sizes
     assert Path("intake/age/identity.py") not in sizes

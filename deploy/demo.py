@@ -1,0 +1,445 @@
+"""The shop window: three folders stand for three machines, and one testimony goes the whole way.
+
+``demo/ceremony`` and ``demo/desk`` stand for machines that never had a network, ``demo/server`` for
+the one behind the onion, ``demo/stick`` for what is carried between them. Everything runs in
+subprocesses, with the commands that people type; each sees its own folder only. The keys are real,
+the passphrases are the demo's, and no tool accepts them anywhere else.
+
+    python deploy/demo.py serve     the scripted path once, then a site to try (PORT, ONCE=1)
+    python deploy/demo.py read      carry the stick and read, as `r` does, from another terminal
+    python deploy/demo.py clean     erase demo/
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import secrets
+import select
+import shutil
+import socket
+import sqlite3
+import subprocess
+import sys
+import termios
+import time
+import tty
+import webbrowser
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from http.client import HTTPConnection
+from pathlib import Path
+from urllib.parse import urlencode
+
+ROOT = Path(__file__).resolve().parent.parent
+DEMO = ROOT / "demo"
+SERVER, DESK, CEREMONY, STICK = (DEMO / n for n in ("server", "desk", "ceremony", "stick"))
+PASSPHRASES = DEMO / "passphrases"
+CASEBOOK, COPY = DESK / "casebook", DESK / "second-copy"
+ROOTS = ("root-1", "root-2")
+REVIEWERS = ("reviewer-a", "reviewer-b", "reviewer-c")
+QUORUM = "2"
+WEEKS = 4
+BANNER = "DEMO: do not send real testimony"
+HOST = "127.0.0.1"
+PORTS = 50  # how many are tried from PORT on
+WAIT = 30  # seconds for the server to answer
+TESTIMONY = {
+    "consent_store": "yes",
+    "intent": ["certify", "testify"],
+    "urgency": "days",
+    "situation": "hiding",
+    "force": "army",
+    "rank": "SGT",
+    "unit_type": "LIB",
+    "unit_no": "၂၅",
+    "posted": "MMR006001",
+    "left-year": "2021",
+    "left-month": "8",
+    "needs": ["shelter", "medical"],
+    "vet_hint": "သင်တန်း အပတ်စဉ် ၅၄",
+    "account": ("ဒါက စမ်းသပ်စာ ဖြစ်ပါတယ်။ တပ်ရင်းက ရွာထဲကို ပစ်ဖို့ အမိန့်ပေးတယ်။\nကျွန်ုပ် မပစ်ခဲ့ပါ။ ညတွင်း ထွက်ပြေးခဲ့တယ်။ 😔"),
+}
+
+
+class Clock:
+    """Numbered steps, with the seconds each took."""
+
+    def __init__(self) -> None:
+        """Start."""
+        self.start = self.last = time.monotonic()
+        self.number = 0
+
+    def step(self, text: str) -> None:
+        """Say that a step is done."""
+        now = time.monotonic()
+        self.number += 1
+        print(f"{self.number:>3}. {text}  ({now - self.last:.1f} s)", flush=True)
+        self.last = now
+
+
+def tool(name: str, *arguments: str | Path, allow: tuple[int, ...] = (0,)) -> str:
+    """Run one of Intake's tools as a person would; return what it printed, or stop the demo."""
+    demo = [] if name == "admin" else ["--demo-passphrases", str(PASSPHRASES)]
+    command = [sys.executable, "-m", f"intake.{name}", *demo, *map(str, arguments)]
+    done = subprocess.run(
+        command, cwd=ROOT, env=environment(), capture_output=True, text=True, check=False
+    )
+    if done.returncode not in allow:
+        shown = " ".join([f"python -m intake.{name}", *map(str, arguments)])
+        sys.exit(f"The demo stopped at: {shown}\n{done.stdout}{done.stderr}")
+    return done.stdout
+
+
+def environment() -> dict[str, str]:
+    """Return the environment of every subprocess: the server's folders, and nothing secret."""
+    return os.environ | {"INTAKE_DATA": str(SERVER / "data"), "INTAKE_KEYS": str(SERVER / "keys")}
+
+
+def hold_ceremony(clock: Clock) -> None:
+    """Make every key, have the periods tried, and install the keyring that both roots signed."""
+    for folder in (SERVER / "keys", DESK / "keys", DESK / "pages", CEREMONY, STICK):
+        folder.mkdir(parents=True)
+    names = (*ROOTS, *REVIEWERS)
+    PASSPHRASES.touch(mode=0o600)
+    PASSPHRASES.write_text("".join(f"{n} demo-{secrets.token_hex(8)}\n" for n in names))
+    for name in ROOTS:
+        tool("ceremony", "root", name, "--out", CEREMONY)
+    clock.step("key ceremony: two roots, each under a passphrase of its own")
+    for name in REVIEWERS:
+        tool("ceremony", "reviewer", name, "--body", "Demo body", "--out", DESK / "keys")
+    cards = [DESK / "keys" / name / "card.json" for name in REVIEWERS]
+    clock.step("three reviewers, any two of whom are a quorum")
+    shared: list[str | Path] = ["--quorum", QUORUM, "--reviewers", *cards]
+    shared += ["--out", CEREMONY, "--yes"]
+    tool("ceremony", "archive", *shared)
+    today = datetime.now(tz=UTC).date()
+    monday = today - timedelta(days=today.weekday())
+    tool("ceremony", "periods", "--from", monday.isoformat(), "--weeks", str(WEEKS), *shared)
+    packages = sorted(path.parent for path in CEREMONY.glob("*/package.json"))
+    tool("ceremony", "attest", *packages, *quorum())
+    clock.step("the archive and four weekly periods, kept only as quorum packages, and tried")
+    key = re.search(r"\b[0-9a-f]{64}\b", tool("admin", "init"))
+    if key is None:
+        sys.exit("The demo stopped: admin init printed no public key.")
+    clock.step("server: the store, and the key that signs bundles and opens nothing")
+    draft, keyring = CEREMONY / "draft", CEREMONY / "keyring"
+    last = monday + timedelta(weeks=WEEKS, days=-1)
+    periods = [path for path in packages if path.name != "archive"]
+    tool(
+        *("ceremony", "propose", "--out", draft, "--expires", last.isoformat()),
+        *("--threshold", "2", "--roots", *(CEREMONY / name / "card.json" for name in ROOTS)),
+        *("--reviewers", *cards, "--archive", CEREMONY / "archive", "--periods", *periods),
+        *("--bundle-key", key[0]),
+    )
+    for name in ROOTS:
+        tool("ceremony", "sign", draft, "--root", CEREMONY / name, "--yes")
+    signatures = [CEREMONY / f"draft.{name}.sig" for name in ROOTS]
+    tool("ceremony", "assemble", draft, *signatures, "--out", keyring)
+    for package in packages:
+        shutil.copytree(package, DESK / "packages" / package.name)
+    shutil.copy(keyring, STICK)
+    clock.step("the keyring, signed by both roots, goes onto the stick")
+    tool(
+        "desk",
+        "init",
+        "--casebook",
+        CASEBOOK,
+        "--keyring",
+        STICK / "keyring",
+        "--desk",
+        "desk-a",
+        "--yes",
+    )
+    tool("admin", "keyring", "install", STICK / "keyring", "--demo", "--yes")
+    clock.step("server: keyring installed, the letterbox is open")
+
+
+@contextlib.contextmanager
+def serving() -> Iterator[str]:
+    """Run the same WSGI server as the deployment; stop it, and nothing else, at the end."""
+    port = free_port(int(os.environ.get("PORT") or 8000))
+    command = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn_conf.py"]
+    process = subprocess.Popen(
+        command,
+        cwd=ROOT,
+        env=environment() | {"INTAKE_BIND": f"{HOST}:{port}"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,  # Ctrl-C reaches us alone, and we stop it in order
+    )
+    try:
+        deadline = time.monotonic() + WAIT
+        while not answers(port):
+            if process.poll() is not None or time.monotonic() > deadline:
+                process.terminate()
+                sys.exit(f"The server did not start.\n{process.communicate()[1]}")
+            time.sleep(0.1)
+        yield f"http://{HOST}:{port}/"
+    finally:
+        process.terminate()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(WAIT)
+        process.kill()
+
+
+def free_port(wanted: int) -> int:
+    """Return the first port from ``wanted`` on that nobody uses."""
+    for port in range(wanted, wanted + PORTS):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            with contextlib.suppress(OSError):
+                probe.bind((HOST, port))
+                return port
+    sys.exit(f"No port from {wanted} to {wanted + PORTS - 1} is free. Set PORT to another one.")
+
+
+def answers(port: int) -> bool:
+    """Return whether the site answers on ``port``."""
+    with (
+        contextlib.suppress(OSError),
+        contextlib.closing(HTTPConnection(HOST, port, timeout=2)) as c,
+    ):
+        c.request("GET", "/")
+        return c.getresponse().status < 500  # noqa: PLR2004 - 503 is a closed site
+    return False
+
+
+def send_testimony(url: str) -> str:
+    """Fill in the form as a browser does; return the receipt's digits."""
+    address = url.removeprefix("http://").rstrip("/")
+    with contextlib.closing(HTTPConnection(address, timeout=WAIT)) as connection:
+        connection.request("GET", "/")
+        page = connection.getresponse().read().decode()
+        seed = re.search(r'name="_seed" value="(\w+)"', page)
+        fields = {**TESTIMONY, "_seed": seed[1] if seed else ""}
+        fields["account"] = str(fields["account"]).replace("\n", "\r\n")
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": url.rstrip("/")}
+        connection.request("POST", "/", urlencode(fields, doseq=True), headers)
+        answer = connection.getresponse()
+        page = answer.read().decode()
+    groups = re.findall(r"<small>(\d{4})</small>", page)
+    if answer.status != 200 or len(groups) != 6:  # noqa: PLR2004 - OK, and six groups of four
+        sys.exit(f"The demo stopped: the site answered {answer.status} and gave no receipt.")
+    return " ".join(groups)
+
+
+def rows() -> dict[bytes, bytes]:
+    """Return what is in the server's store."""
+    with contextlib.closing(
+        sqlite3.connect(f"file:{SERVER}/data/intake.db?mode=ro", uri=True)
+    ) as db:
+        return dict(db.execute("SELECT id, sealed FROM envelopes").fetchall())
+
+
+def announce(sealed: bytes) -> None:
+    """Show all that the server has of one testimony."""
+    print(f"\n     1 sealed envelope arrived: {len(sealed):,} bytes. This is all the server has:")
+    middle = sealed[len(sealed) // 2 :]
+    for line in (middle[:32], middle[32:64]):
+        print(f"       {line.hex(' ', 2)}")
+
+
+def quorum() -> list[str | Path]:
+    """Return the options that say which two reviewers are here."""
+    return [x for name in REVIEWERS[:2] for x in ("--reviewer", DESK / "keys" / name)]
+
+
+def carry() -> list[Path]:
+    """Export to the stick and import at the desk; return the new bundles."""
+    before = set(STICK.glob("*.bundle"))
+    tool("admin", "export", STICK, "--all")
+    fresh = sorted(set(STICK.glob("*.bundle")) - before)
+    for bundle in fresh:
+        with bundle.open("rb") as file:
+            period = json.loads(file.readline())["period"]
+        said = tool(
+            *("desk", "import", bundle, "--casebook", CASEBOOK),
+            *("--package", DESK / "packages" / period, *quorum()),
+        )
+        print("\n".join(f"     {line}" for line in said.splitlines()))
+    return fresh
+
+
+def cases() -> dict[str, tuple[str, dict[str, object]]]:
+    """Return every case that one of two reviewers can open: number -> reviewer and answers."""
+    found: dict[str, tuple[str, dict[str, object]]] = {}
+    for name in REVIEWERS[:2]:
+        said = tool("desk", "export", "--casebook", CASEBOOK, "--reviewer", DESK / "keys" / name)
+        for case in json.loads(said):
+            found.setdefault(case["case"], (name, case))
+    return found
+
+
+def read(shown: set[str]) -> list[Path]:
+    """Print every case not ``shown`` yet as escaped text; return the pages made for a browser."""
+    pages = []
+    for number, (name, _) in cases().items():
+        if number in shown:
+            continue
+        shown.add(number)
+        page = DESK / "pages" / f"{secrets.token_hex(4)}.html"
+        print(f"\n     {name} was assigned to this case and opens it:\n")
+        keys = ["--casebook", CASEBOOK, "--reviewer", DESK / "keys" / name]
+        print(tool("desk", "read", number, *keys, "--html", page, "--text"))
+        pages.append(page)
+    return pages
+
+
+def acknowledge() -> None:
+    """Two reviewers, after a second copy was read back, let the server delete what they have."""
+    number = len(list(STICK.glob("*.return"))) + 1
+    back = STICK / f"{number:06}.return"
+    tool("desk", "copy", "--casebook", CASEBOOK, "--to", COPY)
+    tool(
+        "desk",
+        "acknowledge",
+        "--casebook",
+        CASEBOOK,
+        "--second-copy",
+        COPY,
+        *quorum(),
+        "--out",
+        back,
+    )
+    tool("admin", "acknowledge", back)
+
+
+def scripted(url: str, clock: Clock) -> None:
+    """One Burmese testimony goes the whole way by itself."""
+    digits = send_testimony(url)
+    clock.step(f"a source: form filled in over HTTP, receipt {digits}")
+    for sealed in rows().values():
+        announce(sealed)
+    thief()
+    carry()
+    clock.step("the stick: exported, signed, carried, opened by a quorum at the desk")
+    pages = read(set())
+    found = [case for _, case in cases().values()]
+    sent = {key: TESTIMONY[key] for key in ("account", "vet_hint", "force", "rank", "posted")}
+    if not any(sent.items() <= answers_of(case).items() for case in found):
+        sys.exit("The demo stopped: what was read is not what was sent.")
+    clock.step(
+        f"the desk: read, and equal to what was typed; page in {pages[-1].relative_to(ROOT)}"
+    )
+    acknowledge()
+    if rows():
+        sys.exit("The demo stopped: the server kept what two reviewers acknowledged.")
+    clock.step("two reviewers acknowledged; the server has nothing left")
+
+
+def answers_of(case: dict[str, object]) -> dict[str, object]:
+    """Return the answers of the last testimony in an exported case."""
+    text = json.dumps(case)
+    found = re.search(r'"answers": ?(\{.*?\})', text)
+    return json.loads(found[1]) if found else {}
+
+
+def thief() -> None:
+    """Show what a thief of the server's folder could read."""
+    print(f"\n     A thief of {SERVER.relative_to(ROOT)} has:")
+    for path in sorted(path for path in SERVER.rglob("*") if path.is_file()):
+        print(f"       {path.stat().st_size:>9,} bytes  {path.relative_to(SERVER)}")
+    everything = b"".join(p.read_bytes() for p in SERVER.rglob("*") if p.is_file())
+    burmese = re.findall(r"[\u1000-\u109f]{2,}", everything.decode("utf-8", "ignore"))
+    words = [word for word in burmese if word in str(TESTIMONY)]
+    secret = b"AGE-SECRET-KEY" in everything
+    print(f"     Words of a testimony found in all of it: {len(words)}.")
+    print(f"     Keys that open an envelope: {'FOUND' if secret else 'none'}.")
+    print("     The one secret, data/bundle.key, signs bundles and opens nothing.\n")
+
+
+def interact(url: str) -> None:
+    """Wait for testimonies and keys until Ctrl-C."""
+    print(f"\n  {BANNER}\n  {url}  (Burmese)   {url}en  (English)\n")
+    keys = sys.stdin.isatty()
+    if keys:
+        print("  r  carry the stick and read what arrived     t  what a thief of the server has")
+        actions: dict[str, Callable[[], None]] = {"r": read_and_open, "t": thief}
+    else:
+        print("  make demo-read, from another terminal, carries the stick and reads.")
+        actions = {}
+    print("  Ctrl-C  stop\n", flush=True)
+    if has_browser():
+        webbrowser.open(url)
+    known = set(rows())
+    with cbreak(keys):
+        while True:
+            if select.select([sys.stdin] if keys else [], [], [], 0.5)[0]:
+                actions.get(sys.stdin.read(1), lambda: None)()
+            now = rows()
+            for row in now.keys() - known:
+                announce(now[row])
+            sys.stdout.flush()
+            known = set(now)
+
+
+def read_and_open() -> None:
+    """Do what `r` does: carry, read what is new, open the pages."""
+    shown = set(cases())
+    if not carry():
+        print("     Nothing new is in the store.")
+    for page in read(shown):
+        print(f"     Page: {page.relative_to(ROOT)}")
+        if has_browser():
+            webbrowser.open(page.as_uri())
+
+
+def has_browser() -> bool:
+    """Return whether a person with a screen is there."""
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")) or (
+        sys.platform == "darwin"
+    )
+
+
+@contextlib.contextmanager
+def cbreak(wanted: bool) -> Iterator[None]:
+    """Give single keys, where there is a terminal, and put it back as it was."""
+    if not wanted:
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    tty.setcbreak(sys.stdin)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+def serve() -> None:
+    """Hold the ceremony if there was none, play the scripted path, then serve."""
+    clock, first = Clock(), not (SERVER / "keys" / "keyring").exists()
+    print(f"\n  {BANNER}\n")
+    if first:
+        shutil.rmtree(DEMO, ignore_errors=True)
+        hold_ceremony(clock)
+    with serving() as url:
+        once = bool(os.environ.get("ONCE"))
+        if first or once:
+            scripted(url, clock)
+            print(f"\n     From nothing to acknowledged: {time.monotonic() - clock.start:.1f} s.")
+        if not once:
+            interact(url)
+
+
+def main() -> None:
+    """Do what the command line asks."""
+    command = sys.argv[1] if len(sys.argv) > 1 else "serve"
+    if command == "clean":
+        shutil.rmtree(DEMO, ignore_errors=True)
+    elif command == "serve":
+        with contextlib.suppress(KeyboardInterrupt):
+            serve()
+    elif command == "read" and (CASEBOOK / "casebook.json").exists():
+        read_and_open()
+    elif command == "read":
+        sys.exit("There is no demo yet. Run: make demo")
+    else:
+        sys.exit(__doc__)
+
+
+if __name__ == "__main__":
+    main()

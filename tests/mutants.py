@@ -1,0 +1,54 @@
+"""Deliberate breakages of the spine, and the word of the assertion that must catch each.
+
+A mutant is one file, a piece of it that is there exactly once, and what stands there instead. When
+the code changes under a mutant, its test says so; then mend the mutant, do not drop it.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Mutant(NamedTuple):
+    """One breakage."""
+
+    file: str
+    old: str
+    new: str
+    caught_by: str
+
+
+SPINE = {
+    "sealing does nothing": Mutant(
+        "intake/envelope.py",
+        "sealed = seal_age(envelope.plaintext(), [recipient])",
+        "sealed = envelope.plaintext().ljust(SEALED)",
+        "sealed",
+    ),
+    "unsigned keyring accepted": Mutant(
+        "intake/keyring.py",
+        "if len(keyring.signers & keyring.roots.keys()) < keyring.threshold:",
+        "if False:",
+        "signatures",
+    ),
+    "bundle signature skipped": Mutant(
+        "intake/bundle/reading.py",
+        "if not verified(bundle_key, signature, header.statement()):",
+        "if False:",
+        "bundle",
+    ),
+    "unescaped read": Mutant(
+        "intake/desk/visible.py",
+        "escape(plain) if plain else",
+        "Markup(plain) if plain else",
+        "escape",
+    ),
+    "row stored before sealing": Mutant(
+        "intake/server/letterbox.py",
+        "        sealed = envelope.seal(  # (4)\n",
+        "        self._store.add(row, today.period.name, testimony.canonical())\n"
+        "        self._store.remove([row])\n"
+        "        sealed = envelope.seal(  # (4)\n",
+        "sealed",
+    ),
+}
