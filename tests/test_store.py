@@ -1,0 +1,189 @@
+"""The store keeps every row once, says nothing of when, and forgets what is deleted."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import sqlite3
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import text
+
+from intake import store as module
+from intake.errors import MachineTrouble
+from intake.store import Store
+
+SEALED = b"sealed bytes of one envelope" * 100
+
+
+def number(n: int) -> bytes:
+    return hashlib.sha256(n.to_bytes(4, "big")).digest()[:16]
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Store:
+    store = Store(f"sqlite:///{tmp_path / 'intake.db'}", tmp_path)
+    store.create()
+    return store
+
+
+def test_making_it_again_keeps_the_rows(made: Store) -> None:
+    made.add(number(1), "p1", SEALED)
+    made.create()
+    assert made.count() == 1
+
+
+def test_the_same_id_again_changes_nothing(made: Store) -> None:
+    made.add(number(1), "p1", SEALED)
+    made.add(number(1), "p2", b"other")
+    assert made.get(number(1)) == SEALED
+    assert (made.count(), made.count("p1"), made.count("p2")) == (1, 1, 0)
+    assert made.periods() == ["p1"]
+
+
+def test_rows_come_in_pages_by_id_and_by_period(made: Store) -> None:
+    for n in range(25):
+        made.add(number(n), "p1" if n % 5 else "p2", SEALED + bytes([n]))
+    expected = sorted(number(n) for n in range(25) if n % 5)
+    found, after = [], b""
+    while page := made.page("p1", after, 7):
+        assert len(page) <= 7
+        found += page
+        after = page[-1][0]
+    assert [row for row, _ in found] == expected
+    assert all(made.get(row) == sealed for row, sealed in found)
+    assert made.periods() == ["p1", "p2"]
+    assert made.page("p3", b"", 7) == []
+
+
+def test_removing_counts_what_was_there(made: Store) -> None:
+    for n in range(3):
+        made.add(number(n), "p1", SEALED)
+    assert made.remove([number(0), number(2), number(9)]) == 2
+    assert made.remove([number(0)]) == 0
+    assert made.remove([]) == 0
+    assert made.get(number(0)) is None
+    assert made.get(number(1)) == SEALED
+
+
+def test_tables_hold_no_time_no_counter_and_no_rowid(made: Store, tmp_path: Path) -> None:
+    assert made.count() == 0
+    with sqlite3.connect(tmp_path / "intake.db") as connection:
+        tables = dict(connection.execute("SELECT name, sql FROM sqlite_master").fetchall())
+        columns = {
+            name: [row[1] for row in connection.execute(f"PRAGMA table_info({name})")]
+            for name in tables
+        }
+    connection.close()
+    assert columns == {
+        "envelopes": ["id", "period", "sealed"],
+        "replies": ["mailbox", "id", "sealed"],
+    }
+    assert all("WITHOUT ROWID" in sql for sql in tables.values())
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value"), [("journal_mode", "truncate"), ("synchronous", 2), ("secure_delete", 1)]
+)
+def test_every_connection_is_durable_and_overwrites(
+    made: Store, pragma: str, value: object
+) -> None:
+    for _ in range(2):
+        with made._transaction() as connection:
+            assert connection.execute(text(f"PRAGMA {pragma}")).scalar_one() == value
+
+
+def test_deleted_rows_leave_no_bytes_in_any_file(made: Store, tmp_path: Path) -> None:
+    marks = [f"canary {n} of many".encode() * 50 for n in range(60)]
+    for n, mark in enumerate(marks):
+        made.add(number(n), "p1", mark)
+    files = [path for path in tmp_path.iterdir() if path.is_file()]
+    assert any(b"canary 7 of many" in path.read_bytes() for path in files)
+    made.remove([number(n) for n in range(60) if n != 8])
+    rest = b"".join(path.read_bytes() for path in tmp_path.iterdir())
+    assert b"canary 8 of many" in rest
+    assert [n for n in range(60) if n != 8 and f"canary {n} of".encode() in rest] == []
+    assert [n for n in range(60) if n != 8 and number(n) in rest] == []
+
+
+def test_a_refusal_holds_nothing_of_the_row(made: Store, tmp_path: Path) -> None:
+    with made._transaction() as connection:
+        connection.execute(text("DROP TABLE envelopes"))
+    with pytest.raises(MachineTrouble) as caught:
+        made.add(number(1), "p1", b"canary")
+    shown = f"{caught.value!r} {caught.value.what} {caught.value.hint}"
+    assert "canary" not in shown
+    assert number(1).hex() not in shown
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+    assert "doctor" in caught.value.hint
+    assert (tmp_path / "intake.db").exists()
+
+
+@pytest.mark.parametrize("what", ["no folder", "damaged"])
+def test_a_store_that_cannot_be_used_is_a_sentence(tmp_path: Path, what: str) -> None:
+    folder = tmp_path / "data"
+    if what == "damaged":
+        folder.mkdir()
+        (folder / "intake.db").write_bytes(b"no database at all" * 100)
+    store = Store(f"sqlite:///{folder / 'intake.db'}", folder)
+    with pytest.raises(MachineTrouble):
+        store.count()
+
+
+def test_posts_go_on_between_two_pages(made: Store) -> None:
+    for n in range(10):
+        made.add(number(n), "p1", SEALED)
+    first = made.page("p1", b"", 5)
+    made.add(number(99), "p1", SEALED)
+    rest = made.page("p1", first[-1][0], 100)
+    assert len(first) + len(rest) in {10, 11}
+    assert made.count() == 11
+
+
+def test_a_transaction_waits_for_maintenance(made: Store, tmp_path: Path) -> None:
+    lock = os.open(tmp_path / "lock", os.O_RDWR)
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    done = threading.Event()
+
+    def add() -> None:
+        made.add(number(1), "p1", SEALED)
+        done.set()
+
+    waiting = threading.Thread(target=add)
+    waiting.start()
+    assert not done.wait(0.3)
+    os.close(lock)
+    assert done.wait(30)
+    waiting.join()
+
+
+def test_processes_that_write_at_once_lose_nothing(made: Store, tmp_path: Path) -> None:
+    script = (
+        "import sys; from pathlib import Path; from intake.store import Store\n"
+        "folder, start = Path(sys.argv[1]), int(sys.argv[2])\n"
+        "store = Store(f'sqlite:///{folder}/intake.db', folder)\n"
+        "for n in range(start, start + 40): store.add(n.to_bytes(16, 'big'), 'p1', b'x' * 30000)\n"
+    )
+    root = Path(module.__file__).parent.parent
+    writers = [
+        subprocess.Popen([sys.executable, "-c", script, str(tmp_path), str(start)], cwd=root)
+        for start in (0, 20, 1000)
+    ]
+    assert [writer.wait() for writer in writers] == [0, 0, 0]
+    assert made.count() == 100
+
+
+def test_a_new_file_put_in_place_is_used_at_once(made: Store, tmp_path: Path) -> None:
+    made.add(number(1), "p1", SEALED)
+    with sqlite3.connect(tmp_path / "intake.db") as connection:
+        connection.execute("VACUUM INTO ?", (str(tmp_path / "fresh"),))
+    connection.close()
+    (tmp_path / "fresh").rename(tmp_path / "intake.db")
+    made.add(number(2), "p1", SEALED)
+    assert made.count() == 2
