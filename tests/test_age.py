@@ -135,6 +135,14 @@ HYBRID = stanza(b"mlkem768x25519", b64(SHARE), body=BODY)
 SALT = b"sixteen bytes ok"
 
 
+def file_key(sealed: bytes) -> bytes:
+    """Return the key that a file to Alice wraps in its first stanza."""
+    arguments, body = sealed.split(b"\n")[1:3]
+    wrapped = base64.b64decode(arguments.split(b" ")[2] + b"==") + base64.b64decode(body + b"=")
+    info = b"age-encryption.org/mlkem768x25519"
+    return grammar.SUITE.decrypt(wrapped, ALICE.hpke_key(), info)
+
+
 def scrypt_stanza(
     work: bytes = b"1", salt: bytes = SALT, phrase: str = PHRASE, file_key: bytes = FILE_KEY
 ) -> bytes:
@@ -212,6 +220,8 @@ def test_two_files_share_no_key() -> None:
     assert one[:prefix] == two[:prefix]
     assert sum(a == b for a, b in zip(one[HEADER:], two[HEADER:], strict=True)) < 20
     assert one[prefix : prefix + 64] != two[prefix : prefix + 64]
+    assert one[HEADER : HEADER + 16] != two[HEADER : HEADER + 16]
+    assert file_key(one) != file_key(two)
 
 
 def test_constant_memory(tmp_path: Path) -> None:
@@ -416,6 +426,19 @@ def test_mixtures_and_nobody_are_refused_before_anything_is_written() -> None:
         assert sink.getvalue() == b""
 
 
+def test_a_classic_key_beside_a_hybrid_one_is_refused() -> None:
+    """Whoever could break X25519 would open such a file; a later recipient must not slip in."""
+
+    class Classic:
+        kind = b"X25519"
+
+        def wrap(self, file_key: bytes) -> tuple[bytes, ...]:
+            return (b64(bytes(32)), file_key)
+
+    with pytest.raises(Misuse, match="never to a mixture"):
+        seal(b"words", [*TO_ALICE, cast("Recipient", Classic())])
+
+
 def test_nobody_opens_nothing() -> None:
     with pytest.raises(NoMatchingKey):
         unseal(SMALL, [])
@@ -529,8 +552,10 @@ def test_a_passphrase_typed_on_another_keyboard_is_the_same() -> None:
     assert unseal(seal(b"x", [Passphrase(composed, work=1)]), [Passphrase(apart)]) == b"x"
     # It is NFC that reaches scrypt, not another form in which both would agree.
     assert unseal(by_hand(scrypt_stanza(phrase=composed)), [Passphrase(apart)]) == b"words"
+    circled = by_hand(scrypt_stanza(phrase="\u2460"))  # NFKC would make it a plain 1
+    assert unseal(circled, [Passphrase("\u2460")]) == b"words"
     with pytest.raises(WrongPassphrase):
-        unseal(by_hand(scrypt_stanza(phrase="\u2460")), [Passphrase("1")])  # not NFKC
+        unseal(circled, [Passphrase("1")])
 
 
 def test_a_passphrase_that_has_no_utf_8_is_refused_in_words() -> None:
@@ -641,6 +666,7 @@ WRONG_STANZAS = {
     "64 columns with no line after": b"-> other\n" + LINE,
     "128 columns with no line after": b"-> other\n" + LINE + LINE,
     "65 columns": b"-> other\n" + b"A" * 65 + b"\n",
+    "66 columns": b"-> other\n" + b"A" * 66 + b"\n",
     "68 columns": b"-> other\n" + b"A" * 68 + b"\n\n",
     "short line before a long one": b"-> other\nAAAA\n" + LINE + b"\n",
     "two empty lines": b"-> other\n\n\n",

@@ -200,6 +200,7 @@ def test_a_reader_that_went_away_is_no_defect(ending: str) -> None:
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         cwd=ROOT,
+        env=buffered(),
     ) as child:
         assert child.stdout is not None
         assert child.stderr is not None
@@ -346,6 +347,11 @@ def test_nobody_there_to_type_is_no_defect(monkeypatch: pytest.MonkeyPatch) -> N
         terminal.Passphrases().ask("alice", "to read")
 
 
+def buffered() -> dict[str, str]:
+    """Return an environment in which output waits in a buffer, as it does for most people."""
+    return {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+
+
 def script(body: str) -> str:
     """Return a tool whose command does ``body``."""
     return (
@@ -367,5 +373,5 @@ def process(body: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         capture_output=True,
         check=False,
         cwd=ROOT,
-        env={name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"},
+        env=buffered(),
     )
