@@ -191,10 +191,13 @@ def test_ctrl_c_ends_without_a_traceback() -> None:
     assert done.stderr == b"Stopped. Nothing was half written; run it again.\n"
 
 
-@pytest.mark.parametrize("ending", ["", "raise errors.Incomplete('a', 'b')"])
-def test_a_reader_that_went_away_is_no_defect(ending: str) -> None:
-    """As in ``... list | head -1``: the rest has nowhere to go, and no traceback shows."""
-    body = f"for _ in range(9999): print('x' * 99)\n    {ending}"
+@pytest.mark.parametrize("lines", [1, 9999])
+def test_a_reader_that_went_away_is_no_defect(lines: int) -> None:
+    """As in ``... list | head -1``: the rest has nowhere to go, and no traceback shows.
+
+    One line is still in the buffer when the tool ends; 9,999 fill it while the tool works.
+    """
+    body = f"for _ in range({lines}): print('x' * 99)"
     with subprocess.Popen(
         [sys.executable, "-c", script(body)],
         stdout=subprocess.PIPE,
