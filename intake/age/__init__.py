@@ -1,8 +1,8 @@
 """The age v1 file format over ``cryptography``: post-quantum recipients and passphrases.
 
-The five names that most callers need::
+The names that most callers need::
 
-    from intake.age import Identity, Recipient, Passphrase, seal, unseal
+    from intake.age import Identity, Passphrase, Recipient, seal, seal_stream, unseal, unseal_stream
 
     identity = Identity.generate()
     sealed = seal(b"...", [identity.recipient()])
@@ -19,38 +19,19 @@ Rules:
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from intake.age.identity import Identity
-    from intake.age.passphrase import Passphrase
-    from intake.age.recipient import Recipient
-    from intake.age.sealing import seal, seal_stream
-    from intake.age.unsealing import unseal, unseal_stream
-
-__all__ = [
-    "Identity",
-    "Passphrase",
-    "Recipient",
-    "seal",
-    "seal_stream",
-    "unseal",
-    "unseal_stream",
-]
+from typing import Any
 
 _HOME = {
     "Identity": "identity",
     "Passphrase": "passphrase",
     "Recipient": "recipient",
-    "seal": "sealing",
-    "seal_stream": "sealing",
-    "unseal": "unsealing",
-    "unseal_stream": "unsealing",
+    **dict.fromkeys(("seal", "seal_stream"), "sealing"),
+    **dict.fromkeys(("unseal", "unseal_stream"), "unsealing"),
 }
 
 
-def __getattr__(name: str) -> object:
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the module gives
     """Load one of the public names from its module (PEP 562)."""
-    if name in _HOME:
-        return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
-    raise AttributeError(name)
+    if name not in _HOME:
+        raise AttributeError(name)
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric.mlkem import MLKEM768PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.hpke import MLKEM768X25519PrivateKey
 
-from intake.age import bech32
+from intake.age import bech32, grammar
 from intake.age.recipient import Recipient
 from intake.errors import BadFile, MachineTrouble
 
@@ -68,7 +68,8 @@ class Identity:
     def recipient(self) -> Recipient:
         """Return the public half."""
         public = self.ml_kem.public_key().public_bytes_raw()
-        return Recipient.from_bytes(public + self.x25519.public_key().public_bytes_raw())
+        public += self.x25519.public_key().public_bytes_raw()
+        return Recipient.parse(bech32.encode(grammar.HYBRID_PREFIX, public))
 
     def hpke_key(self) -> MLKEM768X25519PrivateKey:
         """Return the key as HPKE takes it."""

@@ -18,28 +18,35 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable, Sequence
 from io import BytesIO
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 
 from intake.age import grammar
-from intake.age.passphrase import Passphrase
-from intake.age.recipient import Recipient
 from intake.errors import Misuse
 
 Buffer = bytes | bytearray | memoryview
 
 
-def seal(plaintext: Buffer, recipients: Sequence[Recipient | Passphrase]) -> bytes:
+class Wrapper(Protocol):
+    """What a file is sealed to: a ``Recipient``, or a ``Passphrase``."""
+
+    @property
+    def kind(self) -> bytes:
+        """The name of its stanza."""
+
+    def wrap(self, file_key: bytes) -> tuple[bytes, ...]:
+        """Return the stanza's arguments, encoded, and last its 32-byte body."""
+
+
+def seal(plaintext: Buffer, recipients: Sequence[Wrapper]) -> bytes:
     """Return the age file of ``plaintext`` to ``recipients``. Raises :class:`Misuse`."""
     sink = BytesIO()
     seal_stream(BytesIO(plaintext), sink, recipients)
     return sink.getvalue()
 
 
-def seal_stream(
-    source: BinaryIO, sink: BinaryIO, recipients: Sequence[Recipient | Passphrase]
-) -> None:
+def seal_stream(source: BinaryIO, sink: BinaryIO, recipients: Sequence[Wrapper]) -> None:
     """Seal all of ``source`` into ``sink`` in constant memory. Raises :class:`Misuse`.
 
     If it raises, what ``sink`` holds is not a whole file: write to a temporary name.
@@ -60,33 +67,21 @@ def sealed_size(plaintext: int, recipients: int) -> int:
     return head + recipients * stanza + grammar.NONCE + plaintext + chunks * grammar.TAG
 
 
-def _header(file_key: bytes, recipients: Sequence[Recipient | Passphrase]) -> bytes:
-    kinds = {type(recipient) for recipient in recipients}
-    if len(kinds) != 1 or (Passphrase in kinds and len(recipients) != 1):
+def _header(file_key: bytes, recipients: Sequence[Wrapper]) -> bytes:
+    kinds = {recipient.kind for recipient in recipients}
+    if len(kinds) != 1 or (grammar.SCRYPT in kinds and len(recipients) != 1):
         raise Misuse(
             "A file is sealed to hybrid recipients, or to one passphrase, never to a mixture.",
             "Name at least one age1pq1 recipient, or exactly one passphrase.",
         )
     lines = [grammar.VERSION_LINE]
     for recipient in recipients:
-        arguments, body = _stanza(file_key, recipient)
+        *arguments, body = recipient.wrap(file_key)
         # The 32-byte body fits one line of 43 characters, so no stanza of ours is wrapped.
-        lines += [b" ".join([grammar.STANZA, *arguments]), grammar.encode(body)]
+        lines += [b" ".join([grammar.STANZA, recipient.kind, *arguments]), grammar.encode(body)]
     signed = b"\n".join([*lines, grammar.END])
     mac = grammar.header_mac(file_key, signed).finalize()
     return signed + b" " + grammar.encode(mac) + b"\n"
-
-
-def _stanza(file_key: bytes, recipient: Recipient | Passphrase) -> tuple[list[bytes], bytes]:
-    if isinstance(recipient, Recipient):
-        sealed = grammar.SUITE.encrypt(file_key, recipient.key, grammar.HYBRID_INFO)
-        share, body = sealed[: grammar.HYBRID_SHARE], sealed[grammar.HYBRID_SHARE :]
-        return [grammar.HYBRID, grammar.encode(share)], body
-    salt = secrets.token_bytes(grammar.SCRYPT_SALT)
-    key = recipient.wrapping_key(salt, recipient.work)
-    # A zero nonce is safe: the key comes from a fresh salt and is used for this one message.
-    body = ChaCha20Poly1305(key).encrypt(bytes(12), file_key, None)
-    return [grammar.SCRYPT, grammar.encode(salt), b"%d" % recipient.work], body
 
 
 def _payload(source: BinaryIO, write: Callable[[Buffer], object], key: bytes) -> None:

@@ -179,14 +179,12 @@ def _open_hybrid(stanza: Stanza, identity: Identity) -> bytes | None:
 
 
 def _open_scrypt(stanza: Stanza, passphrase: Passphrase) -> bytes | None:
-    if len(stanza.arguments) != 2 or not _WORK.match(stanza.arguments[1]):  # noqa: PLR2004 - salt, work
-        raise _failure(HeaderFailure, "header")
-    work = int(stanza.arguments[1])
-    salt = _exact(Stanza(stanza.kind, stanza.arguments[:1], stanza.body), 1)[0]
-    if len(salt) != grammar.SCRYPT_SALT or work > MAX_WORK:
+    *salts, work = stanza.arguments or [b""]
+    (salt,) = _exact(Stanza(stanza.kind, tuple(salts), stanza.body), 1)
+    if len(salt) != grammar.SCRYPT_SALT or not _WORK.match(work) or int(work) > MAX_WORK:
         raise _failure(HeaderFailure, "header")
     try:
-        return passphrase.unwrap(salt, work, stanza.body)
+        return passphrase.unwrap(salt, int(work), stanza.body)
     except InvalidTag:
         return None
 
