@@ -352,16 +352,19 @@ def move(data: bytes, a: int, b: int, _: bytes) -> bytes:
     return data[b:] + data[a:b] + data[:a]
 
 
+# Bytes of any kind, those of the grammar, and base64 that the grammar does not refuse.
+NEW = (
+    st.binary(min_size=1, max_size=4)
+    | st.sampled_from([b"\n", b"\n-> x\n\n", b"\r\n", b" ", b"=", b"\x00"])
+    | st.text("ABYZabyz0189+/", min_size=1, max_size=4).map(str.encode)
+)
+ANYWHERE = st.integers(0, 3000)
+AT_THE_END = st.integers(-140, -1)  # the last of the stanza, the MAC, the nonce, the one chunk
+CHANGES = [cut, insert, overwrite, double, move]
 MUTATIONS = st.lists(
-    st.tuples(
-        st.sampled_from([cut, insert, overwrite, double, move]),
-        st.integers(0, 3000),
-        st.integers(0, 3000),
-        st.binary(min_size=1, max_size=4)
-        | st.sampled_from([b"\n", b"\n-> x\n\n", b"\r\n", b" ", b"=", b"\x00"]),
-    ),
-    min_size=1,
-    max_size=3,
+    st.tuples(st.sampled_from(CHANGES), ANYWHERE, ANYWHERE, NEW), min_size=1, max_size=3
+) | st.lists(
+    st.tuples(st.sampled_from(CHANGES[:4]), AT_THE_END, AT_THE_END, NEW), min_size=1, max_size=1
 )
 Mutation = tuple[Callable[[bytes, int, int, bytes], bytes], int, int, bytes]
 
