@@ -26,7 +26,6 @@ begins with a letter, so fields of the page that are no question begin with an u
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -46,8 +45,6 @@ BYTES_PER_CHARACTER = 12  # urlencoded: four bytes of UTF-8, each as %XX
 BYTES_PER_FIELD = 80  # the longest name and code, and what is between them
 A_DAY = timedelta(days=1)
 LETTER_WA = "\u101d"
-KEY = re.compile(r"[a-z][a-z0-9_]{0,31}")
-CODE = re.compile(r"[A-Za-z0-9_]{1,32}")
 
 
 class Sentence(StrEnum):
@@ -190,18 +187,21 @@ class Form:
 
     @classmethod
     def load(cls, path: Path) -> Self:
-        """Return the form declared in the TOML file ``path``. Raises ``Misuse`` with the place."""
+        """Return the form declared in the TOML file ``path``. Raises ``Misuse``.
+
+        What a declaration may hold is checked by ``intake.declaration``, which ``admin doctor``
+        runs; here only what would cost a testimony: that it can be read, and that it fits.
+        """
         try:
-            table = tomllib.loads(path.read_bytes().decode("utf-8"))
-        except (OSError, ValueError) as error:
-            raise _bad(path.name, f"it cannot be read ({error})") from None
-        needed = {"id": KEY, "version": range(1, 10**6), "title": str, "section": list}
-        _check(table, needed, {}, path.name)
-        sections = tuple(_section(section, path.name) for section in table.pop("section"))
-        form = cls(sections=sections, **table)
-        _check_doubles([*(s.key for s in sections), *(q.key for q in form.questions())], path.name)
-        if form.worst_case() > WORST_CASE:
-            raise _bad(path.name, f"its limits allow {form.worst_case()} bytes, not {WORST_CASE}")
+            table = tomllib.loads(path.read_text(encoding="utf-8"))
+            sections = tuple(map(_section, table["section"]))
+            form = cls(table["id"], table["version"], table["title"], sections)
+            size = form.worst_case()
+        except (OSError, ValueError, TypeError, LookupError, AttributeError):
+            size = WORST_CASE + 1
+        if size > WORST_CASE:
+            hint = "To see what is wrong in it: python -m intake.admin doctor"
+            raise Misuse(f"{path} cannot be used as the form.", hint)
         return form
 
     def questions(self) -> Iterator[Question]:
@@ -252,7 +252,7 @@ def _read(question: Question, sent: Sequence[Sequence[str]], today: date) -> Ans
         typed = [value for value in sent[0] if value]
     elif any(len(values) > 1 for values in sent):
         raise _WrongAnswer(Sentence.DOUBLED, {})
-    answer = KINDS[question.kind][0](question, typed, today)
+    answer = READERS[question.kind](question, typed, today)
     if answer or not question.required:
         return answer
     consent = question.kind == "consent"
@@ -321,71 +321,32 @@ def _digits(typed: str, limit: int, wrong: _WrongAnswer) -> str:
     return str(int(digits)) if digits else ""
 
 
-# What may be declared. A rule is a type, a pattern, or a range or set that holds the value.
-
-Rules = Mapping[str, Any]
-KINDS: Mapping[str, tuple[Callable[[Question, list[str], date], Answer], Rules, Rules]] = {
-    # kind: how its answers are read, what its declaration needs, and what it may have
-    "one": (_one, {"choices": dict}, {"show": {"radio", "select"}}),
-    "many": (_many, {"choices": dict}, {}),
-    "text": (_text, {"limit": range(1, WORST_CASE)}, {"lines": range(1, 40)}),
-    "number": (_number, {"limit": range(1, 16)}, {}),
-    "date": (_date, {"from_year": range(1900, 2100)}, {}),
-    "consent": (_consent, {}, {}),
+READERS: Mapping[str, Callable[[Question, list[str], date], Answer]] = {
+    "one": _one,
+    "many": _many,
+    "text": _text,
+    "number": _number,
+    "date": _date,
+    "consent": _consent,
 }
 
 
-def _section(table: dict[str, Any], where: str) -> Section:
-    where = f"{where}, section {table.get('key')}"
-    _check(table, {"key": KEY, "title": str, "question": list}, {"help": str}, where)
-    questions = tuple(_question(question, where) for question in table.pop("question"))
-    return Section(**{"help": "", **table}, questions=questions)
+# How a declaration is read. ``intake.declaration`` says what is wrong with one, and where.
 
 
-def _question(table: dict[str, Any], where: str) -> Question:
-    where = f"{where}, question {table.get('key')}"
-    _, needed, optional = KINDS.get(str(table.get("kind")), KINDS["consent"])
-    needed = {"kind": KINDS.keys(), "key": KEY, "label": str, **needed}
-    _check(table, needed, {"help": str, "required": bool, **optional}, where)
-    question = Question(groups=_groups(table.pop("choices", {}), where), **table)
-    _check_doubles(question.codes(), where)
-    return question
+def _section(table: dict[str, Any]) -> Section:
+    questions = tuple(map(_question, table["question"]))
+    return Section(table["key"], table["title"], table.get("help", ""), questions)
 
 
-def _groups(choices: dict[str, Any], where: str) -> tuple[Group, ...]:
+def _question(table: dict[str, Any]) -> Question:
+    plain = {name: value for name, value in table.items() if name != "choices"}
+    return Question(**plain, groups=_groups(table.get("choices", {})))
+
+
+def _groups(choices: dict[str, Any]) -> tuple[Group, ...]:
     """Return the choices of a table; a table in it holds those under the heading that names it."""
-    headed = {heading: under for heading, under in choices.items() if type(under) is dict}
+    headed = {heading: under for heading, under in choices.items() if isinstance(under, dict)}
     flat = {code: label for code, label in choices.items() if code not in headed}
-    _check(headed, dict.fromkeys(headed, dict), {}, where)
-    groups: list[tuple[str | None, dict[str, Any]]] = [(None, flat), *headed.items()]
-    for _, under in groups:
-        _check(under, dict.fromkeys(filter(CODE.fullmatch, under), str), {}, where)
+    groups: list[tuple[str | None, dict[str, str]]] = [(None, flat), *headed.items()]
     return tuple(Group(h, tuple(Choice(*c) for c in g.items())) for h, g in groups if g)
-
-
-def _check(table: Mapping[str, Any], needed: Rules, optional: Rules, where: str) -> None:
-    rules = {**optional, **needed}
-    for name in [*needed, *table]:
-        if name not in rules:
-            raise _bad(where, f"“{name}” means nothing here")
-        if not _fits(table.get(name), rules[name]):
-            raise _bad(where, f"“{name}” is missing, or is not what it must be")
-
-
-def _fits(value: Any, rule: Any) -> bool:  # noqa: ANN401 - whatever TOML holds
-    if isinstance(rule, re.Pattern):
-        return isinstance(value, str) and rule.fullmatch(value) is not None
-    if rule is list:
-        return isinstance(value, list) and value != [] and all(type(v) is dict for v in value)
-    if isinstance(rule, type):
-        return type(value) is rule and (bool(value) or rule is bool)
-    return type(value) in {int, str} and value in rule
-
-
-def _check_doubles(names: Sequence[str], where: str) -> None:
-    if doubled := {name for name in names if names.count(name) > 1}:
-        raise _bad(where, f"“{min(doubled)}” is there twice")
-
-
-def _bad(where: str, what: str) -> Misuse:
-    return Misuse(f"The form is wrong. In {where}: {what}.", "Correct it, or use another form.")

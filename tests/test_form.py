@@ -13,8 +13,9 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from intake import canonical
+from intake.declaration import KINDS, check
 from intake.errors import BadFile, Misuse
-from intake.form import WORST_CASE, Errors, Form, Question, Sentence
+from intake.form import READERS, WORST_CASE, Errors, Form, Question, Sentence
 from intake.form import Testimony as ATestimony  # pytest would collect a name in Test…
 from intake.settings import FORM
 
@@ -401,7 +402,7 @@ label = "Words"
 def declared(tmp_path: Path, declaration: str) -> Form:
     path = tmp_path / "other.toml"
     path.write_text(declaration, encoding="utf-8")
-    return Form.load(path)
+    return check(path)
 
 
 def test_another_group_brings_its_own_file(tmp_path: Path) -> None:
@@ -451,7 +452,7 @@ def test_the_bound_holds_for_the_longest_number_and_the_shortest_text(tmp_path: 
         ('label = "Words"\n', 'label = " "\nlable = "Words"\n', "lable"),
         ("limit = 3", "", "limit"),
         ("limit = 3", "limit = 0", "limit"),
-        ("limit = 3", "limit = 5000", "30073"),
+        ("limit = 3", "limit = 5000", "30000 bytes"),
         ("limit = 3", "limit = 30000", "limit"),
         ('cart = "Cart"', 'ship = "Cart"', "ship"),
         ('cart = "Cart"', '"ca rt" = "Cart"', "ca rt"),
@@ -481,10 +482,30 @@ def test_a_form_has_sections(tmp_path: Path, section: str) -> None:
 
 def test_a_file_that_is_not_there_or_not_text(tmp_path: Path) -> None:
     with pytest.raises(Misuse):
-        Form.load(tmp_path / "absent.toml")
+        check(tmp_path / "absent.toml")
     (tmp_path / "bytes.toml").write_bytes(b"\xff\xfe")
     with pytest.raises(Misuse):
-        Form.load(tmp_path / "bytes.toml")
+        check(tmp_path / "bytes.toml")
+
+
+def test_every_kind_that_may_be_declared_can_be_read() -> None:
+    assert KINDS.keys() == READERS.keys()
+
+
+def test_the_site_refuses_what_could_cost_a_testimony(tmp_path: Path) -> None:
+    other = tmp_path / "other.toml"
+    for text in (
+        "",
+        "x = ",
+        GOOD.replace("limit = 3", "limit = 5000"),
+        "section = [3]",
+        "section=3",
+    ):
+        other.write_text(text, encoding="utf-8")
+        with pytest.raises(Misuse, match=r"other\.toml"):
+            Form.load(other)
+    with pytest.raises(Misuse):
+        Form.load(tmp_path / "absent.toml")
 
 
 def date_of(key: str, parts: tuple[str, str, str]) -> dict[str, list[str]]:
