@@ -1,0 +1,1055 @@
+"""The admins' tool: every command, stopped anywhere, run twice, and given the wrong thing."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import resource
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from datetime import date, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from intake import canonical, files, installed, misplaced, terminal, wording
+from intake.admin import __main__ as tool
+from intake.admin import chain, doctor, exporting, install, setup, status
+from intake.bundle import BundleHeader, Entry, ReturnHeader
+from intake.bundle.reading import open_bundle
+from intake.bundle.writing import write_manifest, write_return
+from intake.envelope import SEALED
+from intake.errors import BadKeyring
+from intake.keyring import Keyring
+from intake.settings import Settings
+from intake.store import Store, envelopes
+from tests.makers import FIRST, Deployment, make_deployment, sign
+
+ROOT = Path(tool.__file__).resolve().parent.parent.parent
+MADE = make_deployment(weeks=4)
+W47, W48, W49, _ = (period.name for period in MADE.keyring.periods)
+DAY = timedelta(days=1)
+DONE, MISUSE, KEYRING, FILE, UNSAFE, MACHINE, INCOMPLETE = 0, 2, 3, 4, 6, 7, 8
+
+
+class Crash(BaseException):
+    """The power goes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server's folders, a stick, and the tool that works on them."""
+
+    settings: Settings
+    stick: Path
+    run: Callable[..., tuple[int, str, str]]
+
+    @property
+    def store(self) -> Store:
+        return Store(self.settings.url, self.settings.data)
+
+    @property
+    def data(self) -> Path:
+        return self.settings.data
+
+    def fill(self, period: str, count: int, start: int = 0) -> list[Entry]:
+        """Store rows of the one size, in one transaction, and return their entries."""
+        entries, rows = [], []
+        for n in range(start, start + count):
+            row = hashlib.sha256(f"{period} {n}".encode()).digest()[:16]
+            sealed = hashlib.sha256(row).digest() * (SEALED // 32) + bytes(SEALED % 32)
+            rows.append({"id": row, "period": period, "sealed": sealed})
+            entries.append(Entry(row, hashlib.sha256(sealed).digest()))
+        with self.store._transaction() as connection:
+            connection.execute(envelopes.insert(), rows)
+        return entries
+
+    def bundles(self, stick: Path | None = None) -> list[Path]:
+        return sorted((stick or self.stick).glob("*.bundle"))
+
+    def returned(self, entries: list[Entry], number: int = 1, **changes: object) -> Path:
+        """Return a return signed by two."""
+        facts: dict[str, Any] = {
+            "deployment": MADE.deployment,
+            "keyring": (1, MADE.keyring.sha256),
+            "number": number,
+        }
+        path = self.stick / f"{number}.return"
+        write_return(path, ReturnHeader(**facts | changes), signers("alice", "bob"), entries)
+        return path
+
+
+def signers(*names: str) -> dict[str, Callable[[bytes], bytes]]:
+    return {name: MADE.reviewers[name].signing.sign for name in names}
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[date], None]:
+    def put(day: date) -> None:
+        monkeypatch.setattr(installed, "clock", lambda: day)
+
+    put(FIRST)
+    return put
+
+
+@pytest.fixture
+def bare(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    clock: Callable[[date], None],
+) -> Server:
+    """Return a server on which nothing was done."""
+    assert callable(clock)
+    settings = Settings(tmp_path / "data", tmp_path / "keys")
+    monkeypatch.setenv("INTAKE_DATA", str(settings.data))
+    monkeypatch.setenv("INTAKE_KEYS", str(settings.keys))
+    stick = tmp_path / "stick"
+    stick.mkdir()
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["admin", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            terminal.run(tool.build)
+        shown = capsys.readouterr()
+        assert isinstance(ended.value.code, int)
+        assert "defect" not in shown.err, shown.err
+        return ended.value.code, shown.out, shown.err
+
+    return Server(settings, stick, run)
+
+
+@pytest.fixture
+def fresh(bare: Server) -> Server:
+    """Return a server after init, with the deployment's own bundle key."""
+    assert bare.run("init")[0] == DONE
+    seed = MADE.bundle_key.private_bytes_raw().hex()
+    files.write(bare.settings.bundle_key, f"{seed}\n".encode())
+    return bare
+
+
+def give(server: Server, raw: bytes = MADE.raw, name: str = "keyring") -> Path:
+    path = server.stick / name
+    path.write_bytes(raw)
+    return path
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folders of a server with the keyring in force, to be copied."""
+    folder = tmp_path_factory.mktemp("whole")
+    settings = Settings(folder / "data", folder / "keys")
+    setup.init(settings)
+    files.write(settings.bundle_key, MADE.bundle_key.private_bytes_raw().hex().encode() + b"\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(installed, "clock", lambda: FIRST)
+        install.install(settings, [MADE.raw], lambda _: None)
+    return folder
+
+
+@pytest.fixture
+def server(bare: Server, whole: Path) -> Server:
+    """Return a server with the keyring in force."""
+    shutil.copytree(whole, bare.data.parent, dirs_exist_ok=True)
+    return bare
+
+
+def read(path: Path) -> tuple[BundleHeader, list[Entry]]:
+    with open_bundle(path, MADE.keyring.bundle_key, MADE.deployment) as opened:
+        assert all(verdict == "ok" for _, _, verdict in opened)
+        assert (opened.doubled, opened.stray) == ([], 0)
+        return opened.header, list(opened.entries)
+
+
+def stop_at(monkeypatch: pytest.MonkeyPatch, nth: int) -> dict[str, int]:
+    """Let the power go before the nth step that the disk would see; count the steps."""
+    seen = {"steps": 0}
+
+    def guard(name: str) -> None:
+        real = getattr(os, name)
+
+        def step(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - as the real one
+            seen["steps"] += 1
+            if seen["steps"] >= nth:
+                raise Crash
+            return real(*args, **kwargs)
+
+        monkeypatch.setattr(os, name, step)
+
+    for name in ("fsync", "rename", "unlink"):
+        guard(name)
+    return seen
+
+
+def crashes(
+    server: Server, monkeypatch: pytest.MonkeyPatch, act: Callable[[], object]
+) -> Iterator[int]:
+    """Yield after each crash of ``act``, one step later each time, until it runs through."""
+    kept = server.data.with_name("kept")
+    for folder in (server.data, server.settings.keys, server.stick):
+        if folder.exists():
+            shutil.copytree(folder, kept / folder.name)
+    for nth in range(1, 100):
+        with monkeypatch.context() as patch:
+            stop_at(patch, nth)
+            try:
+                act()
+            except Crash:
+                pass
+            else:
+                assert nth > 4
+                return
+        yield nth
+        for folder in (server.data, server.settings.keys, server.stick):
+            shutil.rmtree(folder, ignore_errors=True)
+            if (kept / folder.name).exists():
+                shutil.copytree(kept / folder.name, folder)
+    pytest.fail("it never ran through")
+
+
+# init
+
+
+def test_init_makes_what_only_its_owner_can_read(bare: Server) -> None:
+    code, out, _ = bare.run("init")
+    assert code == DONE
+    assert bare.data.stat().st_mode & 0o777 == 0o700
+    assert bare.settings.bundle_key.stat().st_mode & 0o777 == 0o600
+    seed = bare.settings.bundle_key.read_text()
+    assert len(seed) == 65
+    assert seed.strip() not in out
+    public = setup.public(setup.bundle_key(bare.settings)).hex()
+    assert f"--bundle-key {public}" in out
+    assert "keyring install" in out
+    assert bare.store.count() == 0
+
+
+def test_init_again_changes_nothing(server: Server) -> None:
+    server.fill(W47, 1)
+    before = {path: path.read_bytes() for path in server.data.iterdir()}
+    code, out, _ = server.run("init")
+    assert code == DONE
+    assert "already" in out
+    assert {path: path.read_bytes() for path in server.data.iterdir()} == before
+
+
+def test_two_servers_have_different_keys(bare: Server) -> None:
+    bare.run("init")
+    first = bare.settings.bundle_key.read_bytes()
+    shutil.rmtree(bare.data)
+    bare.run("init")
+    assert bare.settings.bundle_key.read_bytes() != first
+
+
+def test_init_stopped_anywhere_and_run_again_is_whole(
+    bare: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in crashes(bare, monkeypatch, lambda: setup.init(bare.settings)):
+        assert bare.run("init")[0] == DONE
+        assert len(bare.settings.bundle_key.read_text()) == 65
+
+
+@pytest.mark.parametrize("command", [["init"], ["export", "."], ["status"], ["doctor"]])
+def test_a_data_folder_that_others_can_enter_is_refused(server: Server, command: list[str]) -> None:
+    server.data.chmod(0o750)
+    code, out, err = server.run(*command)
+    assert code in {UNSAFE, INCOMPLETE}
+    assert "chmod 700" in out + err
+
+
+@pytest.mark.parametrize("command", [["init"], ["export", "."], ["doctor"]])
+def test_a_bundle_key_that_others_can_read_is_refused(server: Server, command: list[str]) -> None:
+    server.settings.bundle_key.chmod(0o640)
+    code, out, err = server.run(*command)
+    assert code == UNSAFE
+    assert "chmod 600" in out + err
+
+
+@pytest.mark.parametrize("data", [b"", b"00", b"g" * 64, b"AB" * 32, b"ab" * 32 + b"\n\n"])
+def test_a_damaged_bundle_key_is_refused_and_kept(server: Server, data: bytes) -> None:
+    files.write(server.settings.bundle_key, data)
+    server.fill(W47, 1)
+    assert server.run("export", server.stick)[0] == FILE
+    assert server.run("init")[0] == FILE
+    assert server.settings.bundle_key.read_bytes() == data
+    assert server.bundles() == []
+
+
+# keyring
+
+
+def test_the_first_keyring_is_compared_by_a_person(fresh: Server) -> None:
+    code, out, err = fresh.run("keyring", "install", give(fresh))
+    assert code == MISUSE
+    assert "--yes" in err
+    assert install.grouped(MADE.keyring.sha256) in out
+    assert not fresh.settings.keyring.exists()
+    assert installed.read_record(fresh.settings) is None
+
+
+def test_a_keyring_is_installed_once(fresh: Server) -> None:
+    code, out, _ = fresh.run("keyring", "install", give(fresh), "--yes")
+    assert (code, "is in force" in out) == (DONE, True)
+    assert installed.load(fresh.settings) == MADE.keyring
+    assert fresh.settings.keyring.stat().st_mode & 0o044
+    code, out, _ = fresh.run("keyring", "install", give(fresh))
+    assert (code, "already installed" in out) == (DONE, True)
+
+
+def test_a_chain_is_followed_and_an_old_stick_brings_nothing_back(server: Server) -> None:
+    second = MADE.follow()
+    third = second.follow()
+    paths = [give(server, d.raw, f"k{n}") for n, d in enumerate((MADE, second, third), 1)]
+    code, _, err = server.run("keyring", "install", paths[2])
+    assert (code, "does not follow" in err) == (KEYRING, True)
+    assert server.run("keyring", "install", *paths)[0] == DONE
+    assert installed.load(server.settings) == third.keyring
+    for old in (paths[:1], paths[1:2], paths[:2]):
+        assert server.run("keyring", "install", *old)[0] == KEYRING
+        assert installed.load(server.settings) == third.keyring
+    assert server.run("keyring", "install", *paths)[0] == DONE
+
+
+def unsigned(_: Deployment) -> bytes:
+    return MADE.raw.split(b"\n")[0] + b"\n"
+
+
+def foreign(_: Deployment) -> bytes:
+    return make_deployment(weeks=4, label="foreign").raw
+
+
+def other_key(made: Deployment) -> bytes:
+    return made.follow(bundle_key="11" * 32).raw
+
+
+def expired(made: Deployment) -> bytes:
+    return made.follow(issued=str(FIRST - 9 * DAY), expires=str(FIRST - DAY)).raw
+
+
+def to_come(made: Deployment) -> bytes:
+    return made.follow(issued=str(FIRST + DAY)).raw
+
+
+def demo(made: Deployment) -> bytes:
+    return made.follow(demo=True).raw
+
+
+def one_root(made: Deployment) -> bytes:
+    draft = {**made.draft, "version": 2, "previous": made.keyring.sha256.hex()}
+    return sign(canonical.dump(draft), {"rosa": made.roots["rosa"]})
+
+
+@pytest.mark.parametrize(
+    ("make", "code"),
+    [
+        (unsigned, KEYRING),
+        (foreign, KEYRING),
+        (other_key, KEYRING),
+        (expired, KEYRING),
+        (to_come, KEYRING),
+        (demo, UNSAFE),
+        (one_root, KEYRING),
+    ],
+)
+@pytest.mark.parametrize("first", [True, False])
+def test_a_refused_keyring_changes_nothing(
+    fresh: Server, make: Callable[[Deployment], bytes], code: int, first: bool
+) -> None:
+    if not first:
+        assert fresh.run("keyring", "install", give(fresh), "--yes")[0] == DONE
+    folders = (fresh.data, fresh.settings.keys)
+    before = {p: p.read_bytes() for folder in folders for p in folder.glob("*")}
+    found, _, err = fresh.run("keyring", "install", give(fresh, make(MADE)), "--yes")
+    assert found == code
+    assert "→" in err
+    assert {p: p.read_bytes() for folder in folders for p in folder.glob("*")} == before
+
+
+def test_a_demo_keyring_is_installed_on_purpose_only(server: Server) -> None:
+    path = give(server, demo(MADE))
+    assert server.run("keyring", "install", path)[0] == UNSAFE
+    assert server.run("keyring", "install", path, "--demo")[0] == DONE
+    assert "DEMO" in server.run("status")[1]
+    assert "DEMO" in server.run("keyring", "show")[1]
+
+
+def test_a_new_keyring_lowers_a_day_that_a_wrong_clock_saved(
+    server: Server, clock: Callable[[date], None]
+) -> None:
+    clock(FIRST + 3650 * DAY)
+    installed.today(server.settings, MADE.keyring)
+    clock(FIRST + DAY)
+    assert installed.read_floor(server.settings) == MADE.keyring.expires
+    assert server.run("doctor")[0] == UNSAFE
+    assert server.run("keyring", "install", give(server))[0] == DONE
+    assert installed.read_floor(server.settings) == MADE.keyring.expires
+    assert server.run("keyring", "install", give(server, MADE.follow().raw))[0] == DONE
+    assert installed.read_floor(server.settings) == FIRST + DAY
+
+
+def test_a_new_keyring_does_not_raise_the_day(
+    server: Server, clock: Callable[[date], None]
+) -> None:
+    installed.today(server.settings, MADE.keyring)
+    clock(FIRST + 3 * DAY)
+    assert server.run("keyring", "install", give(server, MADE.follow().raw))[0] == DONE
+    assert installed.read_floor(server.settings) == FIRST
+
+
+def in_force(server: Server) -> Keyring | None:
+    try:
+        return installed.load(server.settings)
+    except BadKeyring:
+        return None
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_an_install_stopped_anywhere_is_finished_by_running_it_again(
+    fresh: Server, monkeypatch: pytest.MonkeyPatch, first: bool
+) -> None:
+    new = MADE if first else MADE.follow()
+    if not first:
+        assert fresh.run("keyring", "install", give(fresh), "--yes")[0] == DONE
+        installed.write_floor(fresh.settings, FIRST + 20 * DAY)
+    path = give(fresh, new.raw, "new")
+
+    def act() -> None:
+        install.install(fresh.settings, [new.raw], lambda _: None)
+
+    states = set()
+    for _ in crashes(fresh, monkeypatch, act):
+        found = in_force(fresh)
+        assert found in (None, new.keyring) or (not first and found == MADE.keyring)
+        states.add(found and found.version)
+        assert fresh.run("keyring", "install", path, "--yes")[0] == DONE
+        assert in_force(fresh) == new.keyring
+        if not first:
+            assert installed.read_floor(fresh.settings) == FIRST
+    assert states == ({None, 1} if first else {None, 1, 2})
+
+
+@pytest.mark.parametrize("damage", [b"", b"x" * 100, None])
+def test_a_lost_keyring_is_put_back_by_installing_it_again(
+    server: Server, damage: bytes | None
+) -> None:
+    if damage is None:
+        shutil.rmtree(server.settings.keys)
+    else:
+        server.settings.keyring.write_bytes(damage)
+    second = MADE.follow()
+    assert server.run("keyring", "install", give(server, second.raw))[0] == KEYRING
+    code, out, _ = server.run("keyring", "install", give(server))
+    assert (code, "put back" in out) == (DONE, True)
+    assert installed.load(server.settings) == MADE.keyring
+    assert server.run("keyring", "install", give(server, second.raw))[0] == DONE
+
+
+def test_a_damaged_record_says_how_to_go_on(server: Server) -> None:
+    (server.data / "installed").write_bytes(b"{}")
+    code, _, err = server.run("keyring", "install", give(server), "--yes")
+    assert (code, "compare the fingerprint" in err) == (KEYRING, True)
+    (server.data / "installed").unlink()
+    assert server.run("keyring", "install", give(server))[0] == MISUSE
+    assert server.run("keyring", "install", give(server), "--yes")[0] == DONE
+
+
+def test_show_reads_the_keyring_aloud(server: Server) -> None:
+    code, out, _ = server.run("keyring", "show")
+    assert code == DONE
+    for words in ("Keyring 1", "2026-11-16", "rosa", "alice", W49, "2026-12-13"):
+        assert words in out
+    assert install.grouped(MADE.keyring.sha256) in out
+    assert server.run("keyring", "show", give(server, MADE.follow().raw))[1].startswith("Keyring 2")
+
+
+def test_words_of_a_keyring_do_not_reach_the_terminal_raw(server: Server) -> None:
+    reviewers = [dict(facts) for facts in MADE.draft["reviewers"]]
+    reviewers[0]["body"] = "x\x1b[2J\u202egpj"
+    out = server.run("keyring", "show", give(server, MADE.follow(reviewers=reviewers).raw))[1]
+    assert "\x1b" not in out
+    assert "\u202e" not in out
+    assert "<U+202E>" in out
+
+
+# export
+
+
+def test_an_export_carries_every_row_of_the_oldest_period(server: Server) -> None:
+    entries = server.fill(W47, 300)
+    server.fill(W48, 2)
+    code, out, _ = server.run("export", server.stick)
+    assert code == DONE
+    (path,) = server.bundles()
+    header, found = read(path)
+    assert found == sorted(entries, key=Entry.line)
+    assert (header.period, header.number, header.left, header.count) == (W47, 1, 0, 300)
+    assert path.name == f"{MADE.deployment.hex()[:8]}-000001.bundle"
+    assert hashlib.sha256(path.read_bytes()).hexdigest() in out
+    assert str(path) in out
+    assert "intake.desk import" in out
+    assert server.store.count() == 302
+    assert not (server.data / chain.PENDING).exists()
+
+
+def test_bundles_are_numbered_and_chained(server: Server) -> None:
+    server.fill(W48, 2)
+    server.fill(W47, 3)
+    assert server.run("export", server.stick, "--all")[0] == DONE
+    assert server.run("export", server.stick, "--period", W48)[0] == DONE
+    headers = [read(path)[0] for path in server.bundles()]
+    assert [(h.number, h.period, h.count) for h in headers] == [
+        (1, W47, 3),
+        (2, W48, 2),
+        (3, W48, 2),
+    ]
+    assert headers[0].previous == bytes(32)
+    assert [h.previous for h in headers[1:]] == [h.sha256 for h in headers[:2]]
+
+
+def test_periods_that_the_keyring_no_longer_has_leave_first(server: Server) -> None:
+    server.fill(W47, 1)
+    server.fill("zz-old", 1)
+    assert server.run("export", server.stick)[0] == DONE
+    assert read(server.bundles()[0])[0].period == "zz-old"
+
+
+def test_a_period_that_fits_no_single_file_comes_in_parts(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(exporting, "fits", lambda _: 3)
+    entries = server.fill(W47, 8)
+    assert server.run("export", server.stick)[0] == DONE
+    parts = [read(path) for path in server.bundles()]
+    assert [(h.number, h.count, h.left) for h, _ in parts] == [(1, 3, 5), (2, 3, 5), (3, 2, 6)]
+    assert [e for _, found in parts for e in found] == sorted(entries, key=Entry.line)
+
+
+def test_nothing_to_export_is_said_or_signed(server: Server) -> None:
+    assert server.run("export", server.stick)[:2] == (DONE, "Nothing to export.\n")
+    assert server.run("export", server.stick, "--period", W47)[1] == "Nothing to export.\n"
+    assert server.bundles() == []
+    assert server.run("export", server.stick, "--period", W47, "--empty")[0] == DONE
+    header, entries = read(server.bundles()[0])
+    assert (header.period, header.count, header.left, entries) == (W47, 0, 0, [])
+
+
+@pytest.mark.parametrize(
+    "arguments", [["none"], [".", "--period", "1999-w01"], [], [".", "--all", "--period", W47]]
+)
+def test_wrong_arguments_are_a_misuse(server: Server, arguments: list[str]) -> None:
+    server.fill(W47, 1)
+    assert server.run("export", *arguments)[0] == MISUSE
+    assert chain.last(server.settings, chain.BUNDLES) == chain.START
+
+
+def test_an_expired_keyring_does_not_keep_rows_in(
+    server: Server, clock: Callable[[date], None]
+) -> None:
+    server.fill(W47, 1)
+    clock(FIRST + 1000 * DAY)
+    assert server.run("export", server.stick)[0] == DONE
+
+
+def test_without_a_keyring_nothing_leaves(fresh: Server) -> None:
+    fresh.fill(W47, 1)
+    assert fresh.run("export", fresh.stick)[0] == KEYRING
+
+
+def test_posts_during_an_export_wait_for_the_next(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = server.fill(W47, 5)
+    real = Store.page
+
+    def page(self: Store, period: str, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+        found = real(self, period, after, 2)
+        server.fill(W47, 1, start=1000 + self.count() + limit)
+        return found if len(server.bundles()) < 1 else []
+
+    def listed(*args: Any) -> Any:  # noqa: ANN401 - as the real one
+        monkeypatch.setattr(Store, "page", page)
+        return write_manifest(*args)
+
+    monkeypatch.setattr(exporting, "write_manifest", listed)
+    assert server.run("export", server.stick)[0] == DONE
+    assert read(server.bundles()[0])[1] == sorted(entries, key=Entry.line)
+    assert server.store.count() > 5
+
+
+def test_a_row_of_another_size_stays_and_is_named(server: Server) -> None:
+    entries = server.fill(W47, 2)
+    server.store.add(b"odd" + bytes(13), W47, b"short")
+    code, _, err = server.run("export", server.stick)
+    assert (code, "another size" in err) == (INCOMPLETE, True)
+    header, found = read(server.bundles()[0])
+    assert found == sorted(entries, key=Entry.line)
+    assert header.left == 1
+
+
+def test_an_export_stopped_anywhere_is_finished_byte_for_byte(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = server.fill(W47, 3)
+    assert server.run("export", server.stick)[0] == DONE
+    other = server.stick.with_name("other")
+    seen = set()
+    for _ in crashes(server, monkeypatch, lambda: list(_export(server, server.stick))):
+        lost = {path.name: path.read_bytes() for path in server.bundles()[1:]}
+        server.fill(W47, 1, start=50)
+        shutil.rmtree(other, ignore_errors=True)
+        other.mkdir()
+        for _ in range(2):
+            assert server.run("export", other)[0] == DONE
+        again = {path.name: path.read_bytes() for path in server.bundles(other)}
+        assert all(again.get(name, data) == data for name, data in lost.items())
+        seen.add((len(lost), next(iter(again)) in lost))
+        numbers = [read(path)[0] for path in server.bundles()[:1] + server.bundles(other)]
+        if lost and not set(lost) & set(again):
+            numbers.insert(1, read(server.bundles()[1])[0])
+        assert [h.number for h in numbers] == list(range(1, len(numbers) + 1))
+        assert [h.previous for h in numbers[1:]] == [h.sha256 for h in numbers[:-1]]
+        assert not (server.data / chain.PENDING).exists()
+        assert server.store.count() == len(entries) + 1
+    # It was stopped before the file had its name, between name and state, and after the state.
+    assert seen == {(0, False), (1, True), (1, False)}
+
+
+def _export(server: Server, stick: Path) -> Iterator[exporting.Exported]:
+    return exporting.Export(server.settings, stick, terminal.progress).run()
+
+
+def test_a_full_stick_costs_nothing(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    server.fill(W47, 3)
+    with monkeypatch.context() as patch:
+        real = os.rename
+
+        def full(source: Path, target: Path) -> None:
+            if Path(target).suffix == ".bundle":
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            real(source, target)
+
+        patch.setattr(os, "rename", full)
+        code, _, err = server.run("export", server.stick)
+        assert (code, "no space left" in err) == (MACHINE, True)
+    assert list(server.stick.glob("*bundle*")) == []
+    assert server.store.count() == 3
+    assert server.run("status")[0] == INCOMPLETE
+    assert server.run("acknowledge", server.returned([]))[0] == MISUSE
+    code, out, _ = server.run("export", server.stick)
+    assert (code, "not finished before" in out) == (DONE, True)
+    assert read(server.bundles()[0])[0].number == 1
+    assert server.run("status")[0] == DONE
+
+
+def test_rows_that_change_while_they_are_written_make_no_bundle(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = server.fill(W47, 3)
+
+    def listed(*args: Any) -> Any:  # noqa: ANN401 - as the real one
+        header = write_manifest(*args)
+        server.store.remove([entries[0].id])
+        return header
+
+    with monkeypatch.context() as patch:
+        patch.setattr(exporting, "write_manifest", listed)
+        assert server.run("export", server.stick)[0] == FILE
+    code, _, err = server.run("export", server.stick)
+    assert (code, "Bundle 1 was not finished" in err) == (INCOMPLETE, True)
+    assert server.bundles() == []
+    assert server.run("export", server.stick)[0] == DONE
+    header, found = read(server.bundles()[0])
+    assert header.number == 2
+    assert found == sorted(entries[1:], key=Entry.line)
+
+
+def test_another_bundle_on_the_stick_is_not_overwritten(server: Server) -> None:
+    server.fill(W47, 1)
+    there = server.stick / f"{MADE.deployment.hex()[:8]}-000001.bundle"
+    there.write_bytes(b"of a server before it was put back")
+    assert server.run("export", server.stick)[0] == MISUSE
+    assert there.read_bytes() == b"of a server before it was put back"
+    assert not (server.data / chain.PENDING).exists()
+
+
+def test_a_damaged_note_or_state_is_named(server: Server) -> None:
+    server.fill(W47, 1)
+    for name in (chain.PENDING, chain.BUNDLES):
+        (server.data / name).write_bytes(b"{}")
+        code, _, err = server.run("export", server.stick)
+        assert (code, name in err) == (FILE, True)
+        (server.data / name).unlink()
+    assert server.run("export", server.stick)[0] == DONE
+
+
+def test_export_and_acknowledge_exclude_one_another(server: Server) -> None:
+    entries = server.fill(W47, 1)
+    path = server.returned(entries)
+    with chain.alone(server.settings):
+        for command in (["export", server.stick], ["acknowledge", path]):
+            code, _, err = server.run(*command)
+            assert (code, "Wait" in err) == (MACHINE, True)
+    assert server.run("acknowledge", path)[0] == DONE
+
+
+# acknowledge
+
+
+def test_exactly_what_was_signed_for_is_deleted(server: Server) -> None:
+    entries = server.fill(W47, 300)
+    other = server.fill(W48, 1)[0]
+    gone = Entry(b"never was there!", bytes(32))
+    changed = replace(entries[1], sha256=bytes(32))
+    signed = [*entries[2:], gone, changed]
+    path = server.returned(signed)
+    code, out, err = server.run("acknowledge", path)
+    assert code == INCOMPLETE
+    assert "298 deleted, 1 already gone" in out
+    assert "kept: 1" in err
+    kept = {row for p in (W47, W48) for row, _ in server.store.page(p, b"", 1000)}
+    assert kept == {entries[0].id, entries[1].id, other.id}
+    code, out, _ = server.run("acknowledge", path)
+    assert (code, "already done" in out) == (DONE, True)
+
+
+def test_an_older_return_is_refused(server: Server) -> None:
+    entries = server.fill(W47, 3)
+    assert server.run("acknowledge", server.returned(entries[:1], 5))[0] == DONE
+    for number in (4, 5):
+        code, _, err = server.run("acknowledge", server.returned(entries[1:], number))
+        assert (code, "older" in err) == (FILE, True)
+    assert server.store.count() == 2
+    assert server.run("acknowledge", server.returned(entries[1:], 9))[0] == DONE
+    assert server.store.count() == 0
+
+
+def test_returns_that_are_not_for_this_server_delete_nothing(server: Server) -> None:
+    entries = server.fill(W47, 2)
+    path = server.returned(entries)
+    good = path.read_bytes()
+    path.write_bytes(good[:-1])
+    assert server.run("acknowledge", path)[0] == FILE
+    path.write_bytes(good.replace(b"alice", b"carol"))
+    assert server.run("acknowledge", path)[0] == FILE
+    code, _, err = server.run("acknowledge", server.returned(entries, keyring=(2, bytes(32))))
+    assert (code, "keyring install" in err) == (KEYRING, True)
+    assert server.run("acknowledge", server.returned(entries, keyring=(1, bytes(32))))[0] == KEYRING
+    assert server.run("acknowledge", server.returned(entries, deployment=bytes(32)))[0] == FILE
+    assert server.run("acknowledge", server.stick / "none")[0] == MISUSE
+    assert server.run("acknowledge", give(server))[0] == FILE
+    assert server.store.count() == 2
+    assert chain.last(server.settings, chain.RETURNS) == chain.START
+
+
+def test_replies_wait_for_a_server_that_has_mailboxes(server: Server) -> None:
+    entries = server.fill(W47, 1)
+    header = ReturnHeader(
+        deployment=MADE.deployment, number=1, keyring=(1, MADE.keyring.sha256), size=3
+    )
+    reply = Entry(bytes(16), hashlib.sha256(b"yes").digest(), mailbox=bytes(16))
+    path = server.stick / "r.return"
+    write_return(path, header, signers("alice", "carol"), entries, ([reply], [b"yes"]))
+    code, _, err = server.run("acknowledge", path)
+    assert (code, "replies" in err) == (FILE, True)
+    assert server.store.count() == 1
+
+
+def test_an_acknowledge_stopped_anywhere_is_finished_by_running_it_again(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entries = server.fill(W47, 600)
+    path = server.returned(entries[:590])
+    real = Store.remove
+    for batches in range(4):
+        with monkeypatch.context() as patch:
+            calls = iter(range(batches))
+
+            def remove(self: Store, rows: list[bytes], calls: Iterator[int] = calls) -> int:
+                if next(calls, None) is None:
+                    raise Crash
+                return real(self, rows)
+
+            patch.setattr(Store, "remove", remove)
+            if batches < 3:
+                with pytest.raises(Crash):
+                    server.run("acknowledge", path)
+            else:
+                assert server.run("acknowledge", path)[0] == DONE
+    assert server.store.count() == 10
+
+
+# status and doctor
+
+
+def facts(server: Server) -> tuple[int, dict[str, Any]]:
+    code, out, _ = server.run("status", "--json")
+    return code, json.loads(out)
+
+
+def test_status_of_a_server_from_nothing_to_the_next_keyring(
+    bare: Server, clock: Callable[[date], None]
+) -> None:
+    code, found = facts(bare)
+    assert (code, found["state"]) == (INCOMPLETE, "red")
+    assert found["actions"][0]["how"].startswith("Make it with: python -m intake.admin init")
+    assert len(found["actions"]) == 1
+    bare.run("init")
+    code, found = facts(bare)
+    assert (code, "keyring install" in found["actions"][0]["how"]) == (INCOMPLETE, True)
+    seed = MADE.bundle_key.private_bytes_raw().hex()
+    files.write(bare.settings.bundle_key, seed.encode())
+    bare.run("keyring", "install", give(bare), "--yes")
+    code, found = facts(bare)
+    assert (code, found["state"], found["actions"]) == (DONE, "green", [])
+    assert (found["period"], found["covered"]) == (W47, "2026-12-13")
+    bare.fill(W47, 2)
+    bare.fill(W48, 1)
+    code, found = facts(bare)
+    assert (code, found["rows"]) == (DONE, {W47: 2, W48: 1})
+    assert found["actions"][0]["due"] == "2026-11-22"
+    clock(date(2026, 12, 1))
+    code, found = facts(bare)
+    assert (code, found["state"], len(found["actions"])) == (DONE, "green", 2)
+    assert "key ceremony" in found["actions"][1]["how"]
+    clock(date(2026, 12, 14))
+    code, found = facts(bare)
+    assert (code, found["state"]) == (INCOMPLETE, "red")
+    assert "expired" in found["actions"][0]["what"]
+
+
+def test_status_says_now_or_by_when(server: Server) -> None:
+    server.fill(W47, 2)
+    code, out, _ = server.run("status")
+    assert code == DONE
+    assert out.startswith("GREEN\n")
+    assert "by 2026-11-22: Envelopes wait" in out
+    assert "→ python -m intake.admin export FOLDER" in out
+    shutil.rmtree(server.settings.keys)
+    code, out, err = server.run("status")
+    assert code == INCOMPLETE
+    assert out.startswith("RED\n")
+    assert "NOW: " in out
+    assert "NOW" in err
+
+
+def test_days_without_a_period_are_seen(server: Server, clock: Callable[[date], None]) -> None:
+    draft = {**MADE.draft, "periods": [MADE.draft["periods"][n] for n in (0, 2)]}
+    second = MADE.follow(periods=draft["periods"])
+    assert server.run("keyring", "install", give(server, second.raw))[0] == DONE
+    assert facts(server)[1]["covered"] == "2026-11-22"
+    clock(date(2026, 11, 23))
+    code, found = facts(server)
+    assert (code, "no period" in found["actions"][0]["what"]) == (INCOMPLETE, True)
+
+
+def test_looking_changes_nothing(server: Server, clock: Callable[[date], None]) -> None:
+    server.fill(W47, 1)
+    clock(FIRST + 3 * DAY)
+    before = {path: path.read_bytes() for path in server.data.iterdir()}
+    for command in (["status"], ["status", "--json"], ["doctor"], ["keyring", "show"]):
+        server.run(*command)
+    assert {path: path.read_bytes() for path in server.data.iterdir()} == before
+
+
+def test_little_room_is_red(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(status, "SPACE", 1 << 62)
+    assert facts(server)[0] == INCOMPLETE
+    assert "FAIL space" in server.run("doctor")[1]
+
+
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Let the machine of whoever runs the test be a good one."""
+    monkeypatch.setattr(doctor, "_SWAPS", tmp_path / "swaps")
+    monkeypatch.setattr(wording, "signed_off", lambda _: "Somebody")
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (0, 0))
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_healthy_server_passes_every_check(server: Server) -> None:
+    code, out, _ = server.run("doctor")
+    assert code == DONE
+    assert len(out.splitlines()) == len(doctor.CHECKS)
+    assert all(line.startswith("ok ") for line in out.splitlines()), out
+
+
+def identity_in_keys(server: Server) -> None:
+    (server.settings.keys / "old").write_text(MADE.archive.encode())
+
+
+def seed_in_data(server: Server) -> None:
+    (server.data / "spool").mkdir()
+    (server.data / "spool" / "root").write_text("ab" * 32)
+
+
+def open_folder(server: Server) -> None:
+    server.data.chmod(0o755)
+
+
+def other_bundle_key(server: Server) -> None:
+    files.write(server.settings.bundle_key, b"12" * 32)
+
+
+def clock_behind(server: Server) -> None:
+    installed.write_floor(server.settings, FIRST + DAY)
+
+
+def rowid(server: Server) -> None:
+    with server.store._transaction() as connection:
+        connection.exec_driver_sql("CREATE TABLE more (a, b)")
+
+
+def no_store(server: Server) -> None:
+    (server.data / "intake.db").unlink()
+
+
+def bad_form(server: Server) -> None:
+    (server.stick / "form.toml").write_text("id = 1")
+    os.environ["INTAKE_FORM"] = str(server.stick / "form.toml")
+
+
+@pytest.mark.usefixtures("quiet")
+@pytest.mark.parametrize(
+    ("spoil", "line"),
+    [
+        (identity_in_keys, "FAIL secrets"),
+        (seed_in_data, "FAIL secrets"),
+        (open_folder, "FAIL data folder"),
+        (other_bundle_key, "FAIL bundle key"),
+        (clock_behind, "FAIL clock"),
+        (rowid, "FAIL store"),
+        (no_store, "FAIL store"),
+        (bad_form, "FAIL form"),
+    ],
+)
+def test_doctor_fails_with_a_remedy(
+    server: Server, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Server], None], line: str
+) -> None:
+    monkeypatch.setenv("INTAKE_FORM", str(server.settings.form))
+    spoil(server)
+    code, out, err = server.run("doctor")
+    assert code == UNSAFE
+    assert "FAIL" in err
+    (said,) = [found for found in out.splitlines() if found.startswith(line)]
+    assert len(said.partition(" -> ")[2]) > 10
+    assert MADE.archive.encode() not in out
+
+
+def test_doctor_warns_of_what_will_come(
+    server: Server,
+    clock: Callable[[date], None],
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "swaps").write_text("Filename\n/swapfile\n")
+    monkeypatch.setattr(doctor, "_SWAPS", tmp_path / "swaps")
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (-1, -1))
+    monkeypatch.setattr(wording, "signed_off", lambda _: None)
+    clock(date(2026, 11, 29))
+    code, out, _ = server.run("doctor")
+    assert "warn keyring" not in out
+    clock(date(2026, 11, 30))
+    code, out, _ = server.run("doctor")
+    assert code == DONE
+    for name in ("keyring", "swap", "core dumps", "wording"):
+        assert f"warn {name}:" in out
+
+
+# secrets in the wrong place
+
+PEM = "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "found"),
+    [
+        ("a", b"# made\nAGE-SECRET-KEY-PQ-1QQQ", True),
+        ("a", b"AGE-SECRET-KEY-1QQQ", True),
+        ("a", b"age-encryption.org/v1\n-> scrypt c2FsdA 18\n", True),
+        ("a", b"-----BEGIN AGE ENCRYPTED FILE-----\n", True),
+        ("a", PEM.encode(), True),
+        ("a", PEM.replace("OPENSSH ", "").encode(), True),
+        ("a", b"ab" * 32, True),
+        ("a", b"root rosa\r\n" + b"AB" * 32 + b"\r\n", True),
+        ("deep/er/a", b"ab" * 32, True),
+        ("deep/bundle.key", b"ab" * 32, True),
+        ("bundle.key", b"ab" * 32 + b"\n", False),
+        ("bundle.key", b"AGE-SECRET-KEY-1QQQ", True),
+        ("a", b"age-encryption.org/v1\n-> mlkem768x25519 c2FsdA\n", False),
+        ("keyring", MADE.raw, False),
+        ("a", b"ab" * 31, False),
+        ("a", b'{"sha256":"' + b"ab" * 32 + b'"}', False),
+        ("a", b"", False),
+    ],
+)
+def test_a_secret_is_known_by_its_looks(
+    tmp_path: Path, name: str, data: bytes, found: bool
+) -> None:
+    path = tmp_path / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+    assert misplaced.find([tmp_path]) == [path] * found
+    assert misplaced.find([tmp_path / "none"]) == []
+
+
+# the command line
+
+
+def commands() -> list[list[str]]:
+    single = ["init", "export", "acknowledge", "status", "doctor"]
+    return [[name] for name in single] + [["keyring", "install"], ["keyring", "show"]]
+
+
+@pytest.mark.parametrize("command", commands(), ids=" ".join)
+def test_every_command_has_help_with_examples(bare: Server, command: list[str]) -> None:
+    code, out, _ = bare.run(*command, "--help")
+    assert code == DONE
+    _, _, examples = out.partition("examples:\n")
+    assert len(examples.splitlines()) >= 2
+    assert all(f"intake.admin {' '.join(command)}" in line for line in examples.splitlines())
+    assert not bare.data.exists()
+
+
+def test_help_names_every_command_and_exit_code(bare: Server) -> None:
+    out = bare.run("--help")[1]
+    assert all(command[0] in out for command in commands())
+    assert "exit codes" in out
+
+
+@pytest.mark.parametrize("arguments", [[], ["unknown"], ["keyring"], ["export"], ["stat"]])
+def test_a_wrong_command_line_is_a_misuse(bare: Server, arguments: list[str]) -> None:
+    assert bare.run(*arguments)[0] == MISUSE
+
+
+def test_the_tool_holds_nothing_that_opens() -> None:
+    script = "import sys, intake.admin.__main__; print(*sorted(sys.modules), sep='\\n')"
+    shown = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, check=True, capture_output=True, text=True
+    )
+    loaded = set(shown.stdout.split())
+    assert "intake.admin.doctor" in loaded
+    forbidden = ["intake.locked", "intake.age.unsealing", "intake.age.identity"]
+    assert not loaded & set(forbidden)
+    rooms = ("intake.desk", "intake.ceremony", "intake.server")
+    assert not [name for name in loaded if name.startswith(rooms)]
+
+
+def test_it_runs_as_a_module(tmp_path: Path) -> None:
+    environment = {"INTAKE_DATA": str(tmp_path / "data"), "INTAKE_KEYS": str(tmp_path / "keys")}
+    ended = subprocess.run(
+        [sys.executable, "-m", "intake.admin", "status"],
+        cwd=ROOT,
+        env=os.environ | environment,
+        check=False,
+        capture_output=True,
+        text=True,
+    )
+    assert ended.returncode == INCOMPLETE
+    assert ended.stdout.startswith("RED")
+    assert "Traceback" not in ended.stderr
