@@ -13,6 +13,7 @@ Rules:
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -100,13 +101,10 @@ def open_package(
             f"{package.quorum - len(present)} more must come, of: {others}.",
         )
     # A file that was damaged on a stick is no loss while another subset is here.
-    *others_first, last = itertools.combinations(present, package.quorum)
-    for subset in others_first:
-        try:
+    for subset in itertools.combinations(present, package.quorum):
+        with contextlib.suppress(Refused):
             return _open(folder, package, {name: keys[name] for name in subset})
-        except Refused:
-            continue
-    return _open(folder, package, {name: keys[name] for name in last})
+    return _open(folder, package, {name: keys[name] for name in present[: package.quorum]})
 
 
 def _open(folder: Path, package: Package, keys: Mapping[str, Identity]) -> Identity:
@@ -116,10 +114,9 @@ def _open(folder: Path, package: Package, keys: Mapping[str, Identity]) -> Ident
         try:
             data = unseal(data, [key])
         except NoMatchingKey:
-            raise NoMatchingKey(
-                f"The quorum key of {name} does not open {path}.",
-                f"It was sealed to another key of {name}, or the file was altered. {_NEXT}",
-            ) from None
+            what = f"The quorum key of {name} does not open {path}."
+            hint = f"It is sealed to another key of {name}, or was altered. {_NEXT}"
+            raise NoMatchingKey(what, hint) from None
         except BadFile:
             raise BadFile(f"{path} is damaged: it was cut or altered.", _NEXT) from None
     identity = Identity.parse(data.decode("ascii", "replace").strip())

@@ -87,14 +87,16 @@ def attested_otherwise() -> dict[str, str]:
     return marks
 
 
-def reviewers(count: int, *, removed: int = 0, quarter: str = "2026q4") -> list[dict[str, Any]]:
+def reviewers(
+    count: int, *, removed: int = 0, quarter: str = "2026q4", body: str = "Body"
+) -> list[dict[str, Any]]:
     """Return ``count`` reviewers as a keyring has them, the last ``removed`` of them removed."""
     names = [*makers.NAMES, "frank", "grace"][:count]
     found = [makers.make_reviewer(name).facts() for name in names]
-    for one in found:
-        one["quarters"] = {quarter: one["quorum"]}
-    for one in found[count - removed :]:
-        one["removed"] = {f"{one['name']}.desk": [3, "00" * 32]}
+    for number, one in enumerate(found, 1):
+        one["body"], one["quarters"] = body, {quarter: one["quorum"]}
+        if number > count - removed:
+            one["removed"] = {f"{one['name']}.desk": [3, "00" * 32]}
     return found
 
 
@@ -151,7 +153,7 @@ REFUSED: list[tuple[str, bytes, str]] = [
     ("cut in the middle of a signature", RAW[:-40] + b"\n", UNKNOWN),
     ("not UTF-8", makers.sign(LINE.replace(b"Body", b"B\xffdy"), MADE.roots), UNKNOWN),
     ("UTF-16", RAW.decode().encode("utf-16"), UNKNOWN),
-    ("too large", RAW + b" " * keyring.MAX_SIZE, UNKNOWN),
+    ("too large", signed(reviewers=reviewers(3, body="B" * (1 << 20))), UNKNOWN),
     ("100 MB", b"a" * 100_000_000 + b"\n", UNKNOWN),
     ("nested too deep", makers.sign(b"[" * 100_000, MADE.roots), UNKNOWN),
     (

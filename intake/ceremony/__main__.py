@@ -120,15 +120,15 @@ def propose(given: Namespace) -> None:
     """
     if not given.out.exists():
         wish = proposal.Wish(
-            _cards(given.roots or [], card.ROOT, given),
-            given.threshold,
-            _cards(given.reviewers or [], card.REVIEWER, given),
-            given.archive,
-            given.periods or [],
-            given.bundle_key,
-            given.issued or _today(),
-            given.expires,
-            given.demo is not None,
+            roots=_cards(given.roots or [], card.ROOT, given),
+            threshold=given.threshold,
+            reviewers=_cards(given.reviewers or [], card.REVIEWER, given),
+            archive=given.archive,
+            periods=given.periods or [],
+            bundle_key=given.bundle_key,
+            issued=given.issued or _today(),
+            expires=given.expires,
+            demo=given.demo is not None,
         )
         folders.put(given.out, proposal.draft(wish, _keyring(given.previous)) + b"\n")
     _say(*describe(proposal.check(signatures.read_draft(given.out))))
