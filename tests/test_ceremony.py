@@ -332,10 +332,15 @@ def test_an_altered_card_is_refused(tmp_path: Path, field: str) -> None:
         card.read(path, card.REVIEWER)
 
 
-def test_a_card_of_another_kind_is_refused(tmp_path: Path) -> None:
+def test_a_card_of_another_kind_or_version_is_refused(tmp_path: Path) -> None:
     root.make(tmp_path / "rosa", WORDS, demo=False)
     with pytest.raises(BadFile):
         card.read(tmp_path / "rosa", card.REVIEWER)
+    for name, format_ in (("rosa", "intake root card 2"), ("../rosa", card.ROOT)):
+        facts = {"demo": False, "format": format_, "name": name}
+        card.write(tmp_path, makers.signing_key("rosa"), facts)
+        with pytest.raises(BadFile, match="not a card"):
+            card.read(tmp_path, card.ROOT)
 
 
 def test_a_demo_and_a_real_ceremony_never_meet(tmp_path: Path) -> None:
