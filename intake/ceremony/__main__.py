@@ -73,8 +73,8 @@ def archive(given: Namespace) -> None:
     """
     path = given.out / "archive"
     made = package.make(path, _compared(given), given.quorum)
-    _say_packages({path: made})
     _say(made.recipient)
+    _say_packages({path: made})
 
 
 def periods(given: Namespace) -> None:
@@ -103,7 +103,8 @@ def attest(given: Namespace) -> None:
         people[name] = reviewer.unlock(folder, passphrase)
     for path in terminal.progress("Packages opened", given.packages):
         package.attest(path, people)
-        _say(f"{path}: opened and attested by {', '.join(sorted(people))}.")
+    who = ", ".join(sorted(people))
+    _say(*(f"{path}: opened and attested by {who}." for path in given.packages))
     _say(f"Next: {_ME} propose --help")
 
 
@@ -258,7 +259,7 @@ def _key(text: str) -> str:
     return keyring.octets(text, 32).hex()
 
 
-_DAY = {"type": keyring.day, "metavar": "DAY"}
+_DAY = {"type": days.day, "metavar": "DAY"}
 _PATH = {"type": Path, "metavar": "PATH"}
 _PATHS = {**_PATH, "nargs": "+"}
 _COUNT = {"type": int, "metavar": "NUMBER"}
