@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import sys
 
-from intake import installed
 from intake.errors import Refused
+from intake.server.letterbox import Letterbox
 from intake.server.site import create_app
 from intake.settings import Settings
 
@@ -19,6 +19,8 @@ try:
 except Refused as refused:
     sys.exit(f"{refused.what}\n  → {refused.hint}")
 try:
-    installed.check_days(installed.load(settings), installed.clock())
+    Letterbox(settings).today()
 except Refused as refused:
-    sys.stderr.write(f"The site is closed. {refused.what}\n  → {refused.hint}\n")
+    sys.stderr.write(
+        f"The site is closed. {refused.what}\n  → Run: python -m intake.admin status\n"
+    )

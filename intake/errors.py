@@ -26,7 +26,6 @@ from __future__ import annotations
 class Refused(Exception):  # noqa: N818 - the domain's word; every subclass names a reason
     """Something was refused. ``what`` happened, and ``hint`` says what to do next."""
 
-    fault = "nobody"
     exit = 1
 
     def __init__(self, what: str, hint: str = "") -> None:
@@ -39,59 +38,48 @@ class Refused(Exception):  # noqa: N818 - the domain's word; every subclass name
 class BadRequest(Refused):
     """A request that no form of ours sends: encoding, size or fields are wrong."""
 
-    fault = "the sender"
-
 
 class Misuse(Refused):
     """The caller's arguments or settings are wrong."""
 
-    fault = "the command line or the settings"
     exit = 2
 
 
 class BadKeyring(Refused):
     """The keyring is missing, expired, forged, or does not follow the installed one."""
 
-    fault = "the keyring"
     exit = 3
 
 
 class BadFile(Refused):
     """A file is damaged, foreign or forged."""
 
-    fault = "the file"
     exit = 4
 
 
 class NoMatchingKey(Refused):
     """None of the identities at hand opens this."""
 
-    fault = "the keys at hand"
     exit = 5
 
 
 class WrongPassphrase(NoMatchingKey):
     """The passphrase does not open this file."""
 
-    fault = "the passphrase"
-
 
 class Unsafe(Refused):
     """Going on would put a secret at risk."""
 
-    fault = "the place or the permissions"
     exit = 6
 
 
 class MachineTrouble(Refused):
     """The machine failed: disk full, file locked, or a primitive is missing."""
 
-    fault = "this machine"
     exit = 7
 
 
 class Incomplete(Refused):
     """The work was done, and something that should be there is missing."""
 
-    fault = "what came before"
     exit = 8

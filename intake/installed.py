@@ -1,32 +1,26 @@
-"""The keyring in force on this server, and the day to act on.
+"""The keyring in force on this server, as the admin sees it: verified anew whenever it is read.
 
-Three small files beside the store: ``installed`` says which keyring ``admin keyring install`` put
-in force, ``floor`` is the latest day that was ever acted on, and the keyring itself lies in
-``keys/``, where anyone may read it.
+``installed``, a small file beside the store, says which keyring ``admin keyring install`` put in
+force: its version, the SHA-256 of its line 1, and the SHA-256 of the whole file. The keyring itself
+lies in ``keys/``, where anyone may read it.
 
-Rules:
-- A keyring that was merely copied into ``keys/`` is not in force: its hash must be the installed
-  one. So an old stick, or an old checkout, cannot bring an old keyring back.
-- The floor only rises here; installing a new keyring may lower it (a clock that was set wrong).
+Rule: a keyring that was merely copied into ``keys/`` is not in force. So an old stick, or an old
+checkout, cannot bring an old keyring back. The site compares that one hash (``server/inforce.py``);
+what it means for a keyring to be good is decided here, before the hash is written.
 """
 
 from __future__ import annotations
 
-import os
-from datetime import UTC, date, datetime
+import hashlib
+from datetime import date
 
 from intake import canonical, files, keyring
 from intake.errors import BadFile, BadKeyring, Refused
 from intake.keyring import Keyring
 from intake.settings import Settings
 
-_LIMIT = 4096  # bytes of the small files
+_LIMIT = 4096  # bytes of the record
 _INSTALL = "Install one with: python -m intake.admin keyring install FILE"
-
-
-def clock() -> date:
-    """Return the machine's day, in UTC, so that a day is the same on every machine."""
-    return datetime.now(tz=UTC).date()
 
 
 def load(settings: Settings) -> Keyring:
@@ -57,10 +51,10 @@ def check_days(found: Keyring, day: date) -> None:
 
 
 def read_record(settings: Settings) -> tuple[int, str] | None:
-    """Return version and hex SHA-256 of the installed keyring, or None."""
+    """Return version and hex SHA-256 of line 1 of the installed keyring, or None."""
     try:
-        data = files.read(settings.data / "installed", _LIMIT)
-        raw = canonical.load_object(data, {"sha256", "version"})
+        data = files.read(settings.installed, _LIMIT)
+        raw = canonical.load_object(data, {"file", "sha256", "version"})
     except BadFile:
         raise BadKeyring("The record of the installed keyring is damaged.", _INSTALL) from None
     except Refused:
@@ -68,32 +62,8 @@ def read_record(settings: Settings) -> tuple[int, str] | None:
     return int(str(raw["version"])), str(raw["sha256"])
 
 
-def write_record(settings: Settings, new: Keyring) -> None:
-    """Put ``new`` in force."""
-    record = canonical.dump({"sha256": new.sha256.hex(), "version": new.version})
-    files.write(settings.data / "installed", record)
-
-
-def today(settings: Settings, found: Keyring) -> date:
-    """Return the day to act on, and raise the saved floor if it rose (at most once a day)."""
-    now, floor = clock(), read_floor(settings)
-    rises = keyring.next_floor(now, floor, found)
-    if rises != floor:
-        write_floor(settings, rises)
-    return keyring.today(now, floor)
-
-
-def read_floor(settings: Settings) -> date | None:
-    """Return the saved floor; None if there is none yet."""
-    path = settings.data / "floor"
-    if not os.path.lexists(path):
-        return None
-    try:
-        return keyring.day(files.read(path, _LIMIT).decode("ascii"))
-    except ValueError:
-        raise BadKeyring("The saved day is damaged.", _INSTALL) from None
-
-
-def write_floor(settings: Settings, floor: date) -> None:
-    """Save the floor."""
-    files.write(settings.data / "floor", floor.isoformat().encode())
+def write_record(settings: Settings, data: bytes) -> None:
+    """Put the keyring in ``data``, which was verified, in force."""
+    found = keyring.parse(data)
+    record = {"file": hashlib.sha256(data).hexdigest(), "sha256": found.sha256.hex()}
+    files.write(settings.installed, canonical.dump({**record, "version": found.version}))

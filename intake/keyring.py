@@ -34,6 +34,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from intake import canonical
 from intake.age.recipient import Recipient
+from intake.days import day
 from intake.errors import BadFile, BadKeyring
 
 FORMAT = "intake keyring 1"
@@ -180,16 +181,6 @@ def _check_step(old: Keyring, new: Keyring) -> None:
         raise _bad("The keyring drops a root without naming it as leaving.")
 
 
-def today(clock: date, floor: date | None) -> date:
-    """Return the day to act on: a clock set back revives nothing."""
-    return clock if floor is None else max(clock, floor)
-
-
-def next_floor(clock: date, floor: date | None, keyring: Keyring) -> date:
-    """Return the day to save: a clock set far ahead cannot close the site for ever."""
-    return today(min(clock, keyring.expires), floor)
-
-
 def verified(key: bytes, signature: bytes, message: bytes) -> bool:
     """Return whether ``signature`` is ``key``'s over ``message`` (Ed25519, RFC 8032)."""
     try:
@@ -327,14 +318,6 @@ def octets(text: str, size: int) -> bytes:
     if data.hex() != text or len(data) != size:
         raise ValueError
     return data
-
-
-def day(text: str) -> date:
-    """Return the day of exactly ``YYYY-MM-DD``. Raises ``ValueError``."""
-    value = date.fromisoformat(text)
-    if value.isoformat() != text:
-        raise ValueError
-    return value
 
 
 def _bad(what: str) -> BadKeyring:

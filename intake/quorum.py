@@ -25,8 +25,9 @@ from intake import canonical, files
 from intake.age.identity import Identity
 from intake.age.recipient import Recipient
 from intake.age.unsealing import unseal
+from intake.days import day
 from intake.errors import BadFile, NoMatchingKey, Refused
-from intake.keyring import MAX_REVIEWERS, MINIMUM, NAME, day
+from intake.keyring import MAX_REVIEWERS, MINIMUM, NAME
 
 FORMAT = "intake package 1"
 ARCHIVE = "archive"

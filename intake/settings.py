@@ -48,6 +48,11 @@ class Settings:
         return self.keys / "keyring"
 
     @property
+    def installed(self) -> Path:
+        """The record of the installed keyring."""
+        return self.data / "installed"
+
+    @property
     def bundle_key(self) -> Path:
         """The one secret that the server keeps; it signs bundles and opens nothing."""
         return self.data / "bundle.key"

@@ -10,7 +10,7 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
-from intake import installed
+from intake import days, installed
 from intake.server.site import create_app
 from intake.settings import FORM, Settings
 from intake.store import Store
@@ -39,7 +39,7 @@ class Site:
     def install(self, made: Deployment) -> None:
         """Put the deployment's keyring in force, as ``admin keyring install`` does."""
         self.settings.keyring.write_bytes(made.raw)
-        installed.write_record(self.settings, made.keyring)
+        installed.write_record(self.settings, made.raw)
 
 
 def make_site(folder: Path, form: Path = FORM, *, install: bool = True) -> Site:
@@ -47,7 +47,7 @@ def make_site(folder: Path, form: Path = FORM, *, install: bool = True) -> Site:
     settings = Settings(folder / "data", folder / "keys", form)
     for path in (settings.data, settings.keys):
         path.mkdir(mode=0o700)
-    today = installed.clock()
+    today = days.clock()
     monday = today - timedelta(days=today.weekday())
     site = Site(make_deployment(first=monday, weeks=2), settings)
     site.store.create()

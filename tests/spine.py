@@ -23,7 +23,7 @@ from http.client import HTTPConnection
 from pathlib import Path
 from urllib.parse import urlencode
 
-from intake import canonical, installed, keyring, locked
+from intake import canonical, days, keyring, locked
 from intake.age.passphrase import Passphrase
 from tests.makers import Deployment, make_deployment, sign
 
@@ -85,7 +85,7 @@ def play(root: Path, folder: Path) -> None:
 
 def set_up(root: Path, folder: Path) -> Machines:
     """Make the machines' folders and keys; the server makes its own bundle key."""
-    today = installed.clock()
+    today = days.clock()
     made = make_deployment(first=today - timedelta(days=today.weekday()), weeks=2, demo=True)
     machines = Machines(root, folder, made)
     for name in ("server/keys", "desk/keys", "desk/package", "stick"):

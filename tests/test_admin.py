@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from intake import canonical, files, installed, misplaced, terminal, wording
+from intake import canonical, days, files, installed, misplaced, terminal, wording
 from intake.admin import __main__ as tool
 from intake.admin import chain, doctor, exporting, install, setup, status
 from intake.bundle import BundleHeader, Entry, ReturnHeader
@@ -92,7 +92,7 @@ def signers(*names: str) -> dict[str, Callable[[bytes], bytes]]:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[date], None]:
     def put(day: date) -> None:
-        monkeypatch.setattr(installed, "clock", lambda: day)
+        monkeypatch.setattr(days, "clock", lambda: day)
 
     put(FIRST)
     return put
@@ -148,7 +148,7 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     setup.init(settings)
     files.write(settings.bundle_key, MADE.bundle_key.private_bytes_raw().hex().encode() + b"\n")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(installed, "clock", lambda: FIRST)
+        patch.setattr(days, "clock", lambda: FIRST)
         install.install(settings, [MADE.raw], lambda _: None)
     return folder
 
@@ -383,23 +383,23 @@ def test_a_new_keyring_lowers_a_day_that_a_wrong_clock_saved(
     server: Server, clock: Callable[[date], None]
 ) -> None:
     clock(FIRST + 3650 * DAY)
-    installed.today(server.settings, MADE.keyring)
+    days.today(server.settings, MADE.keyring.expires)
     clock(FIRST + DAY)
-    assert installed.read_floor(server.settings) == MADE.keyring.expires
+    assert days.read_floor(server.settings) == MADE.keyring.expires
     assert server.run("doctor")[0] == UNSAFE
     assert server.run("keyring", "install", give(server))[0] == DONE
-    assert installed.read_floor(server.settings) == MADE.keyring.expires
+    assert days.read_floor(server.settings) == MADE.keyring.expires
     assert server.run("keyring", "install", give(server, MADE.follow().raw))[0] == DONE
-    assert installed.read_floor(server.settings) == FIRST + DAY
+    assert days.read_floor(server.settings) == FIRST + DAY
 
 
 def test_a_new_keyring_does_not_raise_the_day(
     server: Server, clock: Callable[[date], None]
 ) -> None:
-    installed.today(server.settings, MADE.keyring)
+    days.today(server.settings, MADE.keyring.expires)
     clock(FIRST + 3 * DAY)
     assert server.run("keyring", "install", give(server, MADE.follow().raw))[0] == DONE
-    assert installed.read_floor(server.settings) == FIRST
+    assert days.read_floor(server.settings) == FIRST
 
 
 def in_force(server: Server) -> Keyring | None:
@@ -416,7 +416,7 @@ def test_an_install_stopped_anywhere_is_finished_by_running_it_again(
     new = MADE if first else MADE.follow()
     if not first:
         assert fresh.run("keyring", "install", give(fresh), "--yes")[0] == DONE
-        installed.write_floor(fresh.settings, FIRST + 20 * DAY)
+        days.write_floor(fresh.settings, FIRST + 20 * DAY)
     path = give(fresh, new.raw, "new")
 
     def act() -> None:
@@ -430,7 +430,7 @@ def test_an_install_stopped_anywhere_is_finished_by_running_it_again(
         assert fresh.run("keyring", "install", path, "--yes")[0] == DONE
         assert in_force(fresh) == new.keyring
         if not first:
-            assert installed.read_floor(fresh.settings) == FIRST
+            assert days.read_floor(fresh.settings) == FIRST
     assert states == ({None, 1} if first else {None, 1, 2})
 
 
@@ -897,7 +897,7 @@ def other_bundle_key(server: Server) -> None:
 
 
 def clock_behind(server: Server) -> None:
-    installed.write_floor(server.settings, FIRST + DAY)
+    days.write_floor(server.settings, FIRST + DAY)
 
 
 def rowid(server: Server) -> None:

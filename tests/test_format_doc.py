@@ -18,7 +18,18 @@ from unittest import mock
 
 import pytest
 
-from intake import canonical, envelope, errors, files, installed, keyring, locked, quorum, receipt
+from intake import (
+    canonical,
+    days,
+    envelope,
+    errors,
+    files,
+    installed,
+    keyring,
+    locked,
+    quorum,
+    receipt,
+)
 from intake import store as stores
 from intake.admin import setup
 from intake.age.identity import Identity
@@ -272,8 +283,8 @@ def test_store() -> None:
 def test_server_files(tmp_path: Path) -> None:
     settings, made = Settings(tmp_path / "data", tmp_path / "keys"), deployment()
     setup.init(settings)
-    installed.write_record(settings, made.keyring)
-    installed.write_floor(settings, FIRST)
+    installed.write_record(settings, made.raw)
+    days.write_floor(settings, FIRST)
     assert {path.name for path in settings.data.iterdir()} == names("server-files")
 
 

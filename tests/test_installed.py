@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from intake import files, installed
+from intake import days, files, installed
 from intake.errors import BadKeyring
 from intake.settings import Settings
 from tests.makers import FIRST, Deployment, make_deployment
@@ -33,19 +33,19 @@ def put(settings: Settings, raw: bytes = MADE.raw) -> None:
 
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Callable[[date], None]:
-    return lambda day: monkeypatch.setattr(installed, "clock", lambda: day)
+    return lambda day: monkeypatch.setattr(days, "clock", lambda: day)
 
 
 def test_the_clock_is_in_utc() -> None:
     before = datetime.now(tz=UTC).date()
-    assert installed.clock() in {before, datetime.now(tz=UTC).date()}
+    assert days.clock() in {before, datetime.now(tz=UTC).date()}
 
 
 def test_a_keyring_that_was_only_copied_is_not_in_force(settings: Settings) -> None:
     put(settings)
     with pytest.raises(BadKeyring, match="No keyring is installed"):
         installed.load(settings)
-    installed.write_record(settings, MADE.keyring)
+    installed.write_record(settings, MADE.raw)
     assert installed.load(settings) == MADE.keyring
 
 
@@ -54,14 +54,14 @@ def test_another_keyring_than_the_installed_one_is_refused(
     settings: Settings, record: Deployment, copied: Deployment
 ) -> None:
     put(settings, copied.raw)
-    installed.write_record(settings, record.keyring)
+    installed.write_record(settings, record.raw)
     with pytest.raises(BadKeyring, match="not the one that was installed") as caught:
         installed.load(settings)
     assert "keyring install" in caught.value.hint
 
 
 def test_a_keyring_that_is_lost_or_damaged_is_refused(settings: Settings) -> None:
-    installed.write_record(settings, MADE.keyring)
+    installed.write_record(settings, MADE.raw)
     with pytest.raises(BadKeyring):
         installed.load(settings)
     for raw in (b"", MADE.raw[:-1], MADE.raw[:200], b"x" * (2 << 20)):
@@ -73,7 +73,7 @@ def test_a_keyring_that_is_lost_or_damaged_is_refused(settings: Settings) -> Non
 @pytest.mark.parametrize("data", [b"", b"{}", b"no", b'{"sha256":"00","version":1}\n'])
 def test_a_damaged_record_is_refused(settings: Settings, data: bytes) -> None:
     put(settings)
-    files.write(settings.data / "installed", data)
+    files.write(settings.installed, data)
     with pytest.raises(BadKeyring, match="damaged"):
         installed.load(settings)
 
@@ -93,33 +93,33 @@ def test_a_clock_set_back_does_not_bring_a_day_back(
     settings: Settings, clock: Callable[[date], None]
 ) -> None:
     clock(FIRST + 8 * DAY)
-    assert installed.today(settings, MADE.keyring) == FIRST + 8 * DAY
+    assert days.today(settings, MADE.keyring.expires) == FIRST + 8 * DAY
     clock(FIRST)
-    assert installed.today(settings, MADE.keyring) == FIRST + 8 * DAY
-    assert installed.read_floor(settings) == FIRST + 8 * DAY
+    assert days.today(settings, MADE.keyring.expires) == FIRST + 8 * DAY
+    assert days.read_floor(settings) == FIRST + 8 * DAY
 
 
 def test_a_clock_set_far_ahead_does_not_close_the_site_for_ever(
     settings: Settings, clock: Callable[[date], None]
 ) -> None:
     clock(FIRST + 3650 * DAY)
-    assert installed.today(settings, MADE.keyring) == FIRST + 3650 * DAY
-    assert installed.read_floor(settings) == LAST
+    assert days.today(settings, MADE.keyring.expires) == FIRST + 3650 * DAY
+    assert days.read_floor(settings) == LAST
     clock(FIRST)
-    assert installed.today(settings, MADE.keyring) == LAST
+    assert days.today(settings, MADE.keyring.expires) == LAST
 
 
 def test_the_day_is_written_at_most_once_a_day(
     settings: Settings, clock: Callable[[date], None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock(FIRST)
-    installed.today(settings, MADE.keyring)
-    monkeypatch.setattr(installed, "write_floor", lambda *_: pytest.fail("written again"))
-    installed.today(settings, MADE.keyring)
+    days.today(settings, MADE.keyring.expires)
+    monkeypatch.setattr(days, "write_floor", lambda *_: pytest.fail("written again"))
+    days.today(settings, MADE.keyring.expires)
 
 
 @pytest.mark.parametrize("data", [b"", b"2026-1-1", b"2026-11-16\n", b"20261116", b"soon"])
 def test_a_damaged_day_is_refused_rather_than_guessed(settings: Settings, data: bytes) -> None:
     files.write(settings.data / "floor", data)
     with pytest.raises(BadKeyring):
-        installed.read_floor(settings)
+        days.read_floor(settings)

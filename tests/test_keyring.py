@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intake import canonical, installed, keyring
+from intake import canonical, days, installed, keyring
 from intake.errors import BadKeyring
 from intake.keyring import Period
 from tests import makers
@@ -54,13 +54,13 @@ def first_period(**changes: object) -> bytes:
     return signed(periods=[{**first, **changes}, *others])
 
 
-def spans(*days: tuple[int, int], names: str = "abcdef") -> bytes:
+def spans(*edges: tuple[int, int], names: str = "abcdef") -> bytes:
     """Return the keyring with periods from and to these days after the first, attested."""
     found = [
         Period(
             name, FIRST + timedelta(days=a), FIRST + timedelta(days=b), MADE.draft["archive"], {}
         )
-        for name, (a, b) in zip(names, days, strict=False)
+        for name, (a, b) in zip(names, edges, strict=False)
     ]
     return signed(periods=[makers.attested(one, MADE.reviewers) for one in found])
 
@@ -433,9 +433,9 @@ def test_an_expired_keyring_is_still_a_step_in_a_chain() -> None:
     ],
 )
 def test_today(clock: str, floor: str | None, acted_on: str, saved: str) -> None:
-    now, low = keyring.day(clock), keyring.day(floor) if floor else None
-    assert keyring.today(now, low) == keyring.day(acted_on)
-    assert keyring.next_floor(now, low, MADE.keyring) == keyring.day(saved)
+    now, low = days.day(clock), days.day(floor) if floor else None
+    assert days.acting(now, low) == days.day(acted_on)
+    assert days.risen(now, low, MADE.keyring.expires) == days.day(saved)
 
 
 def test_the_period_of_a_day() -> None:

@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deploy.lines import count
-from intake import envelope, installed
+from intake import days, envelope
 from intake.age.unsealing import unseal
 from intake.errors import MachineTrouble, Unsafe
 from intake.form import Form
@@ -319,7 +319,7 @@ def _no_keyring(site: Site) -> None:
 
 
 def _never_installed(site: Site) -> None:
-    (site.settings.data / "installed").unlink()
+    (site.settings.installed).unlink()
 
 
 def _forged(site: Site) -> None:
@@ -332,12 +332,12 @@ def _unsigned(site: Site) -> None:
 
 
 def _expired(site: Site) -> None:
-    past = installed.clock() - timedelta(days=60)
+    past = days.clock() - timedelta(days=60)
     site.install(make_deployment(first=past - timedelta(days=past.weekday()), weeks=2))
 
 
 def _not_yet(site: Site) -> None:
-    site.install(make_deployment(first=installed.clock() + timedelta(days=30), weeks=2))
+    site.install(make_deployment(first=days.clock() + timedelta(days=30), weeks=2))
 
 
 def _flipped(site: Site) -> None:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from intake import envelope, installed, misplaced, wording
+from intake import days, envelope, installed, misplaced, wording
 from intake.admin import setup, status
 from intake.age.recipient import Recipient
 from intake.errors import BadKeyring, MachineTrouble, Refused, Unsafe
@@ -87,7 +87,7 @@ def _keyring(settings: Settings) -> str:
 
 
 def _clock(settings: Settings) -> str:
-    floor, now = installed.read_floor(settings), installed.clock()
+    floor, now = days.read_floor(settings), days.clock()
     if floor is not None and floor > now:
         what = f"The clock says {now}, and {floor} was acted on already."
         raise BadKeyring(what, f"Set the clock. If it is right: {status.NEXT_KEYRING}")

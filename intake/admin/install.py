@@ -19,7 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from intake import files, installed, keyring
+from intake import days, files, installed, keyring
 from intake.admin import setup
 from intake.errors import BadKeyring, Refused, Unsafe
 from intake.keyring import Keyring
@@ -53,10 +53,10 @@ def install(
     _check(settings, new, demo=demo)  # (3)
     if old is None:
         compare(new)
-    floor = installed.read_floor(settings)
-    if floor is not None and floor > installed.clock():
-        installed.write_floor(settings, installed.clock())  # (4)
-    installed.write_record(settings, new)  # (5)
+    floor = days.read_floor(settings)
+    if floor is not None and floor > days.clock():
+        days.write_floor(settings, days.clock())  # (4)
+    installed.write_record(settings, rest[-1])  # (5)
     _put(settings, rest[-1])  # (6)
     return new, "is in force"
 
@@ -74,7 +74,7 @@ def _record(settings: Settings) -> tuple[int, str] | None:
 
 def _check(settings: Settings, new: Keyring, *, demo: bool) -> None:
     setup.signer(settings, new)
-    installed.check_days(new, installed.clock())
+    installed.check_days(new, days.clock())
     if new.demo and not demo:
         raise Unsafe(
             "This keyring was made with a demo's passphrases, which anyone can read.",

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from intake import installed, keyring
+from intake import days, installed
 from intake.admin import chain, setup
 from intake.errors import BadKeyring, MachineTrouble, Refused
 from intake.keyring import Keyring
@@ -53,7 +53,7 @@ def look(settings: Settings) -> tuple[Facts, list[Action]]:
             setup.check_folder(settings)
             actions += part(settings, facts)
         except Refused as refused:
-            action = Action(False, installed.clock(), refused.what, refused.hint)
+            action = Action(False, days.clock(), refused.what, refused.hint)
             actions += [action] if action not in actions else []
     actions.sort()
     facts["actions"] = [
@@ -69,7 +69,7 @@ def standing(settings: Settings) -> tuple[Keyring, date, date]:
     Raises :class:`BadKeyring` if the site is closed today.
     """
     found = installed.load(settings)
-    today = keyring.today(installed.clock(), installed.read_floor(settings))
+    today = days.acting(days.clock(), days.read_floor(settings))
     installed.check_days(found, today)
     last = today - timedelta(days=1)
     while (period := found.period_of(last + timedelta(days=1))) and last < found.expires:
@@ -104,7 +104,7 @@ def _chain(settings: Settings, facts: Facts) -> Iterator[Action]:
     facts["return"] = chain.last(settings, chain.RETURNS).number
     if (settings.data / chain.PENDING).exists():
         what = "An export was not finished, and acknowledge waits for it."
-        yield Action(False, installed.clock(), what, EXPORT)
+        yield Action(False, days.clock(), what, EXPORT)
 
 
 def _store(settings: Settings, facts: Facts) -> Iterator[Action]:
@@ -112,7 +112,7 @@ def _store(settings: Settings, facts: Facts) -> Iterator[Action]:
     facts["rows"] = {name: store.count(name) for name in store.periods()}
     if any(facts["rows"].values()):
         ends = {period.name: period.last for period in installed.load(settings).periods}
-        due = min(ends.get(name, installed.clock()) for name in facts["rows"])
+        due = min(ends.get(name, days.clock()) for name in facts["rows"])
         yield Action(True, due, "Envelopes wait for the desk.", EXPORT)
     facts["free_bytes"] = free(settings)
 

@@ -14,11 +14,10 @@ import inspect
 import tempfile
 import time
 from argparse import Namespace
-from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
-from intake import files, keyring, locked, terminal
+from intake import days, files, keyring, locked, terminal
 from intake.ceremony import card, package, period, proposal, rehearsal, reviewer
 from intake.ceremony import folder as folders
 from intake.ceremony import root as roots
@@ -58,7 +57,7 @@ def make_reviewer(given: Namespace) -> None:
     if not path.exists():
         words = terminal.Passphrases(given.demo)
         passphrase = words.ask(path.name, "the reviewer's keys", new=True)
-        quarters = given.quarter or [reviewer.quarter_of(_today())]
+        quarters = given.quarter or [reviewer.quarter_of(days.clock())]
         reviewer.make(path, given.body, quarters, passphrase, demo=words.demo)
     made = _cards([path], card.REVIEWER, given)[0]
     _say_card(path, made, "whoever makes packages and whoever proposes")
@@ -127,7 +126,7 @@ def propose(given: Namespace) -> None:
             archive=given.archive,
             periods=given.periods or [],
             bundle_key=given.bundle_key,
-            issued=given.issued or _today(),
+            issued=given.issued or days.clock(),
             expires=given.expires,
             demo=given.demo is not None,
         )
@@ -198,14 +197,10 @@ def rehearse(given: Namespace) -> None:
     """
     with tempfile.TemporaryDirectory(prefix="rehearsal-", dir=given.folder) as name:
         start = time.monotonic()
-        for number, sentence in enumerate(rehearsal.play(Path(name), _today()), 1):
+        for number, sentence in enumerate(rehearsal.play(Path(name), days.clock()), 1):
             _say(f"{number:2}. {time.monotonic() - start:5.1f} s  {sentence}")
     _say("The folder was erased. Nothing that was made in it is of any use.")
     _say(f"Next, the real ceremony: {_ME} root --help")
-
-
-def _today() -> date:
-    return datetime.now(tz=UTC).date()
 
 
 def _cards(paths: list[Path], kind: str, given: Namespace) -> list[Card]:
@@ -232,9 +227,9 @@ def _say_card(path: Path, made: Card, to: str) -> None:
 
 def _say_packages(made: dict[Path, Package]) -> None:
     for path, one in made.items():
-        days = f", {one.days[0]} to {one.days[1]}" if one.days else ""
+        span = f", {one.days[0]} to {one.days[1]}" if one.days else ""
         who = f"any {one.quorum} of {', '.join(one.reviewers)} open it"
-        _say(f"{path} is there{days}: {of_recipient(one.recipient)}; {who}.")
+        _say(f"{path} is there{span}: {of_recipient(one.recipient)}; {who}.")
     _say(f"Next: {_ME} attest {' '.join(map(str, made))} --reviewer FOLDER --reviewer FOLDER")
 
 

@@ -15,11 +15,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from intake import envelope, installed, receipt
+from intake import days, envelope, receipt
 from intake.age.recipient import Recipient
-from intake.errors import BadKeyring
 from intake.form import Testimony
-from intake.keyring import Keyring, Period
+from intake.server import inforce
+from intake.server.inforce import InForce
 from intake.settings import Settings
 from intake.store import Store
 
@@ -28,9 +28,9 @@ from intake.store import Store
 class Today:
     """Whom to seal to now."""
 
-    keyring: Keyring
+    keyring: InForce
     day: date
-    period: Period
+    period: str
     recipient: Recipient
 
 
@@ -41,19 +41,16 @@ class Letterbox:
         """Prepare; the keyring is read when it is needed, and again when it changes."""
         self._settings = settings
         self._store = Store(settings.url, settings.data)
-        self._seen: tuple[object, Keyring] | None = None
+        self._seen: tuple[object, InForce] | None = None
         self._recipient: Recipient | None = None
 
     def today(self) -> Today:
         """Return whom to seal to. Raises :class:`BadKeyring` if the site is closed today."""
         keyring = self._keyring()
-        day = installed.today(self._settings, keyring)
-        installed.check_days(keyring, day)
-        period = keyring.period_of(day)
-        if period is None:
-            raise BadKeyring(f"Keyring {keyring.version} has no period for {day}.")
-        if self._recipient is None or str(self._recipient) != period.recipient:
-            self._recipient = Recipient.parse(period.recipient)
+        day = days.today(self._settings, keyring.expires)
+        period, recipient = keyring.period_of(day)
+        if self._recipient is None or str(self._recipient) != recipient:
+            self._recipient = Recipient.parse(recipient)
             envelope.self_check(self._recipient)
         return Today(keyring, day, period, self._recipient)
 
@@ -78,21 +75,21 @@ class Letterbox:
             ),
             today.recipient,
         )
-        self._store.add(row, today.period.name, sealed)  # (5)
+        self._store.add(row, today.period, sealed)  # (5)
         return digits
 
     def demo(self) -> bool:
         """Return whether the last keyring seen is a demo's."""
         return self._seen is not None and self._seen[1].demo
 
-    def _keyring(self) -> Keyring:
-        """Return the installed keyring, verified again whenever one of its two files changed."""
-        files = (self._settings.keyring, self._settings.data / "installed")
+    def _keyring(self) -> InForce:
+        """Return the keyring in force, read again whenever one of its two files changed."""
+        files = (self._settings.keyring, self._settings.installed)
         try:
             found = [path.stat() for path in files]
         except OSError:
             found = []
         state = [(s.st_ino, s.st_size, s.st_mtime_ns) for s in found]
         if not state or self._seen is None or self._seen[0] != state:
-            self._seen = (state, installed.load(self._settings))
+            self._seen = (state, inforce.load(self._settings))
         return self._seen[1]

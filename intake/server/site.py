@@ -17,7 +17,7 @@ from flask import Flask, Response, render_template, request
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
-from intake import installed, misplaced, receipt
+from intake import days, misplaced, receipt
 from intake.errors import BadKeyring, MachineTrouble, Unsafe
 from intake.form import Form
 from intake.server import answers, requests
@@ -99,7 +99,7 @@ def form_page(
     site: Site, language: str, shown: DeclaredForm, seed: bytes, status: int = 200
 ) -> Response:
     """Answer with the form as it stands: empty, or with what was typed and what is wrong."""
-    content = {"shown": shown, "form": site.form, "seed": seed.hex(), "today": installed.clock()}
+    content = {"shown": shown, "form": site.form, "seed": seed.hex(), "today": days.clock()}
     return page(site, language, "form", status, **content)
 
 

@@ -1,0 +1,67 @@
+"""The keyring in force, as the site sees it: the very bytes that the admin verified.
+
+``admin keyring install`` verified the keyring's signatures and every step since the first, and
+wrote down the SHA-256 of its file. The site compares that hash and takes the few fields that it
+needs. A second verification here would rest on the roots inside the same file, and so decide
+nothing (docs/adr/0008-keyring-in-force.md).
+
+Rule: a file with any other hash is not in force, whoever signed it, and the site is closed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from intake import canonical, files
+from intake.days import day
+from intake.errors import BadKeyring, Refused
+from intake.settings import Settings
+
+_LIMIT = 1 << 20  # bytes
+
+
+@dataclass(frozen=True, slots=True)
+class InForce:
+    """What the site needs of the keyring; ``sha256`` is that of line 1."""
+
+    version: int
+    sha256: bytes
+    deployment: bytes
+    demo: bool
+    issued: date
+    expires: date
+    periods: tuple[dict[str, str], ...]
+
+    def period_of(self, today: date) -> tuple[str, str]:
+        """Return name and recipient of today's period. Raises :class:`BadKeyring` without one."""
+        if self.issued <= today <= self.expires:
+            for period in self.periods:
+                if day(period["first"]) <= today <= day(period["last"]):
+                    return period["name"], period["recipient"]
+        raise BadKeyring("The keyring has no period for today.")
+
+
+def load(settings: Settings) -> InForce:
+    """Return the keyring in force. Raises :class:`BadKeyring` if there is none."""
+    try:
+        record: Any = canonical.load(files.read(settings.installed, _LIMIT))
+        data = files.read(settings.keyring, _LIMIT)
+        if not hmac.compare_digest(hashlib.sha256(data).hexdigest(), record["file"]):
+            raise BadKeyring("The keyring in keys/ is not the one that was installed.")
+        line = data.partition(b"\n")[0]
+        raw: Any = canonical.load(line)
+    except (Refused, LookupError, TypeError):
+        raise BadKeyring("No keyring is in force.") from None
+    return InForce(
+        version=raw["version"],
+        sha256=hashlib.sha256(line).digest(),
+        deployment=bytes.fromhex(raw["deployment"]),
+        demo=raw["demo"],
+        issued=day(raw["issued"]),
+        expires=day(raw["expires"]),
+        periods=tuple(raw["periods"]),
+    )
