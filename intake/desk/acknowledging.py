@@ -15,11 +15,11 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from intake.age.identity import Identity
-from intake.bundle import MAX_COUNT, Entry, ReturnHeader
+from intake.bundle import MAX_COUNT, SIGNERS, Entry, ReturnHeader
 from intake.bundle.writing import write_return
 from intake.desk import copying, record
 from intake.desk.casebook import Casebook
@@ -29,19 +29,15 @@ from intake.desk.record import Draft
 from intake.desk.state import Row, State, fold
 from intake.errors import Misuse, Refused
 
-Watch = Callable[[Sequence[Row]], Iterable[Row]]
 
-
-def run(
-    casebook: Casebook,
-    second: Path,
-    present: Sequence[Present],
-    out: Path,
-    watch: Watch = lambda rows: rows,
-) -> ReturnHeader:
+def run(casebook: Casebook, second: Path, present: Sequence[Present], out: Path) -> ReturnHeader:
     """Write the return file and record it. Raises any :class:`Refused`."""
+    if len(present) < SIGNERS:
+        raise Misuse("An acknowledgement needs two reviewers.", "Give --reviewer twice.")
     if out.exists():
         raise Misuse(f"{out} exists already.", "Choose another name, or move the old one away.")
+    keyring = casebook.keyring
+    version = (keyring.version, keyring.sha256)
     identities = [identity for who in present for identity in who.quarters()]
     with casebook.locked():
         chains = casebook.chains(identities)
@@ -52,15 +48,10 @@ def run(
                 "There is nothing to acknowledge: every row that is here was acknowledged.",
                 "If a return was lost, import the server's next bundle; it names the rows again.",
             )
-        copying.check_chains(casebook, second)  # (2)
-        _check_blobs(casebook, second, watch(rows), state, identities)
+        _check_copy(casebook, second, rows, state, identities)  # (2)
         header = write_return(  # (3)
             out,
-            ReturnHeader(
-                deployment=casebook.keyring.deployment,
-                number=state.number + 1,
-                keyring=(casebook.keyring.version, casebook.keyring.sha256),
-            ),
+            ReturnHeader(deployment=keyring.deployment, number=state.number + 1, keyring=version),
             {who.name: who.signing().sign for who in present},
             [Entry(row.id, row.sha256) for row in rows],
         )
@@ -73,21 +64,19 @@ def run(
     return header
 
 
-def _check_blobs(
+def _check_copy(
     casebook: Casebook,
     second: Path,
-    rows: Iterable[Row],
+    rows: Sequence[Row],
     state: State,
     identities: Sequence[Identity],
 ) -> None:
+    blobs = {record.blob_path(Path(), row.blob): row.blob for row in rows if row.blob}
     mine = {item.blob: item for case in state.cases.values() for item in case.received}
-    for row in rows:
-        if row.blob is None:
-            continue
-        path = record.blob_path(casebook.folder, row.blob)
-        copying.check_same(casebook.folder, second, path.relative_to(casebook.folder))
-        if row.blob in mine:
-            open_words(second, mine[row.blob], identities)
+    for path in [*(p for p in copying.listed(casebook) if p.parts[0] != "blobs"), *blobs]:
+        copying.check_same(casebook.folder, second, path)
+        if path in blobs and blobs[path] in mine:
+            open_words(second, mine[blobs[path]], identities)
 
 
 def _what(

@@ -33,7 +33,6 @@ from intake.desk import chain, record
 from intake.desk.chain import Chain
 from intake.desk.present import Present
 from intake.desk.record import Pen
-from intake.desk.state import State, fold
 from intake.errors import BadFile, BadKeyring, MachineTrouble, Misuse
 from intake.keyring import Keyring
 
@@ -56,42 +55,39 @@ class Casebook:
         """The keyring in force."""
         return self.keyrings[-1]
 
-    def chain_paths(self) -> list[Path]:
-        """Return the chains' files, in order of names."""
-        found = (self.folder / "chains").iterdir()
-        return sorted(path for path in found if _CHAIN.match(path.name))
-
     def chains(self, identities: Sequence[Identity]) -> dict[str, Chain]:
         """Read and verify all chains with the keys at hand."""
-        paths = self.chain_paths()
-        return {path.name: chain.read(path, identities, self.keyrings) for path in paths}
-
-    def state(self, identities: Sequence[Identity]) -> State:
-        """Return what the events say to these keys."""
-        return fold(self.chains(identities))
+        return {
+            path.name: chain.read(path, identities, self.keyrings)
+            for path in sorted((self.folder / "chains").iterdir())
+            if _CHAIN.match(path.name) and path.stat().st_size
+        }
 
     def recipients(self, names: Sequence[str], day: date) -> list[Recipient]:
         """Return whom to seal to: the reviewers' keys of the quarter, and the archive."""
-        quarter = quarter_of(day)
-        found = []
-        for name in names:
-            reviewer = self.keyring.reviewer(name)
-            if reviewer is None or quarter not in reviewer.quarters:
-                raise BadKeyring(
-                    f"Keyring {self.keyring.version} has no key of {name} for {quarter}.",
-                    "Check this machine's clock. If it is right, the key ceremony makes the "
-                    "quarter's keys and a new keyring; then run: keyring FILE",
-                )
-            found.append(Recipient.parse(reviewer.quarters[quarter]))
-        return [*found, Recipient.parse(self.keyring.archive)]
+        quarter, version = f"{day.year}q{(day.month + 2) // 3}", self.keyring.version
+        reviewers = {who.name: who.quarters for who in self.keyring.active}
+        if without := [name for name in names if quarter not in reviewers.get(name, ())]:
+            raise BadKeyring(
+                f"Keyring {version} has no key of {' and '.join(without)} for {quarter}.",
+                "Check this machine's clock. If it is right, the key ceremony makes the "
+                "quarter's keys and a new keyring; then run: keyring FILE",
+            )
+        found = [*(reviewers[name][quarter] for name in names), self.keyring.archive]
+        return [Recipient.parse(text) for text in found]
 
     def everyone(self, day: date) -> list[Recipient]:
         """Return whom an event without a case is for: all active reviewers and the archive."""
         return self.recipients([reviewer.name for reviewer in self.keyring.active], day)
 
-    def assign(self, tag: bytes) -> tuple[str, ...]:
-        """Return the two reviewers of a new case, the same at every desk (rendezvous hashing)."""
+    def assign(self, tag: bytes, assigned: tuple[str, ...] = ()) -> tuple[str, ...]:
+        """Return a case's two reviewers: those it has, while they are active.
+
+        For a new case they are the same at every desk (rendezvous hashing).
+        """
         names = [reviewer.name for reviewer in self.keyring.active]
+        if assigned and set(assigned) <= set(names):
+            return assigned
         names.sort(key=lambda name: hashlib.sha256(tag + name.encode()).digest())
         return tuple(sorted(names[:ASSIGNED]))
 
@@ -111,17 +107,13 @@ class Casebook:
         """Return ``author``'s pen; a torn tail of their chain is cut off first."""
         name = f"{author.name}.{self.desk}"
         own = chains.get(name, Chain(name))
-        record.cut(self.folder, own)
+        if own.torn:
+            record.cut(self.folder, own)
         days = [event.day for event in own.events.values()]
-        return Pen(
-            path=self.folder / "chains" / name,
-            key=author.signing(),
-            deployment=self.keyring.deployment,
-            day=max([clock(), self.keyring.issued, *days]),
-            heads={other: c.head for other, c in chains.items() if other != name and c.last},
-            last=own.last,
-            hash=own.head[1],
-        )
+        day = max([clock(), self.keyring.issued, *days])
+        heads = {other: c.head for other, c in chains.items() if other != name and c.last}
+        path, deployment = self.folder / "chains" / name, self.keyring.deployment
+        return Pen(path, author.signing(), deployment, day, heads, *own.head)
 
     def add_keyring(self, data: bytes) -> Keyring:
         """Put the next keyring in force. Raises :class:`BadKeyring` unless it follows."""
@@ -136,21 +128,16 @@ def clock() -> date:
     return datetime.now(tz=UTC).date()
 
 
-def quarter_of(day: date) -> str:
-    """Return the quarter of a day, ``2026q4``."""
-    return f"{day.year}q{(day.month + 2) // 3}"
-
-
 def create(folder: Path, first: bytes, desk: str) -> Casebook:
     """Make a casebook on a keyring whose fingerprint was compared. Raises :class:`Misuse`."""
     found = keyring.parse(first)
     if not keyring.NAME.match(desk):
         raise Misuse("A desk's name has small letters, digits and hyphens.", "Take desk-a, say.")
-    if (folder / "casebook.json").exists() or (folder.exists() and any(folder.iterdir())):
+    if folder.exists() and any(folder.iterdir()):
         raise Misuse(f"{folder} is not empty.", "A casebook wants a folder of its own.")
     try:
-        for part in (folder, *(folder / name for name in ("keyrings", "chains", "blobs"))):
-            part.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for name in ("", "keyrings", "chains", "blobs"):
+            (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise files.trouble(error, folder) from None
     files.write(_keyring_path(folder, found.version), first, files.PUBLIC)
@@ -167,17 +154,18 @@ def load(folder: Path) -> Casebook:
         hint = f"Make one with: python -m intake.desk init --casebook {folder} --keyring FILE"
         raise Misuse(f"{folder} is not a casebook.", hint)
     raw = canonical.load_object(files.read(path, _LIMIT), {"deployment", "desk", "format"})
-    desk = raw["desk"]
-    if raw["format"] != FORMAT or not isinstance(desk, str) or not keyring.NAME.match(desk):
-        raise BadFile(f"{path} is damaged.", "Take the casebook from its second copy.")
-    held = sorted((folder / "keyrings").glob("[0-9]*"))
     keyrings: list[Keyring] = []
-    for file in held:
+    for file in sorted((folder / "keyrings").glob("[0-9]*")):
         data = files.read(file, keyring.MAX_SIZE)
         keyrings.append(keyring.follow(keyrings[-1] if keyrings else None, [data]))
-    if not keyrings or keyrings[0].deployment.hex() != raw["deployment"]:
-        raise BadKeyring(
-            "The keyrings in the casebook are missing, or of another deployment.",
+    desk, deployments = str(raw["desk"]), {k.deployment.hex() for k in keyrings}
+    if (
+        raw["format"] != FORMAT
+        or not keyring.NAME.match(desk)
+        or deployments != {raw["deployment"]}
+    ):
+        raise BadFile(
+            f"{folder} is damaged: its name, or its keyrings, are not those it was made with.",
             "Take the casebook from its second copy.",
         )
     return Casebook(folder, desk, keyrings)

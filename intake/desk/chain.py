@@ -30,8 +30,9 @@ from typing import Any
 from intake import canonical
 from intake.age.identity import Identity
 from intake.age.unsealing import unseal
+from intake.days import day
 from intake.errors import BadFile, NoMatchingKey
-from intake.keyring import Keyring, day, octets, verified
+from intake.keyring import Keyring, octets, verified
 
 FORMAT = "intake event 1"
 CONTEXT = b"intake event 1\n"
@@ -55,11 +56,9 @@ class Event:
     chain: str
     sequence: int
     previous: bytes
-    hash: bytes
     day: date
     case: bytes | None
     what: Mapping[str, Any]
-    grounds: tuple[str, ...]
     heads: Heads
 
 
@@ -75,6 +74,10 @@ class Chain:
     whole: int = 0  # bytes up to the end of the last frame
     torn: int = 0  # bytes after it
     last: int = 0  # sequence number of the last frame
+
+    def fault(self, what: str) -> None:
+        """Name a fault."""
+        self.faults.append(f"{self.name}: {what}")
 
     @property
     def head(self) -> tuple[int, bytes]:
@@ -105,23 +108,15 @@ def frames(data: bytes | mmap.mmap) -> Iterator[tuple[int, bytes | None]]:
 def read(path: Path, identities: Sequence[Identity], keyrings: Sequence[Keyring]) -> Chain:
     """Read one chain; ``keyrings`` are all that this casebook knows, the last one in force."""
     chain = Chain(path.name)
-    size = path.stat().st_size
-    if size:
-        with (
-            path.open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data,
-        ):
-            for end, sealed in frames(data):
-                chain.whole = end
-                if sealed is None:
-                    chain.faults.append(f"{chain.name}: damaged after event {chain.last}.")
-                else:
-                    _add(chain, sealed, identities, keyrings)
-    chain.torn = size - chain.whole
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
+        for chain.whole, sealed in frames(data):
+            if sealed is None:
+                chain.fault(f"damaged after event {chain.last}.")
+            else:
+                _add(chain, sealed, identities, keyrings)
+        chain.torn = len(data) - chain.whole
     if chain.torn:
-        chain.faults.append(
-            f"{chain.name}: the end is torn after event {chain.last}, as by a power cut."
-        )
+        chain.fault(f"the end is torn after event {chain.last}, as by a power cut.")
     _cut_removed(chain, keyrings[-1])
     return chain
 
@@ -130,49 +125,38 @@ def _add(
     chain: Chain, sealed: bytes, identities: Sequence[Identity], keyrings: Sequence[Keyring]
 ) -> None:
     """Add one frame: open, verify, and compare its place with what it says."""
-    here, digest = chain.last + 1, hashlib.sha256(sealed).digest()
-    previous = chain.head[1]
-    event = None
+    sequence, digest = chain.last + 1, hashlib.sha256(sealed).digest()
     try:
-        event = _event(chain.name, digest, unseal(sealed, identities), keyrings)
+        event = _event(chain.name, unseal(sealed, identities), keyrings)
     except NoMatchingKey:
         chain.closed += 1
     except (BadFile, ValueError, TypeError, AttributeError):
-        chain.faults.append(f"{chain.name}: event {here} is damaged, foreign or forged.")
-    if event is None:
-        chain.last = here
-        chain.hashes[here] = digest
-        return
-    sequence = event.sequence
-    if sequence in chain.events:
-        chain.faults.append(f"{chain.name}: event {sequence} stands here twice.")
-        return
-    if sequence > here:
-        missing = f"{sequence - here} before event {sequence} missing or moved"
-        chain.faults.append(f"{chain.name}: {missing}.")
-    elif sequence < here:
-        chain.faults.append(f"{chain.name}: event {sequence} is out of its place.")
-    elif event.previous != previous:
-        chain.faults.append(
-            f"{chain.name}: event {sequence - 1} is not the one that event {sequence} follows; "
-            "it was altered, replaced or moved."
-        )
+        chain.fault(f"event {sequence} is damaged, foreign or forged.")
+    else:
+        if event.sequence in chain.events:
+            chain.fault(f"event {event.sequence} stands here twice.")
+            return
+        if event.sequence > sequence:
+            missing = event.sequence - sequence
+            chain.fault(f"{missing} before event {event.sequence} missing or moved.")
+        elif event.sequence < sequence:
+            chain.fault(f"event {event.sequence} is out of its place.")
+        elif event.previous != chain.head[1]:
+            follows = f"is not the one that event {sequence} follows; it was altered or replaced."
+            chain.fault(f"event {sequence - 1} {follows}")
+        sequence = event.sequence
+        chain.events[sequence] = event
     chain.hashes[sequence] = digest
-    chain.events[sequence] = event
     chain.last = max(sequence, chain.last)
 
 
-def _event(name: str, digest: bytes, plaintext: bytes, keyrings: Sequence[Keyring]) -> Event:
+def _event(name: str, plaintext: bytes, keyrings: Sequence[Keyring]) -> Event:
     """Return the event in ``plaintext`` if all that can be checked alone is right, or raise."""
     line, signature, rest = plaintext.split(b"\n")
     raw: Any = canonical.load_object(line, FIELDS)
     signed = CONTEXT + line
-    keys = {
-        reviewer.key
-        for keyring in keyrings
-        for reviewer in keyring.reviewers
-        if reviewer.name == raw["author"]
-    }
+    known = (keyring.reviewer(raw["author"]) for keyring in keyrings)
+    keys = {reviewer.key for reviewer in known if reviewer}
     if (
         rest
         or raw["format"] != FORMAT
@@ -190,11 +174,9 @@ def _event(name: str, digest: bytes, plaintext: bytes, keyrings: Sequence[Keyrin
         chain=name,
         sequence=raw["sequence"],
         previous=octets(raw["previous"], 32),
-        hash=digest,
         day=day(raw["day"]),
         case=None if raw["case"] is None else octets(raw["case"], 16),
         what=raw["what"],
-        grounds=tuple(map(str, raw["grounds"])),
         heads={chain: (int(n), octets(h, 32)) for chain, (n, h) in raw["heads"].items()},
     )
 
@@ -204,12 +186,9 @@ def _cut_removed(chain: Chain, keyring: Keyring) -> None:
     if reviewer is None or reviewer.removed is None:
         return
     last, digest = reviewer.removed.get(chain.name, (0, NONE))
-    refused = [sequence for sequence in chain.events if sequence > last]
     if last and (chain.faults or chain.hashes.get(last) != digest):
-        chain.faults.append(f"{chain.name}: not what the keyring names; none of it is used.")
-        refused = list(chain.events)
-    elif refused:
-        late = f"{len(refused)} events after event {last}"
-        chain.faults.append(f"{chain.name}: {late} are refused, because the reviewer was removed.")
-    for sequence in refused:
-        del chain.events[sequence]
+        chain.fault("not what the keyring names; none of it is used.")
+        chain.events.clear()
+    elif late := [sequence for sequence in chain.events if sequence > last]:
+        chain.fault(f"{len(late)} events after event {last} are refused: the author was removed.")
+        chain.events = {n: event for n, event in chain.events.items() if n <= last}

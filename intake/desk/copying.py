@@ -15,15 +15,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from intake import files
-from intake.desk.casebook import Casebook, load
+from intake.desk.casebook import Casebook
 from intake.errors import BadFile, Misuse
 
+_MARK = "casebook.json"
 _PIECE = 1 << 20  # bytes
-_KEEP = "Keep both folders as they are, and find out which one is right before going on."
 
 
-def copy(casebook: Casebook, to: Path) -> list[Path]:
-    """Bring the second copy up to date and compare it; return the paths copied, relative.
+def copy(casebook: Casebook, to: Path) -> int:
+    """Bring the second copy up to date and compare all of it; return how many files were copied.
 
     Raises :class:`Misuse`, :class:`BadFile` or :class:`MachineTrouble`.
     """
@@ -34,61 +34,40 @@ def copy(casebook: Casebook, to: Path) -> list[Path]:
             _copy_file(casebook.folder / path, to / path)
         for path in listed(casebook):
             check_same(casebook.folder, to, path)
-    return todo
+    return len(todo)
 
 
 def listed(casebook: Casebook) -> Iterator[Path]:
-    """Yield what belongs to a casebook, ``casebook.json`` last: a half-made copy is none."""
-    folder = casebook.folder
+    """Yield what belongs to a casebook, ``casebook.json`` first."""
+    yield Path(_MARK)
     for part in ("keyrings", "chains", "blobs"):
-        for path in sorted((folder / part).rglob("*")):
+        for path in sorted((casebook.folder / part).rglob("*")):
             if path.is_file() and not path.name.startswith("."):
-                yield path.relative_to(folder)
-    yield Path("casebook.json")
-
-
-def check_chains(casebook: Casebook, second: Path) -> None:
-    """Refuse unless ``second`` is this casebook's copy and has all chains, byte for byte."""
-    other = load(second)
-    if second.samefile(casebook.folder):
-        raise Misuse("The second copy is the casebook itself.", "Name the folder of the copy.")
-    if other.keyring.deployment != casebook.keyring.deployment:
-        raise BadFile(f"{second} is a casebook of another deployment.", _KEEP)
-    for path in casebook.chain_paths():
-        check_same(casebook.folder, second, path.relative_to(casebook.folder))
+                yield path.relative_to(casebook.folder)
 
 
 def check_same(folder: Path, second: Path, path: Path) -> None:
     """Refuse unless both have the same bytes at ``path``, read from the disk."""
     try:
-        same = _hash(folder / path) == _hash(second / path)
+        same = (second / path).exists() and _hash(folder / path) == _hash(second / path)
     except OSError as error:
-        if isinstance(error, FileNotFoundError):
-            same = False
-        else:
-            raise files.trouble(error, second / path) from None
-    if not same:
+        raise files.trouble(error, second / path) from None
+    if not same or second.samefile(folder):
         raise BadFile(
-            f"The second copy lacks {path}, or has it otherwise.",
+            f"The second copy lacks {path}, or has it otherwise, or is the casebook itself.",
             "Copy again: python -m intake.desk copy. If it fails again, take another stick.",
         )
 
 
 def _check_place(casebook: Casebook, to: Path) -> None:
-    here, there = casebook.folder.resolve(), to.resolve()
+    here, there, mark = casebook.folder.resolve(), to.resolve(), casebook.folder / _MARK
     if here == there or here in there.parents or there in here.parents:
         raise Misuse("One folder is inside the other.", "Copy to another stick or disk.")
-    if not (to / "casebook.json").exists():
-        # A copy that was cut short has chains already; they are compared like any other.
-        if to.exists() and any(path.name not in _PARTS for path in to.iterdir()):
-            raise Misuse(f"{to} is not empty, and no casebook.", "Name an empty or a new folder.")
-        return
-    other = load(to)
-    if (other.keyring.deployment, other.desk) != (casebook.keyring.deployment, casebook.desk):
-        raise Misuse(f"{to} is the copy of another casebook.", "Name an empty or a new folder.")
-
-
-_PARTS = frozenset({"keyrings", "chains", "blobs"})
+    other = to / _MARK
+    same = other.exists() and other.read_bytes() == mark.read_bytes()
+    if to.exists() and any(to.iterdir()) and not same:
+        what = f"{to} is not empty, and no copy of this casebook."
+        raise Misuse(what, "Name its copy, or an empty or new folder.")
 
 
 def _differs(folder: Path, to: Path, path: Path) -> bool:
@@ -96,12 +75,13 @@ def _differs(folder: Path, to: Path, path: Path) -> bool:
     source, target = folder / path, to / path
     if not target.exists():
         return True
-    size = target.stat().st_size
-    if path.parts[0] != "chains":
-        return size != source.stat().st_size or _hash(source) != _hash(target)
-    if size > source.stat().st_size or _hash(source, size) != _hash(target):
-        raise BadFile(f"{target} has events that the casebook does not have.", _KEEP)
-    return size < source.stat().st_size
+    size, same = target.stat().st_size, _hash(source) == _hash(target)
+    if path.parts[0] == "chains" and not same and _hash(source, size) != _hash(target):
+        raise BadFile(
+            f"{target} has events that the casebook does not have.",
+            "Keep both as they are, and find out which one is right before going on.",
+        )
+    return not same
 
 
 def _copy_file(source: Path, target: Path) -> None:

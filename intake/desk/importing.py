@@ -20,8 +20,8 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,9 +32,10 @@ from intake.bundle import MAX_LINE, BundleHeader, Entry
 from intake.bundle.reading import Opened, open_bundle
 from intake.desk import opened, record
 from intake.desk.casebook import Casebook
+from intake.desk.chain import Chain
 from intake.desk.present import Present
 from intake.desk.record import Draft, Pen
-from intake.desk.state import CLOSED, FOREIGN, HERE, KEPT, MISSING, OK, Row, State, fold
+from intake.desk.state import CLOSED, FOREIGN, HERE, KEPT, MISSING, Row, State, fold
 from intake.envelope import Envelope
 from intake.errors import BadFile, BadKeyring, NoMatchingKey, Refused
 from intake.keyring import Keyring, octets
@@ -44,11 +45,10 @@ BATCH = 256  # rows between two writes of the chain
 DECOY = "decoy"
 FIRST = "first"  # what is said of the bundle before; or HERE, MISSING
 OTHER = "other"
-_NOTE = "importing"  # the blobs of the batch that is being written
+_NOTE = "importing"  # chain, its last event, and the blobs of the batch that comes after it
 _LIMIT = 1 << 20  # bytes of it
 
 Item = tuple[Entry, bytes | None, str]
-Watch = Callable[[Iterable[Item], int], Iterable[Item]]
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class Result:
 
     header: BundleHeader
     before: str
-    other_number: bool
+    other_number: bool = False
     verdicts: Counter[str] = field(default_factory=Counter)
     older: int = 0
     unknown_keyring: int = 0
@@ -77,7 +77,7 @@ def run(  # noqa: PLR0913 - the command's arguments
     present: Sequence[Present],
     *,
     author: Present,
-    watch: Watch = lambda items, _: items,
+    watch: Callable[[Iterable[Item], int], Iterable[Item]] = lambda items, _: items,
 ) -> Result:
     """Import a bundle; ``watch`` shows progress. Raises any :class:`Refused`."""
     keyring = _keyring_of(path, casebook)  # (1)
@@ -87,96 +87,91 @@ def run(  # noqa: PLR0913 - the command's arguments
         with casebook.locked():  # (3)
             chains = casebook.chains(identities)
             state = fold(chains)
-            _tidy(casebook.folder, state)
-            pen = casebook.pen(author, chains)
-            return _Import(casebook, state, pen, period).run(bundle, watch)
+            _tidy(casebook.folder, chains)
+            work = _Import(casebook, state, casebook.pen(author, chains), period, bundle.header)
+            return work.run(bundle, watch(bundle, bundle.header.count))
 
 
 class _Import:
-    """One import under way: rows and words since the last flush."""
+    """One import under way: what came of it, and rows and words since the last flush."""
 
-    def __init__(self, casebook: Casebook, state: State, pen: Pen, period: Identity) -> None:
-        self._casebook = casebook
-        self._state = state
-        self._pen = pen
-        self._period = period
-        self._everyone = casebook.everyone(pen.day)
+    def __init__(
+        self, casebook: Casebook, state: State, pen: Pen, period: Identity, header: BundleHeader
+    ) -> None:
+        self._casebook, self._state, self._pen, self._period = casebook, state, pen, period
         self._rows: list[Row] = []
         self._words: list[tuple[bytes, bytes, Envelope]] = []  # row id, plaintext, parsed
+        self._result = Result(header, _before(header, state))
 
-    def run(self, bundle: Opened[BundleHeader], watch: Watch) -> Result:
-        header, manifest = bundle.header, bundle.header.sha256
-        same = [b.manifest == manifest for b in self._state.bundles.get(header.number, ())]
-        result = Result(header, _before(header, self._state), not all(same))
+    def run(self, bundle: Opened[BundleHeader], items: Iterable[Item]) -> Result:
+        result, manifest = self._result, bundle.header.sha256
+        before = self._state.manifests(bundle.header.number)
         done = self._state.parts.get(manifest, {})
-        for entry, data, verdict in watch(bundle, header.count):  # (4)
-            row = self._judge(entry, data, verdict, result)
+        for entry, data, verdict in items:  # (4)
+            row = self._judge(entry, data, verdict)
             result.verdicts[row.verdict] += 1
-            if entry.id in done and done[entry.id].verdict in KEPT:
-                continue
-            self._rows.append(row)
+            if entry.id not in done or done[entry.id].verdict not in KEPT:
+                self._rows.append(row)
             if len(self._rows) == BATCH:
                 self._flush({"kind": "part", "manifest": manifest.hex()})
+        if manifest not in before or any(row.verdict in KEPT for row in self._rows):
+            self._flush(_facts(bundle.header))  # (6)
+        result.other_number = bool(before - {manifest})
         result.doubled, result.stray = len(bundle.doubled), bundle.stray
-        if not any(same) or any(row.verdict in KEPT for row in self._rows):
-            self._flush(_facts(header))  # (6)
         return result
 
-    def _judge(self, entry: Entry, data: bytes | None, verdict: str, result: Result) -> Row:
+    def _judge(  # noqa: PLR0911 - one for each verdict
+        self, entry: Entry, data: bytes | None, verdict: str
+    ) -> Row:
         """Say what a row is, and keep its words for the next flush."""
         known = self._state.rows.get(entry.id)
+        row = Row(entry.id, entry.sha256, verdict, None)
         if known and known.sha256 == entry.sha256:
-            return Row(entry.id, entry.sha256, HERE, known.blob)
+            return row._replace(verdict=HERE, blob=known.blob)
         if data is None:
-            return Row(entry.id, entry.sha256, verdict, None)
+            return row
         try:
             words = unseal(data, [self._period])
-        except (NoMatchingKey, BadFile):
-            return Row(entry.id, entry.sha256, CLOSED, None)
-        return self._recorded(entry, words, known, result)
-
-    def _recorded(self, entry: Entry, words: bytes, known: Row | None, result: Result) -> Row:
-        try:
             envelope = opened.parse(words)
-        except BadFile:
-            return Row(entry.id, entry.sha256, FOREIGN, None)
+        except opened.NotAnEnvelope:
+            return row._replace(verdict=FOREIGN)
+        except (NoMatchingKey, BadFile):
+            return row._replace(verdict=CLOSED)
         if known:
             if opened.is_bound(entry.id, envelope):
-                return Row(entry.id, entry.sha256, HERE, known.blob)
-            return Row(entry.id, entry.sha256, FOREIGN, None)
-        version, digest = envelope.keyring
-        hashes = {keyring.version: keyring.sha256 for keyring in self._casebook.keyrings}
-        result.older += version < result.header.keyring[0]
-        result.unknown_keyring += hashes.get(version) != digest
+                return row._replace(verdict=HERE, blob=known.blob)
+            return row._replace(verdict=FOREIGN)
+        self._compare(envelope)
         if envelope.kind != DECOY:
             self._words.append((entry.id, words, envelope))
-        return Row(entry.id, entry.sha256, OK, None)
+        return row
+
+    def _compare(self, envelope: Envelope) -> None:
+        version, digest = envelope.keyring
+        hashes = {keyring.version: keyring.sha256 for keyring in self._casebook.keyrings}
+        self._result.older += version < self._result.header.keyring[0]
+        self._result.unknown_keyring += hashes.get(version) != digest
 
     def _flush(self, what: dict[str, object]) -> None:
         """Write blobs, then events (5)."""
-        folder, drafts, blobs = self._casebook.folder, [], {}
-        named = [(row, words, *record.new_name(words)) for row, words, _ in self._words]
+        folder, day = self._casebook.folder, self._pen.day
+        names = [record.new_name(words) for _, words, _ in self._words]
         # Whatever happens from here on, the next import knows which blobs may belong to nobody.
-        files.write(folder / _NOTE, canonical.dump([name.hex() for _, _, name, _ in named]))
-        for (row, words, name, salt), (_, _, envelope) in zip(named, self._words, strict=True):
-            assigned = self._assigned(envelope.case)
-            recipients = self._casebook.recipients(assigned, self._pen.day)
+        batch = [self._pen.path.name, self._pen.last, *(name.hex() for name, _ in names)]
+        files.write(folder / _NOTE, canonical.dump(batch))
+        drafts, blobs = [], {}
+        for (row, words, envelope), (name, salt) in zip(self._words, names, strict=True):
+            case = self._state.cases.get(envelope.case)
+            assigned = self._casebook.assign(envelope.case, case.assigned if case else ())
+            recipients = self._casebook.recipients(assigned, day)
             record.write_blob(folder, name, words, recipients)
             event = _received(row, envelope, (name, salt), assigned)
             drafts.append(Draft(event, recipients, envelope.case))
             blobs[row] = name
-        rows = [replace(row, blob=blobs.get(row.id, row.blob)) for row in self._rows]
-        listed = {**what, "rows": [row.as_list() for row in rows]}
-        self._pen.append([*drafts, Draft(listed, self._everyone)])
+        rows = [row._replace(blob=blobs.get(row.id, row.blob)).as_list() for row in self._rows]
+        self._pen.append([*drafts, Draft({**what, "rows": rows}, self._casebook.everyone(day))])
         (folder / _NOTE).unlink()
         self._rows, self._words = [], []
-
-    def _assigned(self, tag: bytes) -> tuple[str, ...]:
-        active = {reviewer.name for reviewer in self._casebook.keyring.active}
-        case = self._state.cases.get(tag)
-        if case is not None and active.issuperset(case.assigned):
-            return case.assigned
-        return self._casebook.assign(tag)
 
 
 def _keyring_of(path: Path, casebook: Casebook) -> Keyring:
@@ -218,16 +213,14 @@ def _before(header: BundleHeader, state: State) -> str:
     """Return whether the bundle before this one is here."""
     if header.number == 1:
         return FIRST
-    before = state.bundles.get(header.number - 1, [])
-    if any(bundle.manifest == header.previous for bundle in before):
-        return HERE
-    return OTHER if before else MISSING
+    before = state.manifests(header.number - 1)
+    return HERE if header.previous in before else OTHER if before else MISSING
 
 
 def _facts(header: BundleHeader) -> dict[str, object]:
     return {
         "bundle": header.number,
-        "keyring": {"sha256": header.keyring[1].hex(), "version": header.keyring[0]},
+        "keyring": _version(header.keyring),
         "kind": "import",
         "left": header.left,
         "manifest": header.sha256.hex(),
@@ -245,21 +238,26 @@ def _received(
         "day": envelope.day.isoformat(),
         "envelope": envelope.kind,
         "id": row.hex(),
-        "keyring": {"sha256": envelope.keyring[1].hex(), "version": envelope.keyring[0]},
+        "keyring": _version(envelope.keyring),
         "kind": "received",
         "salt": blob[1].hex(),
     }
 
 
-def _tidy(folder: Path, state: State) -> None:
-    """Delete the blobs of a batch whose events were never written: nobody could withdraw them."""
+def _version(keyring: tuple[int, bytes]) -> list[object]:
+    return [keyring[0], keyring[1].hex()]
+
+
+def _tidy(folder: Path, chains: Mapping[str, Chain]) -> None:
+    """Delete the blobs of a batch whose events were not written: nobody could withdraw them.
+
+    What was written is told by the length of the chain alone, so it does not matter who is here.
+    """
     note = folder / _NOTE
-    if not note.exists():
-        return
-    kept = {row.blob for row in state.rows.values()}
-    names: Any = canonical.load(files.read(note, _LIMIT))
-    for text in names:
-        name = octets(text, 32)
-        if name not in kept:
-            record.blob_path(folder, name).unlink(missing_ok=True)
-    note.unlink()
+    if note.exists():
+        raw: Any = canonical.load(files.read(note, _LIMIT))
+        name, after, *blobs = raw
+        written = chains[name].last - after if name in chains else 0
+        for blob in blobs[written:]:
+            record.blob_path(folder, octets(blob, 32)).unlink(missing_ok=True)
+        note.unlink()

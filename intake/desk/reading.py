@@ -1,16 +1,18 @@
-"""A case's words: opened from their blob, checked, and put beside the form's questions.
+"""A case's words: opened from their blobs, checked, and put beside the form's questions.
 
 Rules:
 - Words are believed only if they are the ones whose salted hash the event names.
 - Labels come from the form that this machine has; what that form does not know is shown as it came.
-- Everything here is still a source's own text. Whoever shows it goes through ``visible``.
+- Everything ``typed`` is a source's own text. Whoever shows it goes through ``visible``.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from intake import canonical, files
 from intake.age.identity import Identity
@@ -21,21 +23,20 @@ from intake.envelope import Envelope
 from intake.errors import BadFile, NoMatchingKey, Refused
 from intake.form import Form, Question, Testimony
 
+SUMMARY = ("urgency", "force", "rank", "unit_type", "unit_no", "posted")  # tell cases apart
+_FORM = Path(__file__).resolve().parent.parent / "forms" / "cdm.toml"
 _LIMIT = 1 << 17  # bytes of a blob
-SUMMARY = ("urgency", "force", "rank", "unit_type", "unit_no", "posted")
 
 
-@dataclass(frozen=True, slots=True)
-class Words:
+class Words(NamedTuple):
     """An answer: ``known``, a label of our form, or ``typed``, what a source wrote."""
 
     known: str = ""
     typed: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """One answered question; label and kind are empty where the form does not ask it."""
+class Shown(NamedTuple):
+    """A question and its answers; label and kind are empty where our form does not ask it."""
 
     key: str
     kind: str
@@ -49,10 +50,19 @@ class Opened:
 
     received: Received
     bundle: Bundle | None
-    envelope: Envelope | None
-    testimony: Testimony | None
-    sections: Sequence[tuple[str, Sequence[Shown]]]
+    envelope: Envelope | None = None
+    sections: Sequence[tuple[str, Sequence[Shown]]] = ()
     fault: str = ""
+
+
+def form_path() -> Path:
+    """Return where the form is declared: the same setting as the server's."""
+    return Path(os.environ.get("INTAKE_FORM", _FORM))
+
+
+def form() -> Form:
+    """Return the declared form. Raises :class:`Misuse`."""
+    return Form.load(form_path())
 
 
 def open_case(
@@ -64,13 +74,9 @@ def open_case(
         bundle = state.bundle_of(received.id)
         try:
             envelope = open_words(folder, received, identities)
+            found.append(Opened(received, bundle, envelope, _sections(envelope, form)))
         except Refused as refused:
-            fault = f"{refused.what} {refused.hint}"
-            found.append(Opened(received, bundle, None, None, (), fault))
-            continue
-        words = testimony(envelope)
-        sections = answered(words, form) if words else _raw(envelope)
-        found.append(Opened(received, bundle, envelope, words, sections))
+            found.append(Opened(received, bundle, fault=f"{refused.what} {refused.hint}"))
     return found
 
 
@@ -90,70 +96,47 @@ def open_words(folder: Path, received: Received, identities: Sequence[Identity])
         pass
     raise BadFile(
         f"The words of one envelope are missing or damaged: {path}",
-        "Take this file from the second copy of the casebook.",
+        "Take this file from the other copy of the casebook.",
     )
 
 
-def testimony(envelope: Envelope) -> Testimony | None:
-    """Return the testimony in an envelope, None if there is none."""
-    try:
-        return Testimony.from_object(envelope.body)
-    except BadFile:
-        return None
+def summary(found: Sequence[Opened]) -> dict[str, tuple[Words, ...]]:
+    """Return the answers that tell cases apart, by key, from the first testimony."""
+    first = next((item.sections for item in found if item.sections), ())
+    given = {shown.key: shown.answers for _, section in first for shown in section if shown.label}
+    return {key: given[key] for key in SUMMARY if key in given}
 
 
-def answered(found: Testimony, form: Form) -> list[tuple[str, list[Shown]]]:
-    """Return the answers by section of the form; a consent that was not given is an answer too.
+def _sections(envelope: Envelope, form: Form) -> list[tuple[str, list[Shown]]]:
+    """Return the answers by section; a consent that was not given is an answer too.
 
-    What the form does not ask comes last, under no title.
+    What the form does not ask, and what has no form, comes last, under no title.
     """
-    sections = []
-    for section in form.sections:
-        shown = [_shown(q, found.answers) for q in section.questions if _counts(q, found.answers)]
-        if shown:
-            sections.append((section.title, shown))
+    try:
+        answers = Testimony.from_object(envelope.body).answers
+    except BadFile:
+        content = envelope.content.decode("utf-8", "backslashreplace")
+        answers = {"body": canonical.dump(envelope.body).decode(), "content": content}
+        return [("", [_shown(Question(key, "", ""), answers) for key in answers])]
+    sections = [(part.title, part.questions) for part in form.sections]
     asked = {question.key for question in form.questions()}
-    rest = [
-        Shown(key, "", "", tuple(Words(typed=text) for text in _texts(answer)))
-        for key, answer in sorted(found.answers.items())
-        if key not in asked
+    sections.append(("", tuple(Question(key, "", "") for key in sorted(answers.keys() - asked))))
+    return [
+        (title, shown)
+        for title, questions in sections
+        if (shown := [_shown(q, answers) for q in questions if q.key in answers or _asks(q)])
     ]
-    return [*sections, ("", rest)] if rest else sections
 
 
-def summary(found: Testimony | None, form: Form) -> dict[str, tuple[Words, ...]]:
-    """Return the answers that tell cases apart, by key, as far as they were given."""
-    if found is None:
-        return {}
-    questions = {question.key: question for question in form.questions()}
-    return {
-        key: _shown(questions[key], found.answers).answers
-        for key in SUMMARY
-        if key in questions and key in found.answers
-    }
-
-
-def _raw(envelope: Envelope) -> list[tuple[str, list[Shown]]]:
-    """Return what an envelope of another kind, or of no form, has: as it came."""
-    body = Words(typed=canonical.dump(envelope.body).decode())
-    content = Words(typed=envelope.content.decode("utf-8", "backslashreplace"))
-    return [("", [Shown("", "text", "", (words,)) for words in (body, content) if words.typed])]
-
-
-def _counts(question: Question, answers: Mapping[str, object]) -> bool:
-    return question.kind == "consent" or question.key in answers
+def _asks(question: Question) -> bool:
+    return question.kind == "consent"
 
 
 def _shown(question: Question, answers: Mapping[str, str | tuple[str, ...]]) -> Shown:
     labels = {choice.code: choice.label for group in question.groups for choice in group.choices}
-    if question.kind == "consent":
+    if _asks(question):
         labels = {"yes": "Yes", "": "No"}
     given = answers.get(question.key, "")
-    words = tuple(
-        Words(known=labels[code]) if code in labels else Words(typed=code) for code in _texts(given)
-    )
-    return Shown(question.key, question.kind, question.label, words)
-
-
-def _texts(answer: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (answer,) if isinstance(answer, str) else answer
+    texts = (given,) if isinstance(given, str) else given
+    words = (Words(labels[code]) if code in labels else Words(typed=code) for code in texts)
+    return Shown(question.key, question.kind, question.label, tuple(words))

@@ -12,7 +12,6 @@ Rules:
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import os
 import secrets
@@ -26,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from intake import canonical, files
 from intake.age.recipient import Recipient
 from intake.age.sealing import seal
-from intake.desk.chain import CONTEXT, FORMAT, Chain, Event, Heads
+from intake.desk.chain import CONTEXT, FORMAT, Chain, Heads
 
 SALT = 32  # bytes
 
@@ -53,23 +52,21 @@ class Pen:
     last: int
     hash: bytes
 
-    def append(self, drafts: Sequence[Draft]) -> list[Event]:
+    def append(self, drafts: Sequence[Draft]) -> None:
         """Sign, seal and write events; return when they are on the disk.
 
         Raises :class:`MachineTrouble`; then none of them was written.
         """
-        events, written = [], bytearray()
-        last, previous = self.last, self.hash
+        written, last, previous = bytearray(), self.last, self.hash
         for draft in drafts:
-            event, sealed = self._seal(draft, last + 1, previous)
-            last, previous = event.sequence, event.hash
-            events.append(event)
+            last += 1
+            sealed = self._seal(draft, last, previous)
+            previous = hashlib.sha256(sealed).digest()
             written += b"%08x\n%b\n" % (len(sealed), sealed)
         append(self.path, bytes(written))
         self.last, self.hash = last, previous
-        return events
 
-    def _seal(self, draft: Draft, sequence: int, previous: bytes) -> tuple[Event, bytes]:
+    def _seal(self, draft: Draft, sequence: int, previous: bytes) -> bytes:
         author, _, desk = self.path.name.partition(".")
         line = canonical.dump(
             {
@@ -87,51 +84,37 @@ class Pen:
             }
         )
         signature = self.key.sign(CONTEXT + line).hex().encode()
-        sealed = seal(line + b"\n" + signature + b"\n", draft.recipients)
-        digest = hashlib.sha256(sealed).digest()
-        event = Event(
-            self.path.name, sequence, previous, digest, self.day,
-            draft.case, draft.what, draft.grounds, self.heads,
-        )  # fmt: skip
-        return event, sealed
+        return seal(line + b"\n" + signature + b"\n", draft.recipients)
 
 
 def append(path: Path, data: bytes) -> None:
     """Write ``data`` durably at the end of ``path``, all of it or nothing."""
-    new = not path.exists()
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, files.PRIVATE)
-        try:
+        with os.fdopen(descriptor, "wb", buffering=0) as file:
             size = os.fstat(descriptor).st_size
             try:
-                with os.fdopen(os.dup(descriptor), "wb") as file:
-                    file.write(data)
+                while data:
+                    data = data[file.write(data) :]
                 os.fsync(descriptor)
             except OSError:
-                with contextlib.suppress(OSError):
-                    os.ftruncate(descriptor, size)
+                file.truncate(size)
                 raise
-        finally:
-            os.close(descriptor)
-        if new:
-            files.sync_folder(path.parent)
+        files.sync_folder(path.parent)
     except OSError as error:
         raise files.trouble(error, path) from None
 
 
-def cut(folder: Path, chain: Chain) -> Path | None:
-    """Move the torn tail of ``chain`` to ``torn/`` and return where; None if there is none."""
-    if not chain.torn:
-        return None
+def cut(folder: Path, chain: Chain) -> Path:
+    """Move the torn tail of ``chain`` to ``torn/`` and return where."""
     path = folder / "chains" / chain.name
     kept = folder / "torn" / f"{chain.name}-{chain.last + 1}-{secrets.token_hex(4)}"
     try:
         kept.parent.mkdir(mode=0o700, exist_ok=True)
         with path.open("r+b") as file:
             file.seek(chain.whole)
-            files.write(kept, file.read(), replace=False)
+            files.write(kept, file.read())
             file.truncate(chain.whole)
-            file.flush()
             os.fsync(file.fileno())
     except OSError as error:
         raise files.trouble(error, path) from None
@@ -157,8 +140,5 @@ def new_name(words: bytes) -> tuple[bytes, bytes]:
 def write_blob(folder: Path, name: bytes, words: bytes, recipients: Sequence[Recipient]) -> None:
     """Seal ``words`` durably into the blob of that name."""
     path = blob_path(folder, name)
-    try:
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-    except OSError as error:
-        raise files.trouble(error, path) from None
+    path.parent.mkdir(mode=0o700, exist_ok=True)
     files.write(path, seal(words, recipients), replace=False)

@@ -19,26 +19,27 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
-from intake import canonical
+from intake.days import day
 from intake.desk.chain import Chain, Event
-from intake.errors import BadFile
-from intake.keyring import day, octets
+from intake.keyring import octets
 
 # Verdicts of a row.
-OK = "ok"  # opened, and recorded by this import
-HERE = "here"  # recorded before
-ALTERED = "altered"  # other bytes than the manifest names
-MISSING = "missing"  # not in the file
-CLOSED = "closed"  # the period's key does not open it
-FOREIGN = "foreign"  # opens, but is no envelope
-VERDICTS = (OK, HERE, ALTERED, MISSING, CLOSED, FOREIGN)
+OK, HERE, ALTERED, MISSING = "ok", "here", "altered", "missing"
+CLOSED, FOREIGN = "closed", "foreign"
+VERDICTS = {
+    OK: "new, opened and recorded",
+    HERE: "already here",
+    ALTERED: "altered: other bytes than the server signed for",
+    MISSING: "missing from the file",
+    CLOSED: "not openable with the period's key",
+    FOREIGN: "no envelope that this version knows, or another one of the same id",
+}
 KEPT = frozenset({OK, HERE})
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """What one import said of one row."""
 
     id: bytes
@@ -61,21 +62,14 @@ class Row:
         return cls(octets(row, 16), octets(digest, 32), verdict, name)
 
 
-@dataclass(frozen=True, slots=True)
-class Bundle:
-    """An imported bundle: ``manifest`` is the SHA-256 of its line 1, ``left`` the rows after it."""
+class Bundle(NamedTuple):
+    """An imported bundle; its manifest's SHA-256 is the key in :class:`State`."""
 
     number: int
-    manifest: bytes
-    previous: bytes
     period: str
-    keyring: tuple[int, bytes]
-    left: int
-    event: Event
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(NamedTuple):
     """One envelope of a case: its row id, kind, day, keyring, and where its words lie."""
 
     id: bytes
@@ -106,12 +100,13 @@ class Case:
 class State:
     """All of it.
 
-    By row id: ``rows`` is what is kept, ``sources`` the manifest that brought it, ``pending`` what
-    is to be acknowledged. ``parts`` has the rows of each manifest. ``number`` is the last return's.
+    ``bundles`` go by manifest, and so do ``parts``, the rows each named. By row id: ``rows`` is
+    what is kept, ``sources`` the manifest that brought it, ``pending`` what is to be acknowledged.
+    ``number`` is the last return's.
     """
 
     cases: dict[bytes, Case] = field(default_factory=dict)
-    bundles: dict[int, list[Bundle]] = field(default_factory=lambda: defaultdict(list))
+    bundles: dict[bytes, Bundle] = field(default_factory=dict)
     rows: dict[bytes, Row] = field(default_factory=dict)
     parts: dict[bytes, dict[bytes, Row]] = field(default_factory=lambda: defaultdict(dict))
     sources: dict[bytes, bytes] = field(default_factory=dict)
@@ -122,9 +117,11 @@ class State:
 
     def bundle_of(self, row: bytes) -> Bundle | None:
         """Return the bundle that first brought a row, None while its import is unfinished."""
-        manifest = self.sources.get(row)
-        every = (bundle for bundles in self.bundles.values() for bundle in bundles)
-        return next((bundle for bundle in every if bundle.manifest == manifest), None)
+        return self.bundles.get(self.sources.get(row, b""))
+
+    def manifests(self, number: int) -> set[bytes]:
+        """Return the manifests that were imported under a number: one, if all is well."""
+        return {manifest for manifest, bundle in self.bundles.items() if bundle.number == number}
 
 
 def fold(chains: Mapping[str, Chain]) -> State:
@@ -135,15 +132,10 @@ def fold(chains: Mapping[str, Chain]) -> State:
     state.faults += _lost(chains)
     for event in _ordered(chains):
         try:
-            apply = _KINDS.get(event.what["kind"])
-            if apply is None:
-                state.faults.append(
-                    f"{_place(event)} is of a kind that this version of Intake does not know."
-                )
-            else:
-                apply(state, event)
-        except (ValueError, TypeError, KeyError, AttributeError, BadFile):
-            state.faults.append(f"{_place(event)} makes no sense and is left out.")
+            _KINDS[event.what["kind"]](state, event)
+        except (ValueError, TypeError, LookupError, AttributeError):
+            place = f"{event.chain}: event {event.sequence}"
+            state.faults.append(f"{place} makes no sense to this version, and is left out.")
     for case in state.cases.values():
         case.received = _once(case.received, state.rows)
     return state
@@ -160,20 +152,9 @@ def _once(received: Sequence[Received], rows: Mapping[bytes, Row]) -> list[Recei
 
 
 def _import(state: State, event: Event) -> None:
-    what = event.what
-    bundle = Bundle(
-        number=_count(what["bundle"]),
-        manifest=octets(what["manifest"], 32),
-        previous=octets(what["previous"], 32),
-        period=str(what["period"]),
-        keyring=_keyring(what["keyring"]),
-        left=_count(what["left"]),
-        event=event,
-    )
+    bundle = Bundle(_count(event.what["bundle"]), str(event.what["period"]))
     _rows(state, event)
-    known = state.bundles[bundle.number]
-    if all(bundle.manifest != other.manifest for other in known):
-        known.append(bundle)
+    state.bundles.setdefault(octets(event.what["manifest"], 32), bundle)
 
 
 def _rows(state: State, event: Event) -> None:
@@ -225,20 +206,17 @@ def _ordered(chains: Mapping[str, Chain]) -> Iterator[Event]:
     """Yield all events that we opened, in topological order, ties by hash (Kahn)."""
     waits: dict[tuple[str, int], int] = {}
     after: dict[tuple[str, int], list[tuple[str, int]]] = defaultdict(list)
-    ready: list[tuple[bytes, tuple[str, int]]] = []
     for chain in chains.values():
         before = 0
         for sequence in sorted(chain.hashes):
-            node = (chain.name, sequence)
-            seen = {(chain.name, before)} if before else set()
-            if sequence in chain.events:
-                heads = chain.events[sequence].heads.items()
-                seen |= {(name, n) for name, (n, _) in heads if _has(chains, name, n)} - {node}
-            waits[node], before = len(seen), sequence
+            event = chain.events.get(sequence)
+            seen = {(name, n) for name, (n, _) in event.heads.items()} if event else set()
+            seen = {(c, n) for c, n in seen | {(chain.name, before)} if _has(chains, c, n)}
+            waits[chain.name, sequence], before = len(seen), sequence
             for other in seen:
-                after[other].append(node)
-            if not seen:
-                heapq.heappush(ready, (chain.hashes[sequence], node))
+                after[other].append((chain.name, sequence))
+    ready = [(_hash(chains, node), node) for node, count in waits.items() if not count]
+    heapq.heapify(ready)
     while ready:
         _, (name, sequence) = heapq.heappop(ready)
         if sequence in chains[name].events:
@@ -246,7 +224,11 @@ def _ordered(chains: Mapping[str, Chain]) -> Iterator[Event]:
         for node in after[name, sequence]:
             waits[node] -= 1
             if not waits[node]:
-                heapq.heappush(ready, (chains[node[0]].hashes[node[1]], node))
+                heapq.heappush(ready, (_hash(chains, node), node))
+
+
+def _hash(chains: Mapping[str, Chain], node: tuple[str, int]) -> bytes:
+    return chains[node[0]].hashes[node[1]]
 
 
 def _has(chains: Mapping[str, Chain], name: str, sequence: int) -> bool:
@@ -257,25 +239,21 @@ def _lost(chains: Mapping[str, Chain]) -> Iterator[str]:
     """Name what other chains have seen and we have not, or have otherwise."""
     told: set[str] = set()
     for chain in chains.values():
-        for event in chain.events.values():
-            for name, (sequence, digest) in event.heads.items():
-                ours = chains[name].hashes.get(sequence) if name in chains else None
-                if ours != digest and name not in told:
-                    told.add(name)
-                    how = "is missing here" if ours is None else "is another one here"
-                    yield f"{name}: event {sequence}, which {chain.name} has seen, {how}."
+        heads = (head for event in chain.events.values() for head in event.heads.items())
+        for name, (sequence, digest) in heads:
+            ours = chains[name].hashes.get(sequence) if name in chains else None
+            if ours != digest and name not in told:
+                told.add(name)
+                how = "is missing here" if ours is None else "is another one here"
+                yield f"{name}: event {sequence}, which {chain.name} has seen, {how}."
 
 
-def _keyring(raw: object) -> tuple[int, bytes]:
-    fields = canonical.check_object(raw, {"sha256", "version"})
-    return _count(fields["version"]), octets(str(fields["sha256"]), 32)
+def _keyring(raw: Sequence[Any]) -> tuple[int, bytes]:
+    version, digest = raw
+    return _count(version), octets(digest, 32)
 
 
 def _count(value: object) -> int:
     if type(value) is not int or value < 0:
         raise ValueError
     return value
-
-
-def _place(event: Event) -> str:
-    return f"{event.chain}: event {event.sequence}"

@@ -1,0 +1,338 @@
+"""What is found in a casebook that somebody altered, and what the fold says whatever the order.
+
+Rule: each test changes files as an attacker with the disk could, or signs as a planted reviewer
+could, and names the fault that must be told. What is not touched must still be read.
+"""
+
+from __future__ import annotations
+
+import itertools
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from intake.age.sealing import seal
+from intake.desk import casebook, chain, copying
+from intake.desk.chain import Chain
+from intake.desk.record import Draft, Pen
+from intake.desk.state import State, fold
+from intake.errors import BadFile, BadKeyring, MachineTrouble, Misuse
+from tests.desk_maker import Desk, deployment, sealed_row
+from tests.makers import FIRST, signing_key
+
+ALL = ("alice", "bob", "carol")
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """Return a desk where alice recorded five envelopes and an import."""
+    monkeypatch.setattr(casebook, "clock", lambda: FIRST)
+    made = Desk(tmp_path / "desk")
+    made.bring(made.bundle([sealed_row(f"form {n}") for n in range(5)])[0])
+    return made
+
+
+def pieces(path: Path) -> list[bytes]:
+    """Return the frames of a chain, as they lie on the disk."""
+    data = path.read_bytes()
+    ends = [0, *(end for end, _ in chain.frames(data))]
+    return [data[a:b] for a, b in itertools.pairwise(ends)]
+
+
+def pen(desk: Desk, author: str, key: Ed25519PrivateKey | None = None, **changes: object) -> Pen:
+    """Return a pen that writes on, or otherwise, without any of the casebook's checks."""
+    chains = desk.chains(*ALL)
+    own = chains.get(f"{author}.desk-a", Chain(f"{author}.desk-a"))
+    made = Pen(
+        path=desk.chain(author),
+        key=key or desk.made.reviewers[author].signing,
+        deployment=desk.made.deployment,
+        day=FIRST,
+        heads={name: one.head for name, one in chains.items() if name != own.name},
+        last=own.last,
+        hash=own.head[1],
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def note(desk: Desk, number: int = 1) -> Draft:
+    """Return a harmless event for everyone."""
+    what = {"kind": "acknowledged", "number": number, "rows": []}
+    return Draft(what, casebook.load(desk.casebook).everyone(FIRST))
+
+
+def test_nothing_is_wrong_with_an_untouched_casebook(desk: Desk) -> None:
+    state = desk.state(*ALL)
+    assert not state.faults
+    assert len(state.cases) == 5
+    assert len(pieces(desk.chain())) == 6
+
+
+def test_a_flipped_byte_costs_one_event(desk: Desk) -> None:
+    frames = pieces(desk.chain())
+    for place in (20, len(frames[2]) // 2, len(frames[2]) - 30):
+        bent = bytearray(frames[2])
+        bent[place] ^= 1
+        desk.chain().write_bytes(b"".join([*frames[:2], bytes(bent), *frames[3:]]))
+        state = desk.state(*ALL)
+        assert len(state.cases) == 4
+        named = ("event 3", "damaged after event 2")
+        assert any(name in fault for fault in state.faults for name in named)
+
+
+def test_a_flipped_length_is_stepped_over(desk: Desk) -> None:
+    frames = pieces(desk.chain())
+    for digit in (b"0", b"f", b"x"):
+        desk.chain().write_bytes(
+            b"".join(
+                [*frames[:2], digit + b"0" + frames[2][2:6] + b"zz" + frames[2][8:], *frames[3:]]
+            )
+        )
+        state = desk.state(*ALL)
+        assert len(state.cases) == 4
+        assert any("damaged after event 2" in fault for fault in state.faults)
+        assert any("1 before event 4 missing" in fault for fault in state.faults)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda f: [*f[:2], *f[3:]], "1 before event 4 missing or moved"),
+        (lambda f: [*f[:2], f[3], f[2], *f[4:]], "out of its place"),
+        (lambda f: [*f[:3], f[2], *f[3:]], "stands here twice"),
+        (lambda f: [*f, f[1]], "stands here twice"),
+        (lambda f: f[1:], "1 before event 2 missing"),
+    ],
+    ids=["dropped", "swapped", "doubled", "replayed", "first gone"],
+)
+def test_a_moved_event_is_found(
+    desk: Desk, change: Callable[[Sequence[bytes]], Sequence[bytes]], said: str
+) -> None:
+    desk.chain().write_bytes(b"".join(change(pieces(desk.chain()))))
+    state = desk.state(*ALL)
+    assert any(said in fault for fault in state.faults)
+    assert len(state.cases) >= 4
+
+
+def test_events_that_are_not_for_us_cannot_be_moved_either(desk: Desk) -> None:
+    """Who opens only some events still sees that others were replaced between them."""
+    frames = pieces(desk.chain())
+    alone = desk.chains("carol")["alice.desk-a"]
+    closed = [n for n in range(1, 6) if n not in alone.events]
+    assert closed
+    place = closed[0] - 1
+    other = seal(b"other", casebook.load(desk.casebook).everyone(FIRST))
+    desk.chain().write_bytes(
+        b"".join([*frames[:place], b"%08x\n%b\n" % (len(other), other), *frames[place + 1 :]])
+    )
+    assert any(f"event {place + 1}" in fault for fault in desk.state("carol").faults)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"key": signing_key("nobody")},
+        {"key": signing_key("bob")},
+        {"deployment": bytes(32)},
+        {"last": -1},
+    ],
+    ids=["nobody", "another reviewer", "another deployment", "sequence 0"],
+)
+def test_a_forged_event_is_refused(desk: Desk, changes: dict[str, object]) -> None:
+    pen(desk, "alice", **changes).append([note(desk, 9)])  # type: ignore[arg-type]
+    state = desk.state(*ALL)
+    assert any("damaged, foreign or forged" in fault for fault in state.faults)
+    assert state.number == 0
+    assert len(state.cases) == 5
+
+
+def test_an_event_in_another_chain_is_refused(desk: Desk) -> None:
+    pen(desk, "alice").append([note(desk, 9)])
+    frames = pieces(desk.chain())
+    desk.chain().write_bytes(b"".join(frames[:-1]))
+    desk.chain("bob").write_bytes(frames[-1])
+    state = desk.state(*ALL)
+    assert any("bob.desk-a: event 1 is damaged, foreign or forged" in f for f in state.faults)
+    assert state.number == 0
+
+
+def test_an_event_that_follows_another_history_is_named(desk: Desk) -> None:
+    pen(desk, "alice", hash=bytes(32)).append([note(desk, 9)])
+    assert any("event 6 is not the one that event 7 follows" in f for f in desk.state("bob").faults)
+
+
+def test_an_event_that_makes_no_sense_is_left_out(desk: Desk) -> None:
+    everyone = casebook.load(desk.casebook).everyone(FIRST)
+    odd: list[dict[str, object]] = [
+        {"kind": "from the future"},
+        {"kind": "import"},
+        {"kind": "received", "id": 7},
+        {"kind": "acknowledged", "number": True, "rows": []},
+        {"kind": "part", "manifest": "00" * 32, "rows": [[1, 2, 3, 4]]},
+        {"kind": "part", "manifest": "00" * 32, "rows": {"a": {}}},
+    ]
+    pen(desk, "bob").append([Draft(what, everyone) for what in odd])
+    state = desk.state(*ALL)
+    assert len([fault for fault in state.faults if "makes no sense" in fault]) == len(odd)
+    assert len(state.cases) == 5
+
+
+def test_a_lost_tail_is_found_against_another_chain(desk: Desk) -> None:
+    pen(desk, "bob").append([note(desk)])
+    desk.chain().write_bytes(b"".join(pieces(desk.chain())[:-1]))
+    faults = desk.state(*ALL).faults
+    assert "alice.desk-a: event 6, which bob.desk-a has seen, is missing here." in faults
+    desk.chain().unlink()
+    faults = desk.state(*ALL).faults
+    assert "alice.desk-a: event 6, which bob.desk-a has seen, is missing here." in faults
+
+
+def test_a_rewritten_tail_is_found_against_another_chain(desk: Desk) -> None:
+    pen(desk, "bob").append([note(desk)])
+    desk.chain().write_bytes(b"".join(pieces(desk.chain())[:-1]))
+    pen(desk, "alice").append([note(desk)])
+    faults = desk.state(*ALL).faults
+    assert "alice.desk-a: event 6, which bob.desk-a has seen, is another one here." in faults
+
+
+def removed(desk: Desk, name: str, chains: dict[str, list[object]]) -> None:
+    """Put a keyring in force that removes a reviewer after these last events."""
+    reviewers = [dict(facts) for facts in desk.made.draft["reviewers"]]
+    for facts in reviewers:
+        if facts["name"] == name:
+            facts["removed"] = chains
+    periods = desk.made.draft["periods"]
+    made = desk.made.follow(reviewers=reviewers, periods=periods)
+    casebook.load(desk.casebook).add_keyring(made.raw)
+
+
+def test_later_events_of_a_removed_reviewer_are_refused(desk: Desk) -> None:
+    last, digest = desk.chains("alice")["alice.desk-a"].head
+    pen(desk, "alice").append([note(desk, 9)])
+    removed(desk, "alice", {"alice.desk-a": [last, digest.hex()]})
+    state = desk.state(*ALL)
+    assert any("1 events after event 6 are refused" in fault for fault in state.faults)
+    assert state.number == 0
+    assert len(state.cases) == 5
+
+
+def test_a_removed_reviewer_cannot_rewrite_what_went_before(desk: Desk) -> None:
+    last, digest = desk.chains("alice")["alice.desk-a"].head
+    desk.chain().write_bytes(b"".join(pieces(desk.chain())[:-1]))
+    pen(desk, "alice").append([note(desk, 9)])
+    removed(desk, "alice", {"alice.desk-a": [last, digest.hex()]})
+    state = desk.state(*ALL)
+    assert any("none of it is used" in fault for fault in state.faults)
+    assert not state.cases
+
+
+def test_of_a_chain_that_the_keyring_does_not_name_nothing_is_used(desk: Desk) -> None:
+    pen(desk, "bob").append([note(desk, 9)])
+    removed(desk, "bob", {})
+    state = desk.state(*ALL)
+    assert state.number == 0
+    assert any("bob.desk-a: 1 events after event 0 are refused" in f for f in state.faults)
+
+
+def test_the_fold_does_not_depend_on_the_order_of_files(desk: Desk) -> None:
+    for author in ("bob", "carol", "bob"):
+        pen(desk, author).append([note(desk)])
+    chains = desk.chains(*ALL)
+    states = [fold(dict(order)) for order in itertools.permutations(chains.items())]
+    assert all(shown(state) == shown(states[0]) for state in states)
+
+
+def shown(state: State) -> object:
+    return [list(state.cases), list(state.rows), list(state.pending), state.number, state.closed]
+
+
+def test_an_event_comes_after_what_its_author_had_seen(desk: Desk) -> None:
+    """Alice's rows are acknowledged by bob, who saw them, in whatever order hashes fall."""
+    for _ in range(4):
+        state = desk.state(*ALL)
+        assert len(state.pending) == 5
+        rows = [[row.id.hex(), row.sha256.hex()] for row in state.pending.values()]
+        what = {"kind": "acknowledged", "number": 1, "rows": rows}
+        pen(desk, "bob").append([Draft(what, note(desk).recipients)])
+        assert not desk.state(*ALL).pending
+        desk.chain("bob").unlink()
+
+
+def test_a_failing_disk_leaves_the_chain_as_it_was(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = desk.chain().read_bytes()
+    writer = pen(desk, "alice")
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(MachineTrouble, match="no space left"):
+        writer.append([note(desk)])
+    assert desk.chain().read_bytes() == before
+    monkeypatch.undo()
+    writer.append([note(desk)])
+    assert not desk.state("bob").faults
+
+
+def test_one_writer_at_a_time(desk: Desk) -> None:
+    book = casebook.load(desk.casebook)
+    with book.locked(), pytest.raises(MachineTrouble, match="Another command"):
+        copying.copy(casebook.load(desk.casebook), desk.root / "second")
+
+
+def test_keyrings_of_a_casebook(desk: Desk) -> None:
+    book = casebook.load(desk.casebook)
+    with pytest.raises(BadKeyring, match="does not follow"):
+        book.add_keyring(desk.made.raw)
+    with pytest.raises(BadKeyring, match="another deployment"):
+        book.add_keyring(deployment("other").follow().raw)
+    second = desk.made.follow()
+    book.add_keyring(second.raw)
+    assert [k.version for k in casebook.load(desk.casebook).keyrings] == [1, 2]
+    (desk.casebook / "keyrings" / "000001").unlink()
+    (desk.casebook / "keyrings" / "000002").write_bytes(deployment("other").raw)
+    with pytest.raises(BadFile, match="not those it was made with"):
+        casebook.load(desk.casebook)
+
+
+def test_a_clock_set_back_backdates_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(casebook, "clock", lambda: FIRST.replace(year=2020))
+    desk.run("copy", "--to", desk.root / "second")
+    desk.acknowledge(desk.root / "1.return")
+    events = desk.chains("bob")["alice.desk-a"].events
+    assert {event.day for event in events.values()} == {FIRST}
+
+
+def test_a_quarter_without_keys_is_said(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(casebook, "clock", lambda: FIRST.replace(year=2031))
+    path, _ = desk.bundle([sealed_row("later")])
+    with pytest.raises(BadKeyring, match=r"no key of .* for 2031q4"):
+        desk.bring(path)
+
+
+def test_what_is_no_casebook(desk: Desk, tmp_path: Path) -> None:
+    with pytest.raises(Misuse, match="is not a casebook"):
+        casebook.load(tmp_path)
+    with pytest.raises(Misuse, match="is not empty"):
+        casebook.create(desk.casebook, desk.made.raw, "desk-b")
+    with pytest.raises(Misuse, match="desk's name"):
+        casebook.create(tmp_path / "new", desk.made.raw, "../desk")
+    (desk.casebook / "casebook.json").write_bytes(b"{}")
+    with pytest.raises(BadFile):
+        casebook.load(desk.casebook)
+
+
+def test_assignment_is_spread_and_kept(desk: Desk) -> None:
+    book = casebook.load(desk.casebook)
+    pairs = [book.assign(bytes([n]) * 16) for n in range(200)]
+    counts = {pair: pairs.count(pair) for pair in set(pairs)}
+    assert len(counts) == 3
+    assert min(counts.values()) > 40
+    assert book.assign(bytes(16), ("bob", "carol")) == ("bob", "carol")
+    assert "dave" not in book.assign(bytes(16), ("bob", "dave"))

@@ -1,0 +1,453 @@
+"""What a reviewer can do at the desk, from a bundle to a return, and what is refused.
+
+Rule: commands run through the tool's own parser; every refusal is one of ``intake.errors``.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import stat
+from html import unescape
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from intake import terminal
+from intake.age.sealing import seal
+from intake.age.unsealing import unseal
+from intake.bundle import Entry
+from intake.bundle.reading import open_return
+from intake.desk import casebook, importing, record, visible
+from intake.desk.record import blob_path
+from intake.errors import BadFile, BadKeyring, Incomplete, Misuse, NoMatchingKey, Refused
+from tests.desk_maker import ANSWERS, PERIOD, Desk, Sealed, deployment, sealed_row
+from tests.makers import FIRST
+
+HOSTILE = (
+    "<script>alert(1)</script><img src=x onerror=y> \u202egnp.exe\u202c\x1b[31mred\x1b]52;c;A\x07"
+    '\r=HYPERLINK("http://x") '
+    "a" + "\u0301" * 2000 + " <U+202E> \u3164 {{7*7}} &amp;\nCase 0000"
+)
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setattr(casebook, "clock", lambda: FIRST)
+    return Desk(tmp_path / "desk")
+
+
+def rows(count: int) -> list[Sealed]:
+    return [sealed_row(f"form {n}") for n in range(count)]
+
+
+def row_for(name: str, wanted: bool, answers: dict[str, str | tuple[str, ...]]) -> Sealed:
+    """Return a row whose case is assigned to that reviewer, or is not."""
+    names = sorted(deployment().reviewers)
+    for n in range(100):
+        row = sealed_row(f"{name} {n}", answers)
+        tag = row.case
+        ordered = sorted(names, key=lambda who: hashlib.sha256(tag + who.encode()).digest())
+        if (name in ordered[:2]) == wanted:
+            return row
+    raise AssertionError
+
+
+def test_from_bundle_to_return(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    mine = row_for("alice", True, dict(ANSWERS))
+    path, _ = desk.bundle([*rows(3), mine])
+    desk.bring(path)
+    assert "4 in the bundle, 4 opened, it is the first bundle, 0 missing" in capsys.readouterr().out
+
+    desk.run("list", *desk.here("alice"))
+    out = capsys.readouterr().out
+    assert mine.case.hex()[:8] in out
+    assert "Sergeant" in out
+    assert "LIB) 528" in out
+    assert "of the 4 envelopes here" in out
+
+    desk.run("read", mine.case.hex()[:8], *desk.here("alice"))
+    out = capsys.readouterr().out
+    for line in str(ANSWERS["account"]).split("\n"):
+        assert f"│ {line}\n" in out
+    assert "bundle 1, period 2026-w47 · keyring 1" in out
+
+    desk.run("copy", "--to", desk.root / "second")
+    desk.acknowledge(desk.root / "1.return")
+    with open_return(desk.root / "1.return", desk.made.keyring) as opened:
+        assert opened.header.number == 1
+        listed = {entry.id for entry in opened.acknowledged}
+    assert listed == {row.entry.id for row in [*rows(3), mine]}
+    desk.run("copy", "--to", desk.root / "second")
+    with pytest.raises(Misuse, match="nothing to acknowledge"):
+        desk.acknowledge(desk.root / "2.return")
+
+
+def test_export_is_ascii_and_equal(desk: Desk) -> None:
+    row = row_for("alice", True, {**ANSWERS, "account": HOSTILE})
+    desk.bring(desk.bundle([row])[0])
+    out = desk.root / "cases.json"
+    desk.run("export", "--out", out, *desk.here("alice"))
+    assert stat.S_IMODE(out.stat().st_mode) == 0o600
+    text = out.read_text("ascii")
+    assert not re.search(r"[^\n\x20-\x7e]", text)
+    (case,) = json.loads(text)
+    assert case["envelopes"][0]["body"]["answers"]["account"] == HOSTILE
+    assert "nonce" not in text
+
+
+def test_nothing_hostile_reaches_terminal_or_page(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    answers = dict.fromkeys(("account", "rank", "unit_no", "extra\x1b[0m\u202e", "force"), HOSTILE)
+    row = row_for("alice", True, {**answers, "consent_store": "yes"})
+    desk.bring(desk.bundle([row])[0])
+    page = desk.root / "page.html"
+    desk.run("list", *desk.here("alice"))
+    desk.run("read", row.case.hex(), "--html", page, "--text", *desk.here("alice"))
+    out = capsys.readouterr().out
+    assert terminal.visible(out) == out
+    assert "\nCase 0000" not in out
+    assert "│ Case 0000" in out
+    html = page.read_text("utf-8")
+    assert stat.S_IMODE(page.stat().st_mode) == 0o600
+    assert terminal.visible(html) == html
+    assert html.count("\u0301") < 100
+    for tag in ("<script", "<img", "<a ", "<link", 'http://x"', "49"):
+        assert tag not in html.split("</style>")[1]
+    assert "default-src 'none'" in html
+    assert '<b class="u">U+202E</b>' in html
+
+
+def test_an_assigned_reviewer_reads_and_another_opens_nothing(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = row_for("carol", False, dict(ANSWERS))
+    desk.bring(desk.bundle([row])[0])
+    capsys.readouterr()
+    desk.run("list", *desk.here("carol"))
+    out = capsys.readouterr().out
+    assert "0 cases are yours, with 0 of the 1 envelopes here." in out
+    assert "1 events are not for you." in out
+    with pytest.raises(Misuse, match="No case of yours"):
+        desk.run("read", row.case.hex(), *desk.here("carol"))
+    for blob in (desk.casebook / "blobs").rglob("*"):
+        if blob.is_file():
+            with pytest.raises(NoMatchingKey):
+                unsealed(blob, "carol")
+            assert row.plaintext == unsealed(blob, "alice")
+
+
+def unsealed(path: Path, name: str) -> bytes:
+    return unseal(path.read_bytes(), list(deployment().reviewers[name].quarters.values()))
+
+
+def test_the_archive_opens_every_blob(desk: Desk) -> None:
+    desk.bring(desk.bundle(rows(4))[0])
+    blobs = [path for path in (desk.casebook / "blobs").rglob("*") if path.is_file()]
+    words = {unseal(path.read_bytes(), [deployment().archive]) for path in blobs}
+    assert words == {row.plaintext for row in rows(4)}
+
+
+def test_importing_again_changes_nothing(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    path, _ = desk.bundle(rows(3))
+    desk.bring(path)
+    before = {p: p.read_bytes() for p in desk.casebook.rglob("*") if p.is_file()}
+    capsys.readouterr()
+    desk.bring(path, "bob", "carol")
+    assert "3  already here" in capsys.readouterr().out
+    assert {p: p.read_bytes() for p in desk.casebook.rglob("*") if p.is_file()} == before
+
+
+def test_the_same_words_of_another_period_are_here_already(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, first = desk.bundle([sealed_row("x")])
+    desk.bring(desk.root / "1.bundle")
+    again = sealed_row("x", period="2026-w48")
+    path, _ = desk.bundle([again], 2, previous=first, period="2026-w48")
+    desk.bring(path, period="2026-w48")
+    out = capsys.readouterr().out
+    assert "the one before is here" in out
+    assert "1  already here" in out
+    state = desk.state("alice", "bob", "carol")
+    assert len(state.cases) == 1
+    assert [len(case.received) for case in state.cases.values()] == [1]
+    assert state.pending[again.entry.id].sha256 == again.entry.sha256
+
+
+def test_one_id_for_two_things_is_named(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    one, two = rows(2)
+    _, first = desk.bundle([one])
+    desk.bring(desk.root / "1.bundle")
+    forged = Sealed(Entry(one.entry.id, two.entry.sha256), two.sealed, b"", b"")
+    with pytest.raises(Incomplete):
+        desk.bring(desk.bundle([forged], 2, previous=first)[0])
+    assert "another one of the same id" in capsys.readouterr().out
+    assert one.entry.sha256 == desk.state("alice").pending[one.entry.id].sha256
+
+
+def test_damage_is_named_and_the_rest_imported(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = sorted(rows(5), key=lambda row: row.entry.id)
+    foreign = sealed_row("other", made=deployment("other"))
+    noise = b"no envelope".ljust(32_768)
+    sealed = seal(noise, [desk.made.periods[PERIOD].recipient()])
+    odd = Sealed(Entry(b"\xfe" * 16, hashlib.sha256(sealed).digest()), sealed, b"", b"")
+    path, _ = desk.bundle([*good, foreign, odd], left=9)
+    data = bytearray(path.read_bytes())
+    start = data.index(good[0].sealed)
+    data[start + 20_000] ^= 1
+    del data[-100:]  # cuts the last of the list
+    path.write_bytes(data)
+    with pytest.raises(Incomplete, match="not everything"):
+        desk.bring(path)
+    out = capsys.readouterr().out
+    assert "7 in the bundle, 4 opened" in out
+    assert "1  altered" in out
+    assert "1  missing" in out
+    assert "1  not openable" in out
+    assert "9  left on the server" in out
+    assert good[1].entry.id in desk.state("alice").rows
+
+    path, _ = desk.bundle([*good, foreign, odd], left=9)
+    with pytest.raises(Incomplete):
+        desk.bring(path)
+    out = capsys.readouterr().out
+    assert "4  already here" in out
+    assert "1  new" in out
+    assert "1  no envelope" in out
+
+
+def test_a_skipped_bundle_is_named(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    _, first = desk.bundle(rows(1))
+    desk.bring(desk.root / "1.bundle")
+    two, second = desk.bundle([sealed_row("two")], 2, previous=first)
+    three, _ = desk.bundle([sealed_row("three")], 3, previous=second)
+    with pytest.raises(Incomplete):
+        desk.bring(three)
+    assert "bundle 2 is missing: carry it over" in capsys.readouterr().out
+    desk.bring(two)
+    assert "the one before is here" in capsys.readouterr().out
+    assert len(desk.state("alice").rows) == 3
+
+
+def test_a_second_bundle_of_one_number_is_named(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.bring(desk.bundle(rows(1))[0])
+    with pytest.raises(Incomplete):
+        desk.bring(desk.bundle([sealed_row("else")])[0])
+    assert "other bundle with this number" in capsys.readouterr().out
+
+
+def test_envelopes_of_an_older_keyring_are_counted(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    old = desk.made.keyring
+    row = sealed_row("old", keyring=(old.version, old.sha256))
+    odd = sealed_row("odd", keyring=(2, bytes(32)))
+    desk.made = desk.made.follow()
+    (desk.root / "next").write_bytes(desk.made.raw)
+    path, _ = desk.bundle([row, odd])
+    with pytest.raises(BadKeyring, match="under keyring 2"):
+        desk.bring(path)
+    desk.run("keyring", desk.root / "next")
+    desk.bring(path)
+    out = capsys.readouterr().out
+    assert "1  made under an older keyring" in out
+    assert "1  made under a keyring that is not known here" in out
+
+
+@pytest.mark.parametrize("kept", [0, 1, 2, 3, 5])
+def test_an_import_that_was_cut_short_goes_on(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, kept: int
+) -> None:
+    monkeypatch.setattr(importing, "BATCH", 2)
+    write, count = record.write_blob, 0
+
+    def failing(*arguments: object) -> None:
+        nonlocal count
+        if count == kept:
+            raise KeyboardInterrupt
+        count += 1
+        write(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(record, "write_blob", failing)
+    path, _ = desk.bundle(rows(6))
+    with pytest.raises(KeyboardInterrupt):
+        desk.bring(path)
+    monkeypatch.undo()
+    monkeypatch.setattr(casebook, "clock", lambda: FIRST)
+    desk.bring(path)
+    state = desk.state("alice", "bob", "carol")
+    assert not state.faults
+    assert {row.entry.id for row in rows(6)} == state.rows.keys()
+    named = {row.blob for row in state.rows.values() if row.blob}
+    held = {bytes.fromhex(p.name) for p in (desk.casebook / "blobs").rglob("*") if p.is_file()}
+    assert held == named
+    assert named == {item.blob for case in state.cases.values() for item in case.received}
+
+
+@pytest.mark.parametrize("torn", [1, 100, 3000])
+def test_a_torn_end_is_named_and_the_import_goes_on(desk: Desk, torn: int) -> None:
+    path, _ = desk.bundle(rows(4))
+    desk.bring(path)
+    chain = desk.chain()
+    whole = chain.read_bytes()
+    chain.write_bytes(whole[:-torn])
+    assert any("is torn" in fault for fault in desk.state("alice").faults)
+    desk.bring(path)
+    state = desk.state("alice", "bob", "carol")
+    assert not state.faults
+    assert {row.entry.id for row in rows(4)} == state.rows.keys()
+    assert [len(case.received) for case in state.cases.values()] == [1] * 4
+    for case in state.cases.values():
+        assert blob_path(desk.casebook, case.received[0].blob).exists()
+    (kept,) = (desk.casebook / "torn").iterdir()
+    assert whole.endswith(kept.read_bytes() + whole[-torn:])
+
+
+def test_repair_keeps_what_it_cuts(desk: Desk) -> None:
+    desk.bring(desk.bundle(rows(2))[0])
+    whole = desk.chain().read_bytes()
+    desk.chain().write_bytes(whole + b"00001000\nage-enc")
+    desk.run("repair", "--yes")
+    assert desk.chain().read_bytes() == whole
+    assert [path.read_bytes() for path in (desk.casebook / "torn").iterdir()] == [
+        b"00001000\nage-enc"
+    ]
+
+
+@pytest.mark.parametrize("damage", ["gone", "flipped", "chain", "absent", "itself"])
+def test_no_acknowledgement_without_a_whole_second_copy(desk: Desk, damage: str) -> None:
+    desk.bring(desk.bundle(rows(3))[0])
+    second = desk.root / "second"
+    desk.run("copy", "--to", second)
+    blob = next(path for path in (second / "blobs").rglob("*") if path.is_file())
+    data = blob.read_bytes()
+    if damage == "gone":
+        blob.unlink()
+    elif damage == "flipped":
+        blob.write_bytes(data[:5000] + bytes([data[5000] ^ 1]) + data[5001:])
+    elif damage == "chain":
+        chain = second / "chains" / "alice.desk-a"
+        chain.write_bytes(chain.read_bytes()[:-1])
+    else:
+        shutil.rmtree(second)
+    if damage == "itself":
+        second.symlink_to(desk.casebook)
+    events = desk.chain().read_bytes()
+    with pytest.raises(Refused):
+        desk.acknowledge(desk.root / "1.return")
+    assert not (desk.root / "1.return").exists()
+    assert desk.chain().read_bytes() == events
+
+
+def test_words_damaged_in_both_copies_are_not_acknowledged(desk: Desk) -> None:
+    row = row_for("alice", True, dict(ANSWERS))
+    desk.bring(desk.bundle([row])[0])
+    blob = next(path for path in (desk.casebook / "blobs").rglob("*") if path.is_file())
+    blob.write_bytes(blob.read_bytes()[:-1])
+    desk.run("copy", "--to", desk.root / "second")
+    with pytest.raises(BadFile, match="missing or damaged"):
+        desk.acknowledge(desk.root / "1.return")
+
+
+def test_a_copy_that_knows_more_is_never_written_over(desk: Desk) -> None:
+    desk.bring(desk.bundle(rows(2))[0])
+    desk.run("copy", "--to", desk.root / "second")
+    whole = desk.chain().read_bytes()
+    desk.chain().write_bytes(whole[: whole.rindex(b"\n0000") + 1])
+    with pytest.raises(BadFile, match="has events that the casebook does not have"):
+        desk.run("copy", "--to", desk.root / "second")
+    assert (desk.root / "second/chains/alice.desk-a").read_bytes() == whole
+
+
+def test_rows_that_come_again_are_acknowledged_again(desk: Desk) -> None:
+    _, first = desk.bundle(rows(2))
+    desk.bring(desk.root / "1.bundle")
+    desk.run("copy", "--to", desk.root / "second")
+    desk.acknowledge(desk.root / "1.return")
+    (desk.root / "1.return").unlink()  # the stick is lost
+    desk.bring(desk.bundle(rows(3), 2, previous=first)[0])
+    desk.run("copy", "--to", desk.root / "second")
+    desk.acknowledge(desk.root / "2.return")
+    with open_return(desk.root / "2.return", desk.made.keyring) as opened:
+        assert opened.header.number == 2
+        assert {e.id for e in opened.acknowledged} == {row.entry.id for row in rows(3)}
+
+
+def test_who_may_come(desk: Desk) -> None:
+    path, _ = desk.bundle(rows(1))
+    with pytest.raises(NoMatchingKey):
+        desk.bring(path, "alice")
+    with pytest.raises(Misuse, match="twice"):
+        desk.bring(path, "alice", "alice")
+    shutil.copytree(desk.keys("alice"), desk.keys("mallory"))
+    with pytest.raises(Misuse, match="mallory is not an active reviewer"):
+        desk.bring(path, "alice", "mallory")
+    shutil.rmtree(desk.keys("bob"))
+    shutil.copytree(desk.keys("alice"), desk.keys("bob"))
+    with pytest.raises(Refused):
+        desk.bring(path, "alice", "bob")
+    assert not desk.state("alice").rows
+
+
+def test_a_forged_bundle_is_refused_whole(desk: Desk) -> None:
+    path, _ = desk.bundle(rows(1))
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b'"left":0', b'"left":7'))
+    with pytest.raises(BadFile, match="signature"):
+        desk.bring(path)
+    other = Desk(desk.root / "other", deployment("other"))
+    with pytest.raises(BadFile, match="another deployment"):
+        desk.bring(other.bundle([sealed_row("y", made=other.made)])[0])
+    assert not desk.state("alice").rows
+
+
+TEXT = st.text(
+    st.one_of(
+        st.characters(exclude_categories=["Cs"]),
+        st.sampled_from("<U+202E>×\u0301\u202e\u1039\u102f\x1b\n\r"),
+    ),
+    max_size=60,
+)
+
+
+def unescaped(spelled: str) -> str:
+    def back(found: re.Match[str]) -> str:
+        return chr(int(found[1], 16)) * int(found[2] or 1)
+
+    return re.sub(r"<U\+([0-9A-F]{4,6})(?:×([0-9]+))?>", back, spelled)
+
+
+@given(TEXT)
+def test_text_can_be_undone_and_hides_nothing(typed: str) -> None:
+    shown = visible.text(typed)
+    assert unescaped(shown) == typed
+    assert terminal.visible(shown) == shown
+    assert "\n" not in visible.line(typed)
+
+
+@given(TEXT)
+def test_html_can_be_undone_and_hides_nothing(typed: str) -> None:
+    shown = str(visible.html(typed))
+    assert terminal.visible(shown) == shown
+    inner = shown.removeprefix("<bdi>").removesuffix("</bdi>")
+    parts = re.split(r'<b class="u">U\+([0-9A-F]{4,6})(?:×([0-9]+))?</b>', inner)
+    undone = unescape(parts[0])
+    for code, count, plain in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
+        assert "<" not in plain
+        undone += chr(int(code, 16)) * int(count or 1) + unescape(plain)
+    assert undone == typed
+
+
+def test_burmese_stays_as_it_is() -> None:
+    words = "စစ်တပ်က ကျွန်တော့်ကို ရွာကို မီးရှို့ခိုင်းတယ်။ ၂၀၂၁ ၸၢဝ်းတႆး"
+    assert visible.text(words) == words
