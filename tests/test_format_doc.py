@@ -286,6 +286,8 @@ def test_server_files(tmp_path: Path) -> None:
     installed.write_record(settings, made.raw)
     days.write_floor(settings, FIRST)
     assert {path.name for path in settings.data.iterdir()} == names("server-files")
+    record: Any = canonical.load(settings.installed.read_bytes())
+    assert record.keys() == names("installed-fields")
 
 
 def test_keyring() -> None:
