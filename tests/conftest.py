@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 import pytest
-from hypothesis import HealthCheck, settings
+from hypothesis import HealthCheck, Phase, settings
 
 settings.register_profile(
     "dev",
@@ -19,6 +19,7 @@ settings.register_profile(
     deadline=None,
     derandomize=True,
     max_examples=50,
+    phases=[Phase.explicit, Phase.generate, Phase.shrink],  # explaining takes minutes
     print_blob=True,
     suppress_health_check=[HealthCheck.too_slow],
 )
