@@ -30,8 +30,7 @@ from intake.errors import BadFile, NoMatchingKey, Refused
 from intake.keyring import MAX_REVIEWERS, MINIMUM, NAME
 
 FORMAT = "intake package 1"
-ARCHIVE = "archive"
-PERIOD = "period"
+ARCHIVE, PERIOD = "archive", "period"
 FIELDS = frozenset({"format", "name", "quorum", "recipient", "reviewers", "secret"})
 _LIMIT = 1 << 16  # bytes of each file; a file nested five deep has 8,373
 _NEXT = "Take the package again from another copy. Every reviewer may keep one; it is sealed."
