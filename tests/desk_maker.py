@@ -39,6 +39,7 @@ ANSWERS: Mapping[str, str | tuple[str, ...]] = {
     "urgency": "later",
 }
 PERIOD = "2026-w47"
+_WRITTEN: dict[bytes, dict[Path, bytes]] = {}
 
 
 @cache
@@ -101,16 +102,27 @@ class Desk:
     name: str = "desk-a"
 
     def __post_init__(self) -> None:
-        """Write keys, the packages, and a casebook."""
-        self.root.mkdir(parents=True, exist_ok=True)
+        """Write keys and packages, the same for each desk of a deployment, and a casebook."""
+        if self.made.deployment not in _WRITTEN:
+            self._write()
+            paths = [path for path in self.root.rglob("*") if path.is_file()]
+            _WRITTEN[self.made.deployment] = {
+                path.relative_to(self.root): path.read_bytes() for path in paths
+            }
+        for path, data in _WRITTEN[self.made.deployment].items():
+            (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+            (self.root / path).write_bytes(data)
+            (self.root / path).chmod(files.PRIVATE)
+        self.run("init", "--keyring", self.root / "keyring", "--desk", self.name, "--yes")
+
+    def _write(self) -> None:
         secrets = []
         for name, keys in self.made.reviewers.items():
             folder = self.keys(name)
             folder.mkdir(parents=True)
             words = Passphrase(f"demo-{name}", 10)
             secrets.append(f"{name} {words.text}\n")
-            signing = keys.signing.private_bytes_raw().hex()
-            locked.lock(folder / "signing.age", signing, words)
+            locked.lock(folder / "signing.age", keys.signing.private_bytes_raw().hex(), words)
             locked.lock(folder / "quorum.age", keys.quorum.encode(), words)
             for quarter, identity in keys.quarters.items():
                 locked.lock(folder / f"{quarter}.age", identity.encode(), words)
@@ -118,7 +130,6 @@ class Desk:
         files.write(self.root / "keyring", self.made.raw)
         for period in self.made.periods:
             self._package(period)
-        self.run("init", "--keyring", self.root / "keyring", "--desk", self.name, "--yes")
 
     @property
     def casebook(self) -> Path:

@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
@@ -39,6 +40,7 @@ from intake.keyring import Keyring
 FORMAT = "intake casebook 1"
 ASSIGNED = 2  # reviewers of one case
 _LIMIT = 4096  # bytes of casebook.json
+_recipient = functools.cache(Recipient.parse)  # 4 ms each time, and they are few
 _CHAIN = re.compile(r"[a-z0-9-]{1,32}\.[a-z0-9-]{1,32}\Z")
 
 
@@ -74,7 +76,7 @@ class Casebook:
                 "quarter's keys and a new keyring; then run: keyring FILE",
             )
         found = [*(reviewers[name][quarter] for name in names), self.keyring.archive]
-        return [Recipient.parse(text) for text in found]
+        return list(map(_recipient, found))
 
     def everyone(self, day: date) -> list[Recipient]:
         """Return whom an event without a case is for: all active reviewers and the archive."""

@@ -21,6 +21,7 @@ from __future__ import annotations
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ from intake.keyring import Keyring, octets
 from intake.quorum import open_package
 
 BATCH = 256  # rows between two writes of the chain
+WRITERS = 16  # blobs written at once
 DECOY = "decoy"
 FIRST = "first"  # what is said of the bundle before; or HERE, MISSING
 OTHER = "other"
@@ -159,15 +161,18 @@ class _Import:
         # Whatever happens from here on, the next import knows which blobs may belong to nobody.
         batch = [self._pen.path.name, self._pen.last, *(name.hex() for name, _ in names)]
         files.write(folder / _NOTE, canonical.dump(batch))
-        drafts, blobs = [], {}
+        drafts, blobs, jobs = [], {}, []
         for (row, words, envelope), (name, salt) in zip(self._words, names, strict=True):
             case = self._state.cases.get(envelope.case)
             assigned = self._casebook.assign(envelope.case, case.assigned if case else ())
             recipients = self._casebook.recipients(assigned, day)
-            record.write_blob(folder, name, words, recipients)
+            jobs.append((folder, name, words, recipients))
             event = _received(row, envelope, (name, salt), assigned)
             drafts.append(Draft(event, recipients, envelope.case))
             blobs[row] = name
+        # Side by side, because a disk that syncs many files at once takes the time of a few.
+        with ThreadPoolExecutor(WRITERS) as pool:
+            list(pool.map(lambda job: record.write_blob(*job), jobs))
         rows = [row._replace(blob=blobs.get(row.id, row.blob)).as_list() for row in self._rows]
         self._pen.append([*drafts, Draft({**what, "rows": rows}, self._casebook.everyone(day))])
         (folder / _NOTE).unlink()
