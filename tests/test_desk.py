@@ -153,6 +153,18 @@ def test_the_archive_opens_every_blob(desk: Desk) -> None:
     assert words == {row.plaintext for row in rows(4)}
 
 
+def test_decoys_leave_no_case_and_are_acknowledged(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    decoy = sealed_row("nothing", kind="decoy")
+    desk.bring(desk.bundle([*rows(2), decoy])[0])
+    assert "1  of the new ones are decoys" in capsys.readouterr().out
+    state = desk.state("alice", "bob", "carol")
+    assert len(state.cases) == 2
+    assert decoy.entry.id in state.pending
+    assert decoy.case not in state.cases
+
+
 def test_importing_again_changes_nothing(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     path, _ = desk.bundle(rows(3))
     desk.bring(path)

@@ -107,6 +107,7 @@ def _report(result: Result) -> None:
     _say(f"{header.count} in the bundle, {opened} opened, {before}, {said['missing']} missing")
     notes = [(said[verdict], meaning) for verdict, meaning in state.VERDICTS.items()]
     notes += [
+        (result.decoys, "of the new ones are decoys, and mean nothing"),
         (header.left, "left on the server; the next bundle brings them"),
         (result.older, "made under an older keyring than the bundle's"),
         (result.unknown_keyring, "made under a keyring that is not known here: ask the admins"),

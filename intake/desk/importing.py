@@ -63,6 +63,7 @@ class Result:
     verdicts: Counter[str] = field(default_factory=Counter)
     older: int = 0
     unknown_keyring: int = 0
+    decoys: int = 0
     doubled: int = 0
     stray: int = 0
 
@@ -144,7 +145,9 @@ class _Import:
                 return row._replace(verdict=HERE, blob=known.blob)
             return row._replace(verdict=FOREIGN)
         self._compare(envelope)
-        if envelope.kind != DECOY:
+        if envelope.kind == DECOY:
+            self._result.decoys += 1
+        else:
             self._words.append((entry.id, words, envelope))
         return row
 
