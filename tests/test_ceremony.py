@@ -743,6 +743,9 @@ def test_a_whole_ceremony_as_commands(tmp_path: Path) -> None:
     assert "Body <U+001B>[2Jalice" in said
     assert tool.done(*draft) == said  # already there, and not another deployment
     assert tool.run("sign", "draft", "--root", "rosa").returncode == 2  # nobody said yes
+    honest = (tmp_path / "draft").read_bytes()
+    (tmp_path / "false").write_bytes(honest.replace(b'"demo":true', b'"demo":false'))
+    assert tool.run("sign", "false", "--root", "rosa", "--yes").returncode == 6
     tool.done("sign", "draft", "--root", "rosa", "--yes")
     early = tool.run("assemble", "draft", "draft.rosa.sig", "--out", "keyring")
     assert (early.returncode, "Still to sign: ruth" in early.stderr) == (2, True)
