@@ -434,6 +434,17 @@ def test_an_install_stopped_anywhere_is_finished_by_running_it_again(
     assert states == ({None, 1} if first else {None, 1, 2})
 
 
+def test_the_same_keyring_with_one_more_signature_keeps_the_site_open(fresh: Server) -> None:
+    made = make_deployment(weeks=4, roots=3)
+    line = made.raw.split(b"\n")[0]
+    fewer = sign(line, {name: made.roots[name] for name in ("rosa", "ruth")})
+    for raw in (fewer, made.raw, fewer):
+        assert fresh.run("keyring", "install", give(fresh, raw), "--yes")[0] == DONE
+        record = json.loads((fresh.data / "installed").read_bytes())
+        assert record["file"] == hashlib.sha256(fresh.settings.keyring.read_bytes()).hexdigest()
+        assert fresh.settings.keyring.read_bytes() == raw
+
+
 @pytest.mark.parametrize("damage", [b"", b"x" * 100, None])
 def test_a_lost_keyring_is_put_back_by_installing_it_again(
     server: Server, damage: bytes | None

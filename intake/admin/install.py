@@ -45,8 +45,9 @@ def install(
         place = hashes.index(record[1])
         old, rest = keyring.parse(chain[place]), chain[place + 1 :]
         if not rest:
-            put = _put(settings, chain[place])
-            return old, "was installed, and its file is put back" if put else "is already installed"
+            # Other signatures on the same line 1 are other bytes, and the record names the bytes.
+            installed.write_record(settings, chain[place])
+            return old, _put(settings, chain[place])
     else:
         old, rest = installed.load(settings) if record else None, chain
     new = keyring.follow(old, rest)  # (2)
@@ -82,11 +83,11 @@ def _check(settings: Settings, new: Keyring, *, demo: bool) -> None:
         )
 
 
-def _put(settings: Settings, data: bytes) -> bool:
-    """Write the keyring unless it is there already; return whether it was written."""
+def _put(settings: Settings, data: bytes) -> str:
+    """Write the keyring unless it is there already; return what was done in words."""
     try:
         if files.read(settings.keyring, keyring.MAX_SIZE) == data:
-            return False
+            return "is already installed"
     except Refused:
         pass  # absent or damaged: that is what is put right here
     try:
@@ -94,7 +95,7 @@ def _put(settings: Settings, data: bytes) -> bool:
     except OSError as error:
         raise files.trouble(error, settings.keys) from None
     files.write(settings.keyring, data, files.PUBLIC)
-    return True
+    return "was installed, and its file is put back"
 
 
 def grouped(data: bytes) -> str:
