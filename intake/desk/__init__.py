@@ -13,6 +13,6 @@ module                    what it knows
 ``copying``               the second copy, written and read back
 ``acknowledging``         what the server may delete
 ``visible``               the one way from a source's words to anything a reviewer looks at
-``page``, ``exporting``   one case as text and as a page; cases as JSON
+``page``                  cases as text, as a page, as JSON
 ========================  ==================================================================
 """

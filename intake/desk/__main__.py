@@ -18,17 +18,7 @@ from typing import Any
 
 from intake import files, keyring, terminal
 from intake.age.identity import Identity
-from intake.desk import (
-    acknowledging,
-    casebook,
-    copying,
-    exporting,
-    importing,
-    page,
-    reading,
-    record,
-    state,
-)
+from intake.desk import acknowledging, casebook, copying, importing, page, reading, record, state
 from intake.desk.casebook import Casebook
 from intake.desk.importing import Result
 from intake.desk.present import Present, arrive
@@ -160,8 +150,7 @@ def read(given: Namespace) -> None:
     opened = reading.open_case(book.folder, found, case, identities, form)
     if given.html is not None:
         my = Wording.load("my", reading.form_path())
-        glance = reading.summary(opened)
-        files.write(given.html, page.html(case, opened, glance, my, demo=book.keyring.demo))
+        files.write(given.html, page.html(case, opened, my, demo=book.keyring.demo))
         _say(f"{given.html} is there, in the clear. Open it here, and delete it after reading.")
     if given.html is None or given.text:
         terminal.say(page.text(case, opened))
@@ -178,10 +167,11 @@ def export(given: Namespace) -> None:
     """
     book, found, identities = _open(given)
     form = reading.form()
-    text = exporting.dump(
-        (case, reading.open_case(book.folder, found, case, identities, form))
-        for case in found.cases.values()
-    )
+    cases = {
+        tag.hex(): (case, reading.open_case(book.folder, found, case, identities, form))
+        for tag, case in found.cases.items()
+    }
+    text = page.as_json(cases)
     if given.out is None:
         terminal.say(text)
         return

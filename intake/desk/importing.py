@@ -18,7 +18,6 @@ Rules:
 
 from __future__ import annotations
 
-import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -38,7 +37,7 @@ from intake.desk.present import Present
 from intake.desk.record import Draft, Pen
 from intake.desk.state import CLOSED, FOREIGN, HERE, KEPT, MISSING, Row, State, fold
 from intake.envelope import Envelope
-from intake.errors import BadFile, BadKeyring, NoMatchingKey, Refused
+from intake.errors import BadFile, BadKeyring, NoMatchingKey
 from intake.keyring import Keyring, octets
 from intake.quorum import open_package
 
@@ -184,34 +183,29 @@ class _Import:
 
 def _keyring_of(path: Path, casebook: Casebook) -> Keyring:
     """Return the keyring that a bundle names, before anything of it is believed."""
-    version = casebook.keyring.version
-    with contextlib.suppress(Refused, ValueError, TypeError, KeyError, OSError):
+    keyrings = {k.sha256.hex(): k for k in casebook.keyrings}
+    try:
         with path.open("rb") as file:
             line: Any = canonical.load(file.readline(MAX_LINE).removesuffix(b"\n"))
-        if line["deployment"] == casebook.keyring.deployment.hex():
-            version = int(line["keyring"]["version"])
-    for keyring in casebook.keyrings:
-        if keyring.version == version:
-            return keyring
-    raise BadKeyring(
-        f"The bundle was made under keyring {version}, which this casebook does not have.",
-        f"Bring it here first, then import again: keyring FILE --casebook {casebook.folder}",
-    )
+        ours, named = line["deployment"] == casebook.keyring.deployment.hex(), line["keyring"]
+        if ours and named["sha256"] not in keyrings:
+            raise BadKeyring(
+                f"The bundle was made under keyring {int(named['version'])}, which is not here.",
+                "Bring it here first, then import again: python -m intake.desk keyring FILE",
+            )
+        return keyrings[named["sha256"]]
+    except (BadFile, ValueError, TypeError, KeyError, OSError):
+        return casebook.keyring  # it is no bundle, or not ours; reading it will say why
 
 
 def _open_period(
     header: BundleHeader, keyring: Keyring, package: Path, present: Sequence[Present]
 ) -> Identity:
-    if header.keyring != (keyring.version, keyring.sha256):
-        raise BadKeyring(
-            f"The bundle was made under another keyring {header.keyring[0]} than the one here.",
-            "Find out which one the reviewers were given, before anything else is imported.",
-        )
     period = next((p for p in keyring.periods if p.name == header.period), None)
-    if period is None:
+    if period is None or header.keyring != (keyring.version, keyring.sha256):
         raise BadKeyring(
-            f"Keyring {keyring.version} has no period {header.period}.",
-            "Its key was destroyed, or this is another keyring. Ask the admins.",
+            f"Keyring {keyring.version} has no period {header.period}, or is not the bundle's.",
+            "Its key was destroyed, or the server has another keyring. Ask the admins.",
         )
     keys = {who.name: who.quorum() for who in present}
     return open_package(package, keys, period.recipient)

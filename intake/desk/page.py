@@ -1,4 +1,4 @@
-"""One case, to be read: as text for a terminal, and as one page for a browser.
+"""Cases to be read: as text for a terminal, as one page for a browser, as JSON for other tools.
 
 Rules:
 - Every word that a source wrote goes through ``visible``, here and in the template: ``typed`` is
@@ -7,10 +7,12 @@ Rules:
   ours.
 - The page stands alone: no script, no link, no font, no request; its policy forbids all of them.
   Terminals cannot shape Burmese, browsers can; that is why there is a page.
+- JSON is ASCII: everything else is escaped by JSON itself, so it is safe to print.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -18,7 +20,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from intake.desk import visible
-from intake.desk.reading import Opened, Shown, Words
+from intake.desk.reading import Opened, Shown, Words, summary
 from intake.desk.state import Case
 from intake.wording import Wording
 
@@ -37,19 +39,40 @@ def text(case: Case, opened: Sequence[Opened]) -> str:
     return "\n".join(_lines(case, opened)) + "\n"
 
 
-def html(
-    case: Case,
-    opened: Sequence[Opened],
-    glance: Mapping[str, tuple[Words, ...]],
-    my: Wording,
-    *,
-    demo: bool,
-) -> bytes:
-    """Return the case as one HTML page, UTF-8. ``glance`` is what to see first."""
-    first = [words for answers in glance.values() for words in answers]
-    shown = {"case": case, "opened": opened, "glance": first, "demo": demo}
+def html(case: Case, opened: Sequence[Opened], my: Wording, *, demo: bool) -> bytes:
+    """Return the case as one HTML page, UTF-8."""
+    glance = [words for answers in summary(opened).values() for words in answers]
+    shown = {"case": case, "opened": opened, "glance": glance, "demo": demo}
     ours = {"titles": TITLES, "provenance": provenance, "my": my.text}
     return _environment().get_template("case.html").render(shown | ours).encode()
+
+
+def as_json(cases: Mapping[str, tuple[Case, Sequence[Opened]]]) -> str:
+    """Return cases by tag as a JSON array in ASCII, with codes and not labels.
+
+    What would let somebody answer in the source's place stays sealed: reply secret and nonce.
+    """
+    array = [
+        {
+            "assigned": case.assigned,
+            "case": tag,
+            "envelopes": [
+                {
+                    "body": item.envelope and item.envelope.body,
+                    "day": item.received.day.isoformat(),
+                    "fault": item.fault or None,
+                    "id": item.received.id.hex(),
+                    "kind": item.received.kind,
+                    "language": item.envelope and item.envelope.language,
+                    "provenance": provenance(item),
+                }
+                for item in opened
+            ],
+            "state": case.state,
+        }
+        for tag, (case, opened) in cases.items()
+    ]
+    return json.dumps(array, indent=1) + "\n"
 
 
 def provenance(item: Opened) -> str:
