@@ -72,7 +72,6 @@ def _package(raw: Any) -> Package:  # noqa: ANN401 - JSON of any shape comes in,
         or package.secret not in {ARCHIVE, PERIOD}
         or not all(map(NAME.match, (package.name, *names)))
         or list(names) != sorted(set(names))
-        or type(package.quorum) is not int
         or not MINIMUM <= package.quorum <= len(names) <= MAX_REVIEWERS
     ):
         raise ValueError
