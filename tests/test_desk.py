@@ -175,6 +175,17 @@ def test_importing_again_changes_nothing(desk: Desk, capsys: pytest.CaptureFixtu
     assert {p: p.read_bytes() for p in desk.casebook.rglob("*") if p.is_file()} == before
 
 
+def test_a_damaged_copy_of_what_is_here_is_no_loss(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path, _ = desk.bundle(rows(3))
+    desk.bring(path)
+    path.write_bytes(path.read_bytes()[:-50_000])
+    capsys.readouterr()
+    desk.bring(path)
+    assert "3  already here" in capsys.readouterr().out
+
+
 def test_the_same_words_of_another_period_are_here_already(
     desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -376,9 +387,21 @@ def test_a_copy_that_knows_more_is_never_written_over(desk: Desk) -> None:
     desk.run("copy", "--to", desk.root / "second")
     whole = desk.chain().read_bytes()
     desk.chain().write_bytes(whole[: whole.rindex(b"\n0000") + 1])
-    with pytest.raises(BadFile, match="has events that the casebook does not have"):
+    with pytest.raises(BadFile, match="has what the casebook does not have"):
         desk.run("copy", "--to", desk.root / "second")
     assert (desk.root / "second/chains/alice.desk-a").read_bytes() == whole
+
+
+def test_damage_here_is_never_copied_over_what_is_whole(desk: Desk) -> None:
+    desk.bring(desk.bundle(rows(1))[0])
+    desk.run("copy", "--to", desk.root / "second")
+    blob = next(path for path in (desk.casebook / "blobs").rglob("*") if path.is_file())
+    data = blob.read_bytes()
+    for damaged in (data[:-1], data[:9000] + b"?" + data[9001:]):
+        blob.write_bytes(damaged)
+        with pytest.raises(BadFile, match="one of the two is damaged"):
+            desk.run("copy", "--to", desk.root / "second")
+    assert (desk.root / "second" / blob.relative_to(desk.casebook)).read_bytes() == data
 
 
 def test_rows_that_come_again_are_acknowledged_again(desk: Desk) -> None:

@@ -1,8 +1,8 @@
 """The second copy of a casebook: written, read back from the disk, compared.
 
 Rules:
-- A copy that knows more than the casebook is never written over: a chain there must be the
-  beginning of the chain here. If it is not, the casebook lost something, and the copy has it.
+- A copy that knows more is never written over: what is there must be the beginning of what is
+  here. If it is not, the casebook lost something and the copy has it, or one of them is damaged.
 - What was written is read again from the disk, as far as the system lets us (``posix_fadvise``).
 - Words that are gone here are not deleted there by this command; it only adds.
 """
@@ -71,14 +71,14 @@ def _check_place(casebook: Casebook, to: Path) -> None:
 
 
 def _differs(folder: Path, to: Path, path: Path) -> bool:
-    """Return whether ``path`` must be copied. Refuses to write over a chain that knows more."""
+    """Return whether ``path`` must be copied. Refuses to write over what knows more."""
     source, target = folder / path, to / path
     if not target.exists():
         return True
     size, same = target.stat().st_size, _hash(source) == _hash(target)
-    if path.parts[0] == "chains" and not same and _hash(source, size) != _hash(target):
+    if not same and _hash(source, size) != _hash(target):
         raise BadFile(
-            f"{target} has events that the casebook does not have.",
+            f"{target} has what the casebook does not have, or one of the two is damaged.",
             "Keep both as they are, and find out which one is right before going on.",
         )
     return not same
