@@ -80,7 +80,7 @@ class Clock:
         self.last = now
 
 
-def tool(name: str, *arguments: str | Path, allow: tuple[int, ...] = (0,)) -> str:
+def tool(name: str, *arguments: object, allow: tuple[int, ...] = (0,)) -> str:
     """Run one of Intake's tools as a person would; return what it printed, or stop the demo."""
     demo = [] if name == "admin" else ["--demo-passphrases", str(PASSPHRASES)]
     command = [sys.executable, "-m", f"intake.{name}", *demo, *map(str, arguments)]

@@ -3,6 +3,7 @@
 Rules:
 - A file appears under its name whole and synced, or not at all: temporary name in the same folder,
   fsync, rename, fsync of the folder.
+- A name that is taken is looked for before writing, not with link(2), which sticks (FAT) lack.
 - A private file that group or others can read is refused, not repaired: someone may have read it.
 """
 
@@ -39,11 +40,7 @@ def whole(path: Path, mode: int = PRIVATE, *, replace: bool = True) -> Iterator[
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
-            if replace:
-                partial.rename(path)
-            else:
-                # link() refuses a taken name, where rename() would replace it.
-                path.hardlink_to(partial)
+            partial.rename(path)
         finally:
             partial.unlink(missing_ok=True)
         sync_folder(path.parent)
@@ -68,7 +65,8 @@ def read(path: Path, limit: int, *, private: bool = False) -> bytes:
             if private and os.fstat(file.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
                 raise Unsafe(
                     f"Other users of this machine can read {path}, which holds a secret.",
-                    f"Treat the secret as seen. If you are sure that it was not: chmod 600 {path}",
+                    "If that may have happened, treat it as seen. Else: chmod 600. From a FAT stick, "
+                    "which has no permissions, copy it into a folder of your own first.",
                 )
             data = file.read(limit + 1)
     except FileNotFoundError:

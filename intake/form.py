@@ -35,7 +35,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from intake import canonical
-from intake.errors import BadFile, Misuse
+from intake.errors import Misuse
 
 Answer = str | tuple[str, ...]
 
@@ -55,7 +55,6 @@ class Sentence(StrEnum):
     NOT_A_CHOICE = "Please choose one of the answers shown here."
     DOUBLED = "This question was answered twice. Please answer it once."
     TOO_LONG = "This is {over} characters too long; there is room for {limit}. Please shorten it."
-    UNREADABLE = "Some of these characters cannot be read. Please write this again."
     NOT_A_NUMBER = "Please write only a number here, with at most {limit} digits."
     HALF_A_DATE = "Please choose the year and the month, or leave the whole date empty."
     NO_SUCH_DAY = "This day is not in the calendar. Please choose again, or leave the day empty."
@@ -94,23 +93,6 @@ class Testimony:
     def canonical(self) -> bytes:
         """Return the testimony's one spelling."""
         return canonical.dump(self.as_object())
-
-    @classmethod
-    def from_object(cls, value: object) -> Self:
-        """Return the testimony that ``value`` is. Raises ``BadFile`` unless its structure is right.
-
-        Keys and codes are not checked: a desk may read a testimony of another or a newer form.
-        """
-        fields = canonical.check_object(value, {"answers", "form", "version"})
-        form, version, raw = fields["form"], fields["version"], fields["answers"]
-        if isinstance(form, str) and type(version) is int and isinstance(raw, dict):
-            read = {
-                k: tuple(map(str, a)) if isinstance(a, list) else str(a) for k, a in raw.items()
-            }
-            testimony = cls(form, version, read)
-            if testimony.as_object() == value:
-                return testimony
-        raise BadFile("A testimony has the wrong shape.", "Update Intake on this machine.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,16 +172,19 @@ class Form:
         """Return the form declared in the TOML file ``path``. Raises ``Misuse``.
 
         What a declaration may hold is checked by ``intake.declaration``, which ``admin doctor``
-        runs; here only what would cost a testimony: that it can be read, and that it fits.
+        runs; here only what would cost a testimony: that it can be read, that no answer gets
+        lost under a doubled or unknown name, and that the greatest testimony fits.
         """
         try:
             table = tomllib.loads(path.read_text(encoding="utf-8"))
             sections = tuple(map(_section, table["section"]))
             form = cls(table["id"], table["version"], table["title"], sections)
-            size = form.worst_case()
+            known = all(question.kind in READERS for question in form.questions())
+            once = len(set(form.names())) == len(form.names())
+            good = known and once and form.worst_case() <= WORST_CASE
         except (OSError, ValueError, TypeError, LookupError, AttributeError):
-            size = WORST_CASE + 1
-        if size > WORST_CASE:
+            good = False
+        if not good:
             hint = "To see what is wrong in it: python -m intake.admin doctor"
             raise Misuse(f"{path} cannot be used as the form.", hint)
         return form
@@ -279,8 +264,6 @@ def _text(question: Question, typed: list[str], _: date) -> Answer:
         return ""
     if (over := len(text) - question.limit) > 0:
         raise _WrongAnswer(Sentence.TOO_LONG, {"over": over, "limit": question.limit})
-    if any("\ud800" <= character <= "\udfff" for character in text):  # has no UTF-8
-        raise _WrongAnswer(Sentence.UNREADABLE, {})
     return text
 
 

@@ -12,7 +12,9 @@ what it means for a keyring to be good is decided here, before the hash is writt
 from __future__ import annotations
 
 import hashlib
+import os
 from datetime import date
+from typing import Any
 
 from intake import canonical, files, keyring
 from intake.errors import BadFile, BadKeyring, Refused
@@ -25,16 +27,17 @@ _INSTALL = "Install one with: python -m intake.admin keyring install FILE"
 
 def load(settings: Settings) -> Keyring:
     """Return the installed keyring, verified. Raises :class:`BadKeyring`; expiry is not checked."""
-    record = read_record(settings)
+    record = _read(settings)
     if record is None:
         raise BadKeyring("No keyring is installed.", _INSTALL)
     try:
-        found = keyring.parse(files.read(settings.keyring, keyring.MAX_SIZE))
+        data = files.read(settings.keyring, keyring.MAX_SIZE)
+        found = keyring.parse(data)
     except BadKeyring:
         raise
     except Refused as error:
         raise BadKeyring(error.what, _INSTALL) from None
-    if (found.version, found.sha256.hex()) != record:
+    if _record(data, found) != record:
         raise BadKeyring("The keyring in keys/ is not the one that was installed.", _INSTALL)
     return found
 
@@ -51,19 +54,33 @@ def check_days(found: Keyring, day: date) -> None:
 
 
 def read_record(settings: Settings) -> tuple[int, str] | None:
-    """Return version and hex SHA-256 of line 1 of the installed keyring, or None."""
-    try:
-        data = files.read(settings.installed, _LIMIT)
-        raw = canonical.load_object(data, {"file", "sha256", "version"})
-    except BadFile:
-        raise BadKeyring("The record of the installed keyring is damaged.", _INSTALL) from None
-    except Refused:
-        return None
-    return int(str(raw["version"])), str(raw["sha256"])
+    """Return version and hex SHA-256 of line 1 of the installed keyring, or None if there is none.
+
+    Raises :class:`BadKeyring` if the record is damaged.
+    """
+    record = _read(settings)
+    return None if record is None else (record["version"], record["sha256"])
 
 
 def write_record(settings: Settings, data: bytes) -> None:
     """Put the keyring in ``data``, which was verified, in force."""
-    found = keyring.parse(data)
-    record = {"file": hashlib.sha256(data).hexdigest(), "sha256": found.sha256.hex()}
-    files.write(settings.installed, canonical.dump({**record, "version": found.version}))
+    files.write(settings.installed, canonical.dump(_record(data, keyring.parse(data))))
+
+
+def _record(data: bytes, found: Keyring) -> dict[str, Any]:
+    whole = hashlib.sha256(data).hexdigest()
+    return {"file": whole, "sha256": found.sha256.hex(), "version": found.version}
+
+
+def _read(settings: Settings) -> dict[str, Any] | None:
+    if not os.path.lexists(settings.installed):
+        return None
+    try:
+        raw: Any = canonical.load_object(
+            files.read(settings.installed, _LIMIT), {"file", "sha256", "version"}
+        )
+        if type(raw["version"]) is int and isinstance(raw["sha256"], str):
+            return dict(raw)
+    except BadFile:
+        pass
+    raise BadKeyring("The record of the installed keyring is damaged.", _INSTALL)

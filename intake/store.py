@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,10 +28,7 @@ from sqlalchemy import (
     String,
     Table,
     create_engine,
-    delete,
     event,
-    func,
-    select,
 )
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
@@ -39,8 +36,8 @@ from sqlalchemy.pool import NullPool
 
 from intake.errors import MachineTrouble
 
-_BUSY = 30  # seconds to wait for another writer
-_PRAGMAS = ("journal_mode=TRUNCATE", "synchronous=FULL", "secure_delete=ON")
+# Wait half a minute for another writer; the other three are measured, see the rules above.
+_PRAGMAS = ("busy_timeout=30000", "journal_mode=TRUNCATE", "synchronous=FULL", "secure_delete=ON")
 
 metadata = MetaData()
 envelopes = Table(
@@ -75,57 +72,17 @@ class Store:
 
     def create(self) -> None:
         """Make the tables if they are not there."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             metadata.create_all(connection)
 
     def add(self, row: bytes, period: str, sealed: bytes) -> None:
         """Store a sealed envelope durably; the same id again changes nothing."""
         statement = self._insert(envelopes).values(id=row, period=period, sealed=sealed)
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             connection.execute(statement.on_conflict_do_nothing())
 
-    def count(self, period: str | None = None) -> int:
-        """Return how many envelopes there are, of one period or of all."""
-        statement = select(func.count()).select_from(envelopes)
-        if period is not None:
-            statement = statement.where(envelopes.c.period == period)
-        with self._transaction() as connection:
-            return int(connection.execute(statement).scalar_one())
-
-    def periods(self) -> list[str]:
-        """Return the periods that have envelopes, in order of their names."""
-        statement = select(envelopes.c.period).distinct().order_by(envelopes.c.period)
-        with self._transaction() as connection:
-            return list(connection.execute(statement).scalars())
-
-    def page(self, period: str, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
-        """Return up to ``limit`` pairs of id and envelope, in order of id, beyond ``after``."""
-        statement = (
-            select(envelopes.c.id, envelopes.c.sealed)
-            .where(envelopes.c.period == period, envelopes.c.id > after)
-            .order_by(envelopes.c.id)
-            .limit(limit)
-        )
-        with self._transaction() as connection:
-            return [(bytes(row.id), bytes(row.sealed)) for row in connection.execute(statement)]
-
-    def get(self, row: bytes) -> bytes | None:
-        """Return one envelope, or None."""
-        statement = select(envelopes.c.sealed).where(envelopes.c.id == row)
-        with self._transaction() as connection:
-            sealed = connection.execute(statement).scalar_one_or_none()
-        return None if sealed is None else bytes(sealed)
-
-    def remove(self, rows: Iterable[bytes]) -> int:
-        """Delete these envelopes in one transaction; return how many were there."""
-        with self._transaction() as connection:
-            return sum(
-                connection.execute(delete(envelopes).where(envelopes.c.id == row)).rowcount
-                for row in rows
-            )
-
     @contextlib.contextmanager
-    def _transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> Iterator[Connection]:
         """Run one transaction under the shared lock. Raises :class:`MachineTrouble`."""
         try:
             lock = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
@@ -144,8 +101,5 @@ class Store:
 
 
 def _set_pragmas(connection: Any, _: object) -> None:  # noqa: ANN401 - the driver's own type
-    cursor = connection.cursor()
-    cursor.execute(f"PRAGMA busy_timeout={_BUSY * 1000}")
     for pragma in _PRAGMAS:
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+        connection.execute(f"PRAGMA {pragma}").close()

@@ -7,14 +7,12 @@ Rules:
   It is asked first, then ours.
 - Numbers are put into sentences in the language's own numerals. Nothing that a source typed passes
   through here.
-- A catalogue is signed off by name, for one exact text. Change the text, and it is not signed off.
 
 Languages stand in the order in which they are offered; the first is the default.
 """
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from gettext import NullTranslations, translation
@@ -59,20 +57,6 @@ class Wording:
     def numerals(self, text: str) -> str:
         """Return ``text`` with its Latin digits in the language's own."""
         return text.translate(NUMERALS.get(self.language, {}))
-
-
-def signed_off(language: str, locale: Path = LOCALE) -> str | None:
-    """Return who signed off the catalogue as it is now, or None.
-
-    ``SIGNOFF`` holds one line: the SHA-256 of ``intake.po`` in hex, a name, and the day.
-    """
-    folder = locale / language
-    try:
-        signed, *name, _day = (folder / "SIGNOFF").read_text(encoding="utf-8").split()
-        text = (folder / "LC_MESSAGES" / "intake.po").read_bytes()
-    except (OSError, ValueError):
-        return None
-    return " ".join(name) or None if signed == hashlib.sha256(text).hexdigest() else None
 
 
 def _catalogue(locale: Path, language: str) -> NullTranslations:

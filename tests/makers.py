@@ -178,3 +178,14 @@ def week_name(day: date) -> str:
     """Return the name of the period of the ISO week of ``day``, ``2026-w47``."""
     year, week, _ = day.isocalendar()
     return f"{year}-w{week:02}"
+
+
+def sealed_size(plaintext: int, recipients: int) -> int:
+    """Return the bytes of an age file of ``plaintext`` bytes to that many hybrid recipients.
+
+    Counted from the grammar: header line and MAC line, a stanza of 1,120 bytes in base64 and 32
+    bytes in base64 for each recipient, the nonce, and 16 bytes for each chunk of 64 KiB.
+    """
+    stanza = len("-> mlkem768x25519 ") + 1494 + 1 + 43 + 1
+    chunks = max(1, -(-plaintext // 65536))
+    return 22 + 48 + recipients * stanza + 16 + plaintext + 16 * chunks

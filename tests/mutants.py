@@ -46,8 +46,9 @@ SPINE = {
     "row stored before sealing": Mutant(
         "intake/server/letterbox.py",
         "        sealed = envelope.seal(  # (4)\n",
-        "        self._store.add(row, today.period.name, testimony.canonical())\n"
-        "        self._store.remove([row])\n"
+        "        self._store.add(row, today.period, testimony.canonical())\n"
+        "        from intake.rows import Rows\n"
+        "        Rows(self._settings.url, self._settings.data).remove([row])\n"
         "        sealed = envelope.seal(  # (4)\n",
         "sealed",
     ),

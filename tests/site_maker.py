@@ -11,9 +11,9 @@ from typing import Any
 from flask.testing import FlaskClient
 
 from intake import days, installed
+from intake.rows import Rows
 from intake.server.site import create_app
 from intake.settings import FORM, Settings
-from intake.store import Store
 from tests.makers import Deployment, make_deployment
 
 ORIGIN = {"Origin": "http://localhost"}
@@ -28,9 +28,9 @@ class Site:
     settings: Settings
 
     @property
-    def store(self) -> Store:
+    def store(self) -> Rows:
         """The store, opened apart from the app's own."""
-        return Store(self.settings.url, self.settings.data)
+        return Rows(self.settings.url, self.settings.data)
 
     def client(self) -> FlaskClient:
         """Return a browser on a freshly started app."""

@@ -149,9 +149,9 @@ def witness(machines: Machines) -> None:
     """Have SQLite itself note every value that ever stands in a row, however briefly."""
     with contextlib.closing(sqlite3.connect(machines["server"] / "data" / "intake.db")) as db:
         db.execute("CREATE TABLE witness (sealed)")
-        for event in ("INSERT", "UPDATE"):
-            trigger = f"CREATE TRIGGER on_{event} AFTER {event} ON envelopes"
-            db.execute(trigger + " BEGIN INSERT INTO witness VALUES (NEW.sealed); END")
+        note = "BEGIN INSERT INTO witness VALUES (NEW.sealed); END"
+        db.execute(f"CREATE TRIGGER inserted AFTER INSERT ON envelopes {note}")
+        db.execute(f"CREATE TRIGGER updated AFTER UPDATE ON envelopes {note}")
 
 
 @contextlib.contextmanager

@@ -18,17 +18,18 @@ from typing import Any
 
 import pytest
 
-from intake import canonical, days, files, installed, misplaced, terminal, wording
+from intake import canonical, days, files, installed, misplaced, terminal
 from intake.admin import __main__ as tool
-from intake.admin import chain, doctor, exporting, install, setup, status
+from intake.admin import chain, doctor, exporting, install, setup, signoff, status
 from intake.bundle import BundleHeader, Entry, ReturnHeader
 from intake.bundle.reading import open_bundle
 from intake.bundle.writing import write_manifest, write_return
 from intake.envelope import SEALED
 from intake.errors import BadKeyring
 from intake.keyring import Keyring
+from intake.rows import Rows
 from intake.settings import Settings
-from intake.store import Store, envelopes
+from intake.store import envelopes
 from tests.makers import FIRST, Deployment, make_deployment, sign
 
 ROOT = Path(tool.__file__).resolve().parent.parent.parent
@@ -51,8 +52,8 @@ class Server:
     run: Callable[..., tuple[int, str, str]]
 
     @property
-    def store(self) -> Store:
-        return Store(self.settings.url, self.settings.data)
+    def store(self) -> Rows:
+        return Rows(self.settings.url, self.settings.data)
 
     @property
     def data(self) -> Path:
@@ -66,7 +67,7 @@ class Server:
             sealed = hashlib.sha256(row).digest() * (SEALED // 32) + bytes(SEALED % 32)
             rows.append({"id": row, "period": period, "sealed": sealed})
             entries.append(Entry(row, hashlib.sha256(sealed).digest()))
-        with self.store._transaction() as connection:
+        with self.store.transaction() as connection:
             connection.execute(envelopes.insert(), rows)
         return entries
 
@@ -576,15 +577,15 @@ def test_posts_during_an_export_wait_for_the_next(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     entries = server.fill(W47, 5)
-    real = Store.page
+    real = Rows.page
 
-    def page(self: Store, period: str, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+    def page(self: Rows, period: str, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         found = real(self, period, after, 2)
         server.fill(W47, 1, start=1000 + self.count() + limit)
         return found if len(server.bundles()) < 1 else []
 
     def listed(*args: Any) -> Any:  # noqa: ANN401 - as the real one
-        monkeypatch.setattr(Store, "page", page)
+        monkeypatch.setattr(Rows, "page", page)
         return write_manifest(*args)
 
     monkeypatch.setattr(exporting, "write_manifest", listed)
@@ -776,17 +777,17 @@ def test_an_acknowledge_stopped_anywhere_is_finished_by_running_it_again(
 ) -> None:
     entries = server.fill(W47, 600)
     path = server.returned(entries[:590])
-    real = Store.remove
+    real = Rows.remove
     for batches in range(4):
         with monkeypatch.context() as patch:
             calls = iter(range(batches))
 
-            def remove(self: Store, rows: list[bytes], calls: Iterator[int] = calls) -> int:
+            def remove(self: Rows, rows: list[bytes], calls: Iterator[int] = calls) -> int:
                 if next(calls, None) is None:
                     raise Crash
                 return real(self, rows)
 
-            patch.setattr(Store, "remove", remove)
+            patch.setattr(Rows, "remove", remove)
             if batches < 3:
                 with pytest.raises(Crash):
                     server.run("acknowledge", path)
@@ -878,7 +879,7 @@ def test_little_room_is_red(server: Server, monkeypatch: pytest.MonkeyPatch) -> 
 def quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Let the machine of whoever runs the test be a good one."""
     monkeypatch.setattr(doctor, "_SWAPS", tmp_path / "swaps")
-    monkeypatch.setattr(wording, "signed_off", lambda _: "Somebody")
+    monkeypatch.setattr(signoff, "signed_off", lambda _: "Somebody")
     monkeypatch.setattr(resource, "getrlimit", lambda _: (0, 0))
 
 
@@ -912,7 +913,7 @@ def clock_behind(server: Server) -> None:
 
 
 def rowid(server: Server) -> None:
-    with server.store._transaction() as connection:
+    with server.store.transaction() as connection:
         connection.exec_driver_sql("CREATE TABLE more (a, b)")
 
 
@@ -961,7 +962,7 @@ def test_doctor_warns_of_what_will_come(
     (tmp_path / "swaps").write_text("Filename\n/swapfile\n")
     monkeypatch.setattr(doctor, "_SWAPS", tmp_path / "swaps")
     monkeypatch.setattr(resource, "getrlimit", lambda _: (-1, -1))
-    monkeypatch.setattr(wording, "signed_off", lambda _: None)
+    monkeypatch.setattr(signoff, "signed_off", lambda _: None)
     clock(date(2026, 11, 29))
     code, out, _ = server.run("doctor")
     assert "warn keyring" not in out

@@ -34,7 +34,7 @@ from intake.age import bech32, grammar
 from intake.age.identity import Identity
 from intake.age.passphrase import Passphrase
 from intake.age.recipient import Recipient
-from intake.age.sealing import seal, seal_stream, sealed_size
+from intake.age.sealing import seal, seal_stream
 from intake.age.unsealing import (
     HeaderFailure,
     MacFailure,
@@ -51,6 +51,7 @@ from intake.errors import (
     WrongPassphrase,
 )
 from intake.settings import ROOT
+from tests.makers import sealed_size
 
 CHUNK = 65_536
 SIZES = [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 2 * CHUNK, (1 << 20) + 1]

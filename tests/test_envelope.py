@@ -17,6 +17,7 @@ from intake import canonical, envelope, form
 from intake.age.identity import Identity
 from intake.age.recipient import Recipient
 from intake.age.unsealing import unseal
+from intake.desk import opened
 from intake.envelope import Envelope
 from intake.errors import BadRequest, MachineTrouble
 from intake.form import Form, Question
@@ -121,7 +122,7 @@ def test_whatever_the_form_accepts_has_the_one_size(answers: dict[str, list[str]
     plaintext = filled.plaintext()
     assert len(plaintext) == 32_768
     read = json.loads(plaintext)
-    assert form.Testimony.from_object(read["body"]) == accepted
+    assert opened.testimony(read["body"]) == accepted
     assert canonical.dump(read) == lines(filled)[0]
     assert len(envelope.seal(filled, RECIPIENT)) == 34_427
 
@@ -137,8 +138,8 @@ def test_from_the_least_to_the_greatest_testimony_one_size() -> None:
     assert {len(each.plaintext()) for each in filled} == {32_768}
     sealed = [envelope.seal(each, RECIPIENT) for each in filled]
     assert {len(each) for each in sealed} == {34_427}
-    for each, opened in zip(filled, sealed, strict=True):
-        assert unseal(opened, [IDENTITY]) == each.plaintext()
+    for each, row in zip(filled, sealed, strict=True):
+        assert unseal(row, [IDENTITY]) == each.plaintext()
 
 
 @settings(max_examples=20)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from intake import canonical
 from intake.declaration import KINDS, check
+from intake.desk import opened
 from intake.errors import BadFile, Misuse
 from intake.form import READERS, WORST_CASE, Errors, Form, Question, Sentence
 from intake.form import Testimony as ATestimony  # pytest would collect a name in Test…
@@ -114,7 +115,7 @@ def test_everything_accepted_fits_the_envelope_and_comes_back(answers: Wire) -> 
     testimony = accept(answers)
     data = testimony.canonical()
     assert len(data) <= CDM.worst_case() <= WORST_CASE
-    again = ATestimony.from_object(canonical.load(data))
+    again = opened.testimony(canonical.load(data))
     assert again == testimony
     assert accept(wire(again)) == testimony
 
@@ -233,7 +234,6 @@ def test_next_month_has_begun_for_the_source_on_the_last_evening() -> None:
         ({"account": ["", ""]}, "account", Sentence.DOUBLED),
         ({"account": ["က" * 2001]}, "account", Sentence.TOO_LONG),
         ({"vet_hint": ["က" * 301]}, "vet_hint", Sentence.TOO_LONG),
-        ({"account": ["က\ud800"]}, "account", Sentence.UNREADABLE),
         ({"unit_no": ["၁၂၃၄၅၆၇"]}, "unit_no", Sentence.NOT_A_NUMBER),
         ({"unit_no": ["0000001"]}, "unit_no", Sentence.NOT_A_NUMBER),
         ({"unit_no": ["ခမရ ၂၅"]}, "unit_no", Sentence.NOT_A_NUMBER),
@@ -333,12 +333,12 @@ def test_a_testimony_is_frozen() -> None:
 )
 def test_reading_back_refuses_other_shapes(value: object) -> None:
     with pytest.raises(BadFile):
-        ATestimony.from_object(value)
+        opened.testimony(value)
 
 
 def test_reading_back_takes_a_form_this_machine_does_not_know() -> None:
     value = {"form": "other", "version": 7, "answers": {"new": "သစ်", "more": ["a", "b"]}}
-    testimony = ATestimony.from_object(value)
+    testimony = opened.testimony(value)
     assert testimony.as_object() == value
     assert testimony.answers == {"new": "သစ်", "more": ("a", "b")}
 

@@ -35,7 +35,7 @@ from intake.admin import setup
 from intake.age.identity import Identity
 from intake.age.passphrase import Passphrase
 from intake.age.recipient import Recipient
-from intake.age.sealing import seal, sealed_size
+from intake.age.sealing import seal
 from intake.age.unsealing import unseal
 from intake.bundle import (
     MAX_COUNT,
@@ -54,7 +54,7 @@ from intake.ceremony import card, reviewer, root
 from intake.desk import acknowledging, casebook, chain, copying, importing, opened, state
 from intake.desk.present import Present
 from intake.settings import ROOT, Settings
-from tests.makers import FIRST, Deployment, identity, make_deployment
+from tests.makers import FIRST, Deployment, identity, make_deployment, sealed_size
 
 EXAMPLES = ROOT / "docs" / "vectors"
 TEXT = (ROOT / "docs" / "FORMAT.md").read_text(encoding="utf-8")

@@ -16,7 +16,7 @@ from sqlalchemy import text
 
 from intake import store as module
 from intake.errors import MachineTrouble
-from intake.store import Store
+from intake.rows import Rows
 
 SEALED = b"sealed bytes of one envelope" * 100
 
@@ -26,19 +26,19 @@ def number(n: int) -> bytes:
 
 
 @pytest.fixture
-def made(tmp_path: Path) -> Store:
-    store = Store(f"sqlite:///{tmp_path / 'intake.db'}", tmp_path)
+def made(tmp_path: Path) -> Rows:
+    store = Rows(f"sqlite:///{tmp_path / 'intake.db'}", tmp_path)
     store.create()
     return store
 
 
-def test_making_it_again_keeps_the_rows(made: Store) -> None:
+def test_making_it_again_keeps_the_rows(made: Rows) -> None:
     made.add(number(1), "p1", SEALED)
     made.create()
     assert made.count() == 1
 
 
-def test_the_same_id_again_changes_nothing(made: Store) -> None:
+def test_the_same_id_again_changes_nothing(made: Rows) -> None:
     made.add(number(1), "p1", SEALED)
     made.add(number(1), "p2", b"other")
     assert made.get(number(1)) == SEALED
@@ -46,7 +46,7 @@ def test_the_same_id_again_changes_nothing(made: Store) -> None:
     assert made.periods() == ["p1"]
 
 
-def test_rows_come_in_pages_by_id_and_by_period(made: Store) -> None:
+def test_rows_come_in_pages_by_id_and_by_period(made: Rows) -> None:
     for n in range(25):
         made.add(number(n), "p1" if n % 5 else "p2", SEALED + bytes([n]))
     expected = sorted(number(n) for n in range(25) if n % 5)
@@ -61,7 +61,7 @@ def test_rows_come_in_pages_by_id_and_by_period(made: Store) -> None:
     assert made.page("p3", b"", 7) == []
 
 
-def test_removing_counts_what_was_there(made: Store) -> None:
+def test_removing_counts_what_was_there(made: Rows) -> None:
     for n in range(3):
         made.add(number(n), "p1", SEALED)
     assert made.remove([number(0), number(2), number(9)]) == 2
@@ -71,7 +71,7 @@ def test_removing_counts_what_was_there(made: Store) -> None:
     assert made.get(number(1)) == SEALED
 
 
-def test_tables_hold_no_time_no_counter_and_no_rowid(made: Store, tmp_path: Path) -> None:
+def test_tables_hold_no_time_no_counter_and_no_rowid(made: Rows, tmp_path: Path) -> None:
     assert made.count() == 0
     with sqlite3.connect(tmp_path / "intake.db") as connection:
         tables = dict(connection.execute("SELECT name, sql FROM sqlite_master").fetchall())
@@ -90,15 +90,13 @@ def test_tables_hold_no_time_no_counter_and_no_rowid(made: Store, tmp_path: Path
 @pytest.mark.parametrize(
     ("pragma", "value"), [("journal_mode", "truncate"), ("synchronous", 2), ("secure_delete", 1)]
 )
-def test_every_connection_is_durable_and_overwrites(
-    made: Store, pragma: str, value: object
-) -> None:
+def test_every_connection_is_durable_and_overwrites(made: Rows, pragma: str, value: object) -> None:
     for _ in range(2):
-        with made._transaction() as connection:
+        with made.transaction() as connection:
             assert connection.execute(text(f"PRAGMA {pragma}")).scalar_one() == value
 
 
-def test_deleted_rows_leave_no_bytes_in_any_file(made: Store, tmp_path: Path) -> None:
+def test_deleted_rows_leave_no_bytes_in_any_file(made: Rows, tmp_path: Path) -> None:
     marks = [f"canary {n} of many".encode() * 50 for n in range(60)]
     for n, mark in enumerate(marks):
         made.add(number(n), "p1", mark)
@@ -111,8 +109,8 @@ def test_deleted_rows_leave_no_bytes_in_any_file(made: Store, tmp_path: Path) ->
     assert [n for n in range(60) if n != 8 and number(n) in rest] == []
 
 
-def test_a_refusal_holds_nothing_of_the_row(made: Store, tmp_path: Path) -> None:
-    with made._transaction() as connection:
+def test_a_refusal_holds_nothing_of_the_row(made: Rows, tmp_path: Path) -> None:
+    with made.transaction() as connection:
         connection.execute(text("DROP TABLE envelopes"))
     with pytest.raises(MachineTrouble) as caught:
         made.add(number(1), "p1", b"canary")
@@ -131,12 +129,12 @@ def test_a_store_that_cannot_be_used_is_a_sentence(tmp_path: Path, what: str) ->
     if what == "damaged":
         folder.mkdir()
         (folder / "intake.db").write_bytes(b"no database at all" * 100)
-    store = Store(f"sqlite:///{folder / 'intake.db'}", folder)
+    store = Rows(f"sqlite:///{folder / 'intake.db'}", folder)
     with pytest.raises(MachineTrouble):
         store.count()
 
 
-def test_posts_go_on_between_two_pages(made: Store) -> None:
+def test_posts_go_on_between_two_pages(made: Rows) -> None:
     for n in range(10):
         made.add(number(n), "p1", SEALED)
     first = made.page("p1", b"", 5)
@@ -146,7 +144,7 @@ def test_posts_go_on_between_two_pages(made: Store) -> None:
     assert made.count() == 11
 
 
-def test_a_transaction_waits_for_maintenance(made: Store, tmp_path: Path) -> None:
+def test_a_transaction_waits_for_maintenance(made: Rows, tmp_path: Path) -> None:
     lock = os.open(tmp_path / "lock", os.O_RDWR)
     fcntl.flock(lock, fcntl.LOCK_EX)
     done = threading.Event()
@@ -163,11 +161,11 @@ def test_a_transaction_waits_for_maintenance(made: Store, tmp_path: Path) -> Non
     waiting.join()
 
 
-def test_processes_that_write_at_once_lose_nothing(made: Store, tmp_path: Path) -> None:
+def test_processes_that_write_at_once_lose_nothing(made: Rows, tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from intake.store import Store\n"
+        "import sys; from pathlib import Path; from intake.rows import Rows\n"
         "folder, start = Path(sys.argv[1]), int(sys.argv[2])\n"
-        "store = Store(f'sqlite:///{folder}/intake.db', folder)\n"
+        "store = Rows(f'sqlite:///{folder}/intake.db', folder)\n"
         "for n in range(start, start + 40): store.add(n.to_bytes(16, 'big'), 'p1', b'x' * 30000)\n"
     )
     root = Path(module.__file__).parent.parent
@@ -179,7 +177,7 @@ def test_processes_that_write_at_once_lose_nothing(made: Store, tmp_path: Path) 
     assert made.count() == 100
 
 
-def test_a_new_file_put_in_place_is_used_at_once(made: Store, tmp_path: Path) -> None:
+def test_a_new_file_put_in_place_is_used_at_once(made: Rows, tmp_path: Path) -> None:
     made.add(number(1), "p1", SEALED)
     with sqlite3.connect(tmp_path / "intake.db") as connection:
         connection.execute("VACUUM INTO ?", (str(tmp_path / "fresh"),))

@@ -14,9 +14,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy import messages
+from intake.admin.signoff import signed_off
 from intake.form import Form, Sentence
 from intake.settings import FORM
-from intake.wording import LANGUAGES, LOCALE, Wording, signed_off
+from intake.wording import LANGUAGES, LOCALE, Wording
 
 FOUND = messages.found()
 MY = {str(m.id): str(m.string) for m in messages.translated("my") if m.id}

@@ -27,8 +27,8 @@ from intake.bundle import Entry, ReturnHeader
 from intake.bundle.reading import open_return
 from intake.errors import BadFile, BadKeyring, Misuse
 from intake.keyring import Keyring
+from intake.rows import Rows
 from intake.settings import Settings
-from intake.store import Store
 
 _BATCH = 256  # rows of one transaction
 
@@ -62,7 +62,7 @@ def acknowledge(settings: Settings, path: Path, watch: Watch) -> Acknowledged:
                 "An export was not finished, and it still needs its rows.",
                 "Finish it first: python -m intake.admin export FOLDER",
             )
-        store = Store(settings.url, settings.data)
+        store = Rows(settings.url, settings.data)
         entries = watch("Deleting", opened.acknowledged, len(opened.acknowledged))
         deleted = gone = different = 0
         while batch := list(islice(entries, _BATCH)):  # (4)

@@ -16,12 +16,12 @@ from pathlib import Path
 from sqlalchemy import text
 
 from intake import days, envelope, installed, misplaced, wording
-from intake.admin import setup, status
+from intake.admin import setup, signoff, status
 from intake.age.recipient import Recipient
 from intake.errors import BadKeyring, MachineTrouble, Refused, Unsafe
 from intake.form import Form
+from intake.rows import Rows
 from intake.settings import Settings
-from intake.store import Store
 
 _SWAPS = Path("/proc/swaps")
 _PRAGMAS = {"journal_mode": "truncate", "synchronous": "2", "secure_delete": "1"}
@@ -57,12 +57,12 @@ def _bundle_key(settings: Settings) -> str:
     return "the keyring names it, and only its owner can read it"
 
 
-class _Inspected(Store):
+class _Inspected(Rows):
     """A store that says how its connections are set."""
 
     def wrong(self) -> list[str]:
         """Return the pragmas that are not as they must be, and the tables with a rowid."""
-        with self._transaction() as connection:
+        with self.transaction() as connection:
             found = {n: connection.execute(text(f"PRAGMA {n}")).scalar_one() for n in _PRAGMAS}
             tables = connection.execute(text("SELECT name, sql FROM sqlite_master")).all()
         rowids = [name for name, sql in tables if sql and "WITHOUT ROWID" not in sql]
@@ -76,7 +76,7 @@ def _store(settings: Settings) -> str:
     if wrong:
         what = f"These are not as they must be: {' '.join(wrong)}."
         raise MachineTrouble(what, "Export and acknowledge, move the database away, run init.")
-    return f"{store.count()} envelopes; deleted ones are overwritten, no order is kept"
+    return f"{store.count()} envelopes; deleted ones are overwritten"
 
 
 def _keyring(settings: Settings) -> str:
@@ -120,7 +120,7 @@ def _space(settings: Settings) -> str:
 
 
 def _wording(_: Settings) -> str:
-    unsigned = [name for name in wording.LANGUAGES if name != "en" and not wording.signed_off(name)]
+    unsigned = [name for name in wording.LANGUAGES if name != "en" and not signoff.signed_off(name)]
     if unsigned:
         what = f"Nobody has signed off this catalogue as it is now: {' '.join(unsigned)}."
         raise _Warning(what, "Let somebody who reads it well sign (intake/wording.py says how).")

@@ -34,8 +34,8 @@ from intake.bundle.reading import open_bundle
 from intake.bundle.writing import write_bundle, write_manifest
 from intake.envelope import SEALED
 from intake.errors import BadFile, Incomplete, Misuse
+from intake.rows import Rows
 from intake.settings import Settings
-from intake.store import Store
 
 _PAGE = 256  # rows of one transaction
 
@@ -59,7 +59,7 @@ class Export:
         self.keyring = installed.load(settings)
         self._settings = settings
         self._key = setup.signer(settings, self.keyring)
-        self._store = Store(settings.url, settings.data)
+        self._store = Rows(settings.url, settings.data)
         self._note = settings.data / chain.PENDING
         self._folder = folder
         self._watch = watch

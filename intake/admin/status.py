@@ -20,8 +20,8 @@ from intake import days, installed
 from intake.admin import chain, setup
 from intake.errors import BadKeyring, MachineTrouble, Refused
 from intake.keyring import Keyring
+from intake.rows import Rows
 from intake.settings import Settings
-from intake.store import Store
 
 WARN = 14  # days before the keyring runs out
 SPACE = 1 << 30  # bytes that must be free
@@ -108,7 +108,7 @@ def _chain(settings: Settings, facts: Facts) -> Iterator[Action]:
 
 
 def _store(settings: Settings, facts: Facts) -> Iterator[Action]:
-    store = Store(settings.url, settings.data)
+    store = Rows(settings.url, settings.data)
     facts["rows"] = {name: store.count(name) for name in store.periods()}
     if any(facts["rows"].values()):
         ends = {period.name: period.last for period in installed.load(settings).periods}

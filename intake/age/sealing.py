@@ -58,15 +58,6 @@ def seal_stream(source: BinaryIO, sink: BinaryIO, recipients: Sequence[Wrapper])
     _payload(source, sink.write, grammar.derive(file_key, nonce, b"payload"))  # (4)
 
 
-def sealed_size(plaintext: int, recipients: int) -> int:
-    """Return the bytes of a file of ``plaintext`` bytes to that many hybrid recipients."""
-    head = len(grammar.VERSION_LINE) + 1 + len(b"--- \n") + 43
-    stanza = len(b"->  \n\n") + len(grammar.HYBRID) + -(-grammar.HYBRID_SHARE * 4 // 3)
-    stanza += -(-grammar.WRAPPED_KEY * 4 // 3)
-    chunks = max(1, -(-plaintext // grammar.CHUNK))
-    return head + recipients * stanza + grammar.NONCE + plaintext + chunks * grammar.TAG
-
-
 def _header(file_key: bytes, recipients: Sequence[Wrapper]) -> bytes:
     kinds = {recipient.kind for recipient in recipients}
     if len(kinds) != 1 or (grammar.SCRYPT in kinds and len(recipients) != 1):

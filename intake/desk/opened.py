@@ -15,6 +15,7 @@ from intake import canonical
 from intake.days import day
 from intake.envelope import KINDS, TESTIMONY, Envelope
 from intake.errors import BadFile, BadRequest
+from intake.form import Testimony
 from intake.keyring import octets
 from intake.receipt import submission_id
 
@@ -54,3 +55,18 @@ def is_bound(row: bytes, envelope: Envelope) -> bool:
     """Return whether the row id, which the server chose, is the one that these words must have."""
     body = canonical.dump(envelope.body)
     return envelope.kind in WORDS and row == submission_id(envelope.nonce, body)
+
+
+def testimony(value: object) -> Testimony:
+    """Return the testimony that ``value`` is. Raises ``BadFile`` unless its structure is right.
+
+    Keys and codes are not checked: a desk may read a testimony of another or a newer form.
+    """
+    fields = canonical.check_object(value, {"answers", "form", "version"})
+    form, version, raw = fields["form"], fields["version"], fields["answers"]
+    if isinstance(form, str) and type(version) is int and isinstance(raw, dict):
+        read = {k: tuple(map(str, a)) if isinstance(a, list) else str(a) for k, a in raw.items()}
+        found = Testimony(form, version, read)
+        if found.as_object() == value:
+            return found
+    raise BadFile("A testimony has the wrong shape.", "Update Intake on this machine.")

@@ -21,7 +21,7 @@ from intake.desk import opened, record
 from intake.desk.state import Bundle, Case, Received, State
 from intake.envelope import Envelope
 from intake.errors import BadFile, NoMatchingKey, Refused
-from intake.form import Form, Question, Testimony
+from intake.form import Form, Question
 
 SUMMARY = ("urgency", "force", "rank", "unit_type", "unit_no", "posted")  # tell cases apart
 _FORM = Path(__file__).resolve().parent.parent / "forms" / "cdm.toml"
@@ -113,7 +113,7 @@ def _sections(envelope: Envelope, form: Form) -> list[tuple[str, list[Shown]]]:
     What the form does not ask, and what has no form, comes last, under no title.
     """
     try:
-        answers = Testimony.from_object(envelope.body).answers
+        answers = opened.testimony(envelope.body).answers
     except BadFile:
         content = envelope.content.decode("utf-8", "backslashreplace")
         answers = {"body": canonical.dump(envelope.body).decode(), "content": content}

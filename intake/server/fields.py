@@ -58,9 +58,8 @@ def generate(form: Form) -> type[DeclaredForm]:
     """Return the FlaskForm class of a declaration: a field for each wire name."""
     fields: dict[str, Any] = {"declaration": form}
     for question in form.questions():
-        many = question.kind == "many"
         for name in question.names():
-            fields[name] = (
-                SelectMultipleField(choices=[], validate_choice=False) if many else StringField()
-            )
+            fields[name] = StringField()
+            if question.kind == "many":
+                fields[name] = SelectMultipleField(choices=[], validate_choice=False)
     return type("SourceForm", (DeclaredForm,), fields)

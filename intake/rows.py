@@ -1,0 +1,58 @@
+"""The store as the admin sees it: count, carry away and delete envelopes.
+
+Rules:
+- Nothing reads many rows in one transaction: an open cursor would block the letterbox (measured).
+- The site never imports this module; it can add a row, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import delete, func, select
+
+from intake.store import Store, envelopes
+
+
+class Rows(Store):
+    """The envelopes behind a database URL."""
+
+    def count(self, period: str | None = None) -> int:
+        """Return how many envelopes there are, of one period or of all."""
+        statement = select(func.count()).select_from(envelopes)
+        if period is not None:
+            statement = statement.where(envelopes.c.period == period)
+        with self.transaction() as connection:
+            return int(connection.execute(statement).scalar_one())
+
+    def periods(self) -> list[str]:
+        """Return the periods that have envelopes, in order of their names."""
+        statement = select(envelopes.c.period).distinct().order_by(envelopes.c.period)
+        with self.transaction() as connection:
+            return list(connection.execute(statement).scalars())
+
+    def page(self, period: str, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
+        """Return up to ``limit`` pairs of id and envelope, in order of id, beyond ``after``."""
+        statement = (
+            select(envelopes.c.id, envelopes.c.sealed)
+            .where(envelopes.c.period == period, envelopes.c.id > after)
+            .order_by(envelopes.c.id)
+            .limit(limit)
+        )
+        with self.transaction() as connection:
+            return [(bytes(row.id), bytes(row.sealed)) for row in connection.execute(statement)]
+
+    def get(self, row: bytes) -> bytes | None:
+        """Return one envelope, or None."""
+        statement = select(envelopes.c.sealed).where(envelopes.c.id == row)
+        with self.transaction() as connection:
+            sealed = connection.execute(statement).scalar_one_or_none()
+        return None if sealed is None else bytes(sealed)
+
+    def remove(self, rows: Iterable[bytes]) -> int:
+        """Delete these envelopes in one transaction; return how many were there."""
+        with self.transaction() as connection:
+            return sum(
+                connection.execute(delete(envelopes).where(envelopes.c.id == row)).rowcount
+                for row in rows
+            )
