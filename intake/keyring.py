@@ -12,10 +12,11 @@ Rules of :func:`parse`, which takes one file and believes nothing else:
 3. Periods are in order and do not overlap. Each carries attestations of at least ``quorum``
    reviewers of this keyring who opened its package to try it; each attestation verifies.
 4. The quorum is at least 2, and 2 to 5 reviewers are active.
+5. Every key has one owner: none stands twice. One person under two names would be a quorum.
 
 Rules of :func:`follow`, which goes from the installed keyring to a new one:
-5. Versions rise by one, and each names the SHA-256 of line 1 before it; the deployment is the same.
-6. A threshold of the *old* roots signed too, and the roots that leave are named as leaving.
+6. Versions rise by one, and each names the SHA-256 of line 1 before it; the deployment is the same.
+7. A threshold of the *old* roots signed too, and the roots that leave are named as leaving.
 
 Everything here is pure: bytes and days in, a keyring out, :class:`BadKeyring` raised.
 """
@@ -134,20 +135,29 @@ class Keyring:
 
 def parse(data: bytes) -> Keyring:
     """Return the keyring in ``data``, verified by itself. Raises :class:`BadKeyring`."""
-    try:
-        line, signatures = _lines(data)
-        keyring = _structure(line, frozenset(signatures))  # (1)
-    except (BadFile, ValueError, TypeError, AttributeError, KeyError):
-        raise _bad("This is not a keyring that this version of Intake knows.") from None
+    line, signatures = _lines(data)
+    keyring = draft(line, frozenset(signatures))
     keys = {**keyring.roots, **keyring.leaving}
     for name, signature in signatures.items():  # (2)
         if name not in keys or not verified(keys[name], signature, CONTEXT + line):
             raise _bad("A signature on the keyring does not verify.")
     if len(keyring.signers & keyring.roots.keys()) < keyring.threshold:
         raise _bad("Too few roots signed the keyring.")
+    return keyring
+
+
+def draft(line: bytes, signers: frozenset[str] = frozenset()) -> Keyring:
+    """Return what line 1 says, checked but for the signatures on it, which a draft lacks."""
+    try:
+        keyring = _structure(line, signers)  # (1)
+    except (BadFile, ValueError, TypeError, AttributeError, KeyError):
+        raise _unknown() from None
     _check_periods(keyring)  # (3)
     if not MINIMUM <= keyring.quorum <= len(keyring.active) <= MAX_REVIEWERS:  # (4)
         raise _bad("The keyring's quorum does not fit its reviewers.")
+    for keys in _owned(keyring):  # (5)
+        if len(set(keys)) != len(keys):
+            raise _bad("A key stands in the keyring twice.")
     return keyring
 
 
@@ -170,11 +180,11 @@ def follow(old: Keyring | None, chain: Sequence[bytes]) -> Keyring:
 def _check_step(old: Keyring, new: Keyring) -> None:
     if new.deployment != old.deployment:
         raise _bad("The keyring belongs to another deployment.")
-    if new.version != old.version + 1:  # (5)
+    if new.version != old.version + 1:  # (6)
         raise _bad(f"Keyring {new.version} does not follow keyring {old.version}, the last one.")
     if new.previous != old.sha256:
         raise _bad(f"Keyring {new.version} follows another keyring {old.version} than this one.")
-    if len(new.signers & old.roots.keys()) < old.threshold:  # (6)
+    if len(new.signers & old.roots.keys()) < old.threshold:  # (7)
         raise _bad("Too few of the roots before signed the keyring.")
     everyone = {**new.roots, **new.leaving}
     if any(everyone.get(name) != key for name, key in old.roots.items()):
@@ -205,11 +215,14 @@ def split_signature(line: bytes) -> tuple[str, bytes]:
 
 def _lines(data: bytes) -> tuple[bytes, dict[str, bytes]]:
     if len(data) > MAX_SIZE or not data.endswith(b"\n"):
-        raise ValueError
+        raise _unknown()
     line, *rest = data[:-1].split(b"\n")
-    signatures = dict(map(split_signature, rest))
+    try:
+        signatures = dict(map(split_signature, rest))
+    except ValueError:
+        raise _unknown() from None
     if len(signatures) != len(rest):
-        raise ValueError
+        raise _unknown()
     return line, signatures
 
 
@@ -239,7 +252,6 @@ def _structure(line: bytes, signers: frozenset[str]) -> Keyring:
     if (
         len(set(names)) != len(names)
         or keyring.roots.keys() & keyring.leaving.keys()
-        or len(set(keyring.roots.values())) != len(keyring.roots)
         or (keyring.version == 1) != (keyring.previous == bytes(_HASH))
         or keyring.issued > keyring.expires
     ):
@@ -273,6 +285,15 @@ def _reviewer(raw: Any) -> Reviewer:  # noqa: ANN401 - as above
         {k: _recipient(v) for k, v in raw["quarters"].items()},
         removed,
     )
+
+
+def _owned(keyring: Keyring) -> tuple[list[bytes], list[str]]:
+    """Return every key that signs, and every recipient."""
+    people = keyring.reviewers
+    signing = [*keyring.roots.values(), *keyring.leaving.values(), keyring.bundle_key]
+    sealing = [keyring.archive, *(period.recipient for period in keyring.periods)]
+    sealing += [recipient for r in people for recipient in (r.quorum, *r.quarters.values())]
+    return signing + [reviewer.key for reviewer in people], sealing
 
 
 def _check_periods(keyring: Keyring) -> None:
@@ -322,3 +343,7 @@ def octets(text: str, size: int) -> bytes:
 
 def _bad(what: str) -> BadKeyring:
     return BadKeyring(what, _NEXT)
+
+
+def _unknown() -> BadKeyring:
+    return _bad("This is not a keyring that this version of Intake knows.")

@@ -464,7 +464,7 @@ def test_a_change_of_roots_names_who_leaves(stage: Stage) -> None:
     raw = assembled(stage, stage.wish)
     roots = card.read_all(map(stage.folder.joinpath, ("rhea", "ruth")), card.ROOT, demo=False)
     line = proposal.draft(replace(stage.wish, roots=roots), raw)
-    assert set(proposal.check(line).leaving) == {"rosa"}
+    assert set(keyring.draft(line).leaving) == {"rosa"}
     with pytest.raises(BadKeyring, match="roots before"):
         signing.assemble(line, stage.sign(line, ["ruth", "rhea"]), raw)
     data = signing.assemble(line, stage.sign(line, ["rosa", "ruth", "rhea"]), raw)
@@ -542,7 +542,7 @@ def test_a_draft_that_nobody_could_use_is_refused(stage: Stage) -> None:
 
 
 def test_a_draft_that_no_keyring_may_be_is_refused(stage: Stage) -> None:
-    """Found by the reading half itself, through stand-ins for the roots."""
+    """Found by the reading half itself."""
     twin = replace(stage.wish.roots[0], name="twin")
     with pytest.raises(BadKeyring):
         proposal.draft(replace(stage.wish, roots=[*stage.wish.roots, twin]), None)
@@ -608,8 +608,8 @@ def test_what_is_no_draft_is_refused(tmp_path: Path) -> None:
         with pytest.raises(BadFile, match="not a draft"):
             signing.read_draft(path)
     for line in (b"", b"{}", b"[]", b"\xff"):
-        with pytest.raises(BadKeyring, match="not a keyring's draft"):
-            proposal.check(line)
+        with pytest.raises(BadKeyring, match="not a keyring that this version"):
+            keyring.draft(line)
 
 
 def test_every_fact_of_a_keyring_is_read_aloud() -> None:

@@ -31,6 +31,7 @@ UNKNOWN = "not a keyring that this version"
 SIGNATURE = "signature on the keyring does not verify"
 FEW_ROOTS = "Too few roots signed"
 QUORUM = "quorum does not fit"
+TWICE = "stands in the keyring twice"
 OVERLAP = "overlap or are out of order"
 FORGED = "attestation of period 2026-w47 does not verify"
 FEW_OPENED = "Too few reviewers opened the package of period 2026-w47"
@@ -58,9 +59,13 @@ def spans(*edges: tuple[int, int], names: str = "abcdef") -> bytes:
     """Return the keyring with periods from and to these days after the first, attested."""
     found = [
         Period(
-            name, FIRST + timedelta(days=a), FIRST + timedelta(days=b), MADE.draft["archive"], {}
+            name,
+            FIRST + timedelta(days=a),
+            FIRST + timedelta(days=b),
+            str(makers.identity(f"period {number}").recipient()),
+            {},
         )
-        for name, (a, b) in zip(names, edges, strict=False)
+        for number, (name, (a, b)) in enumerate(zip(names, edges, strict=False))
     ]
     return signed(periods=[makers.attested(one, MADE.reviewers) for one in found])
 
@@ -94,9 +99,17 @@ def reviewers(
     names = [*makers.NAMES, "frank", "grace"][:count]
     found = [makers.make_reviewer(name).facts() for name in names]
     for number, one in enumerate(found, 1):
-        one["body"], one["quarters"] = body, {quarter: one["quorum"]}
+        other = makers.identity(f"{one['name']} other")
+        one["body"], one["quarters"] = body, {quarter: str(other.recipient())}
         if number > count - removed:
             one["removed"] = {f"{one['name']}.desk": [3, "00" * 32]}
+    return found
+
+
+def twins(field: str) -> list[dict[str, Any]]:
+    """Return three reviewers, the third with the first one's ``field``."""
+    found = [who.facts() for who in MADE.reviewers.values()]
+    found[2][field] = found[0][field]
     return found
 
 
@@ -210,12 +223,17 @@ REFUSED: list[tuple[str, bytes, str]] = [
         ),
         FEW_ROOTS,
     ),
-    ("one key under two names", signed(roots={**ROOT_KEYS, "zoe": ROOT_KEYS["rosa"]}), UNKNOWN),
+    ("one key under two names", signed(roots={**ROOT_KEYS, "zoe": ROOT_KEYS["rosa"]}), TWICE),
     ("a root with a capital", signed(roots={**ROOT_KEYS, "Zoe": "11" * 32}), UNKNOWN),
     ("a root that leaves and stays", signed(leaving={"rosa": ROOT_KEYS["rosa"]}), UNKNOWN),
     ("quorum 1", signed(quorum=1), UNKNOWN),
     ("a float", makers.sign(LINE.replace(b'"quorum":2', b'"quorum":2.0'), MADE.roots), UNKNOWN),
     ("a quorum above the reviewers", signed(quorum=4), FEW_OPENED),
+    ("one reviewer under two names", signed(reviewers=twins("key")), TWICE),
+    ("one quorum recipient for two", signed(reviewers=twins("quorum")), TWICE),
+    ("one recipient of a quarter for two", signed(reviewers=twins("quarters")), TWICE),
+    ("the archive is a period", signed(archive=MADE.draft["periods"][0]["recipient"]), TWICE),
+    ("the server's key is a root's", signed(bundle_key=ROOT_KEYS["rosa"]), TWICE),
     ("6 reviewers", signed(reviewers=reviewers(6)), QUORUM),
     ("1 reviewer left", signed(reviewers=reviewers(3, removed=2)), QUORUM),
     ("a reviewer twice", signed(reviewers=[*reviewers(3), *reviewers(1)]), UNKNOWN),

@@ -131,7 +131,7 @@ def propose(given: Namespace) -> None:
             demo=given.demo is not None,
         )
         folders.put(given.out, proposal.draft(wish, _keyring(given.previous)) + b"\n")
-    _say(*describe(proposal.check(signatures.read_draft(given.out))))
+    _say(*describe(keyring.draft(signatures.read_draft(given.out))))
     _say(f"{given.out} is there.")
     _say(f"Next, each root on their own machine: {_ME} sign {given.out} --root FOLDER")
 
@@ -143,7 +143,7 @@ def sign(given: Namespace) -> None:
       python -m intake.ceremony sign draft --root /media/rosa/rosa
     """
     line, before = signatures.read_draft(given.draft), _keyring(given.previous)
-    draft = proposal.check(line)
+    draft = keyring.draft(line)
     _say(*describe(draft))
     if before is not None:
         old = keyring.parse(before)

@@ -8,21 +8,18 @@ Rules:
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 from typing import Any
 
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-
 from intake import canonical, keyring, quorum
 from intake.ceremony import card, package
 from intake.ceremony.card import Card
-from intake.errors import BadFile, BadKeyring, Misuse
-from intake.keyring import Keyring, Period
+from intake.errors import Misuse
+from intake.keyring import Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +64,7 @@ def draft(wish: Wish, before: bytes | None) -> bytes:
             name = option.replace("_", "-")
             raise Misuse(f"The first keyring needs --{name}.", "See: propose --help")
     line = canonical.dump(raw)
-    check(line)
+    keyring.draft(line)
     return line
 
 
@@ -121,31 +118,3 @@ def _add_packages(raw: dict[str, Any], wish: Wish) -> None:
         else:
             raw["archive"] = made.recipient
     raw["periods"] = sorted(periods.values(), key=lambda one: str(one["first"]))
-
-
-def check(line: bytes) -> Keyring:
-    """Return the keyring that ``line`` would be if it were signed. Raises :class:`BadKeyring`.
-
-    1. Each root's key is replaced by a stand-in, made now and thrown away; equal keys get one.
-    2. All stand-ins sign, and the reading half judges the result as it will judge the real one.
-    3. What comes back says the real keys again, and that nobody has signed.
-    """
-    try:
-        raw: dict[str, Any] = canonical.load_object(line, keyring.FIELDS)
-        roots, leaving = _octets(raw["roots"]), _octets(raw["leaving"])
-    except (BadFile, ValueError, TypeError, AttributeError):
-        raise BadKeyring("This is not a keyring's draft.", "Ask for the draft again.") from None
-    keys = {**leaving, **roots}
-    actors = {key: Ed25519PrivateKey.generate() for key in keys.values()}  # (1)
-    faces = {key: actor.public_key().public_bytes_raw().hex() for key, actor in actors.items()}
-    raw["roots"] = {name: faces[key] for name, key in roots.items()}
-    raw["leaving"] = {name: faces[key] for name, key in leaving.items()}
-    play = canonical.dump(raw)  # (2)
-    marks = ((name, actors[key].sign(keyring.CONTEXT + play)) for name, key in keys.items())
-    found = keyring.parse(play + b"\n" + b"".join(keyring.signature_line(*one) for one in marks))
-    sha256 = hashlib.sha256(line).digest()
-    return replace(found, roots=roots, leaving=leaving, sha256=sha256, signers=frozenset())  # (3)
-
-
-def _octets(keys: Mapping[str, str]) -> dict[str, bytes]:
-    return {name: keyring.octets(key, 32) for name, key in keys.items()}

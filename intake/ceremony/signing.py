@@ -14,7 +14,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from intake import files, keyring
-from intake.ceremony import card, proposal
+from intake.ceremony import card
 from intake.errors import BadFile, Misuse
 
 
@@ -28,7 +28,7 @@ def read_draft(path: Path) -> bytes:
 
 def sign(line: bytes, name: str, key: Ed25519PrivateKey) -> bytes:
     """Return the signature line of the root ``name`` on a draft. Raises :class:`Misuse`."""
-    draft = proposal.check(line)
+    draft = keyring.draft(line)
     if {**draft.roots, **draft.leaving}.get(name) != key.public_key().public_bytes_raw():
         what = f"The draft does not name {name} as a root with this key."
         raise Misuse(what, "Ask whoever proposed it which card they used.")
@@ -41,7 +41,7 @@ def assemble(line: bytes, signatures: Sequence[Path], before: bytes | None) -> b
     Raises :class:`BadFile` for a signature that does not belong to the draft, :class:`Misuse` if
     some are missing, :class:`BadKeyring` if the keyring does not follow the one ``before``.
     """
-    draft, message = proposal.check(line), keyring.CONTEXT + line
+    draft, message = keyring.draft(line), keyring.CONTEXT + line
     if draft.version > 1 and before is None:
         what = f"Keyring {draft.version} follows another one."
         raise Misuse(what, "Name that one with --previous.")
