@@ -6,6 +6,7 @@ could, and names the fault that must be told. What is not touched must still be 
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 from collections.abc import Callable, Sequence
@@ -20,7 +21,7 @@ from intake.desk import casebook, chain, copying
 from intake.desk.chain import Chain
 from intake.desk.record import Draft, Pen
 from intake.desk.state import State, fold
-from intake.errors import BadFile, BadKeyring, MachineTrouble, Misuse
+from intake.errors import BadFile, BadKeyring, Incomplete, MachineTrouble, Misuse
 from tests.desk_maker import Desk, deployment, sealed_row
 from tests.makers import FIRST, signing_key
 
@@ -181,6 +182,18 @@ def test_an_event_that_makes_no_sense_is_left_out(desk: Desk) -> None:
     assert len(state.cases) == 5
 
 
+def test_a_later_record_of_the_same_row_does_not_replace_the_first(desk: Desk) -> None:
+    """A planted reviewer points a case at other words; the import's word for the row counts."""
+    case = next(iter(desk.state(*ALL).cases.values()))
+    event = next(e for e in desk.chains(*ALL)["alice.desk-a"].events.values() if e.case == case.tag)
+    other = {**event.what, "blob": "00" * 32, "assigned": ["bob"]}
+    recipients = casebook.load(desk.casebook).everyone(FIRST)
+    pen(desk, "bob").append([Draft(other, recipients, case.tag)])
+    after = desk.state(*ALL).cases[case.tag]
+    assert after.received == case.received
+    assert after.assigned == case.assigned
+
+
 def test_a_lost_tail_is_found_against_another_chain(desk: Desk) -> None:
     pen(desk, "bob").append([note(desk)])
     desk.chain().write_bytes(b"".join(pieces(desk.chain())[:-1]))
@@ -302,11 +315,14 @@ def test_keyrings_of_a_casebook(desk: Desk) -> None:
 
 
 def test_a_clock_set_back_backdates_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(casebook, "clock", lambda: FIRST.replace(year=2020))
-    desk.run("copy", "--to", desk.root / "second")
-    desk.acknowledge(desk.root / "1.return")
-    events = desk.chains("bob")["alice.desk-a"].events
-    assert {event.day for event in events.values()} == {FIRST}
+    later = FIRST.replace(day=20)
+    for day, number in ((FIRST.replace(year=2020), 1), (later, 2), (FIRST, 3)):
+        monkeypatch.setattr(casebook, "clock", lambda day=day: day)
+        with contextlib.suppress(Incomplete):
+            row = sealed_row(f"later {number}")
+            desk.bring(desk.bundle([row], 1 + number, previous=bytes([number] * 32))[0])
+    events = desk.chains("alice")["alice.desk-a"].events
+    assert [events[n].day for n in (6, 8, 10, 12)] == [FIRST, FIRST, later, later]
 
 
 def test_a_quarter_without_keys_is_said(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

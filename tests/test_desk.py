@@ -17,12 +17,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intake import terminal
+from intake import locked, terminal
+from intake.age.passphrase import Passphrase
 from intake.age.sealing import seal
 from intake.age.unsealing import unseal
 from intake.bundle import Entry
 from intake.bundle.reading import open_return
-from intake.desk import casebook, importing, record, visible
+from intake.desk import casebook, importing, opened, record, visible
 from intake.desk.record import blob_path
 from intake.errors import BadFile, BadKeyring, Incomplete, Misuse, NoMatchingKey, Refused
 from tests.desk_maker import ANSWERS, PERIOD, Desk, Sealed, deployment, sealed_row
@@ -45,11 +46,13 @@ def rows(count: int) -> list[Sealed]:
     return [sealed_row(f"form {n}") for n in range(count)]
 
 
-def row_for(name: str, wanted: bool, answers: dict[str, str | tuple[str, ...]]) -> Sealed:
+def row_for(
+    name: str, wanted: bool, answers: dict[str, str | tuple[str, ...]], *, seed: str = ""
+) -> Sealed:
     """Return a row whose case is assigned to that reviewer, or is not."""
     names = sorted(deployment().reviewers)
     for n in range(100):
-        row = sealed_row(f"{name} {n}", answers)
+        row = sealed_row(f"{name} {seed} {n}", answers)
         tag = row.case
         ordered = sorted(names, key=lambda who: hashlib.sha256(tag + who.encode()).digest())
         if (name in ordered[:2]) == wanted:
@@ -78,9 +81,9 @@ def test_from_bundle_to_return(desk: Desk, capsys: pytest.CaptureFixture[str]) -
 
     desk.run("copy", "--to", desk.root / "second")
     desk.acknowledge(desk.root / "1.return")
-    with open_return(desk.root / "1.return", desk.made.keyring) as opened:
-        assert opened.header.number == 1
-        listed = {entry.id for entry in opened.acknowledged}
+    with open_return(desk.root / "1.return", desk.made.keyring) as returned:
+        assert returned.header.number == 1
+        listed = {entry.id for entry in returned.acknowledged}
     assert listed == {row.entry.id for row in [*rows(3), mine]}
     desk.run("copy", "--to", desk.root / "second")
     with pytest.raises(Misuse, match="nothing to acknowledge"):
@@ -413,9 +416,9 @@ def test_rows_that_come_again_are_acknowledged_again(desk: Desk) -> None:
     desk.bring(desk.bundle(rows(3), 2, previous=first)[0])
     desk.run("copy", "--to", desk.root / "second")
     desk.acknowledge(desk.root / "2.return")
-    with open_return(desk.root / "2.return", desk.made.keyring) as opened:
-        assert opened.header.number == 2
-        assert {e.id for e in opened.acknowledged} == {row.entry.id for row in rows(3)}
+    with open_return(desk.root / "2.return", desk.made.keyring) as returned:
+        assert returned.header.number == 2
+        assert {e.id for e in returned.acknowledged} == {row.entry.id for row in rows(3)}
 
 
 def test_who_may_come(desk: Desk) -> None:
@@ -434,6 +437,16 @@ def test_who_may_come(desk: Desk) -> None:
     assert not desk.state("alice").rows
 
 
+def test_an_author_with_another_signing_key_writes_nothing(desk: Desk) -> None:
+    path, _ = desk.bundle(rows(1))
+    (desk.keys("alice") / "signing.age").unlink()
+    other = desk.made.reviewers["bob"].signing.private_bytes_raw().hex()
+    locked.lock(desk.keys("alice") / "signing.age", other, Passphrase("demo-alice", 10))
+    with pytest.raises(BadKeyring, match="not the one that the keyring names"):
+        desk.bring(path)
+    assert not desk.chain().exists()
+
+
 def test_a_forged_bundle_is_refused_whole(desk: Desk) -> None:
     path, _ = desk.bundle(rows(1))
     data = path.read_bytes()
@@ -446,13 +459,61 @@ def test_a_forged_bundle_is_refused_whole(desk: Desk) -> None:
     assert not desk.state("alice").rows
 
 
-TEXT = st.text(
+def test_words_put_in_the_place_of_others_are_not_shown(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Who can write to the disk swaps two cases' words; both open, and neither is believed."""
+    one, two = (
+        row_for("alice", True, {**ANSWERS, "account": f"words {n}"}, seed=f"form {n}")
+        for n in (1, 2)
+    )
+    desk.bring(desk.bundle([one, two])[0])
+    cases = list(desk.state("alice").cases.values())
+    first, second = (blob_path(desk.casebook, case.received[0].blob) for case in cases)
+    words = first.read_bytes()
+    first.write_bytes(second.read_bytes())
+    second.write_bytes(words)
+    capsys.readouterr()
+    with pytest.raises(Incomplete, match="cannot be read"):
+        desk.run("read", one.case.hex(), *desk.here("alice"))
+    out = capsys.readouterr().out
+    assert "missing or damaged" in out
+    assert "words 1" not in out
+    assert "words 2" not in out
+
+
+def test_only_the_one_spelling_of_an_envelope_is_one() -> None:
+    words = sealed_row("form").plaintext
+    assert opened.parse(words).plaintext() == words
+    line, _, rest = words.partition(b"\n")
+    for other in (
+        words[:-1],
+        words + b" ",
+        words[:-1] + b"x",
+        words[:-1] + b"\n",
+        line.replace(b":", b": ", 1) + b"\n" + rest[1:],
+        line.replace(b'"version":1}', b'"version":1,"x":0}') + b"\n" + rest[6:],
+        line.replace(b'"version":1}', b'"version":2}') + b"\n" + rest,
+        line.replace(b'"kind":"testimony"', b'"kind":"testimonx"') + b"\n" + rest,
+        line.replace(b'"language":"my"', b'"language":1234') + b"\n" + rest,
+        line.replace(b'"size":0', b'"size":true') + b"\n" + rest[3:],
+        line.replace(b'"size":0', b'"size":-1') + b"\n" + rest[1:],
+        b"[]".ljust(32_768),
+        b"\xff" * 32_768,
+    ):
+        with pytest.raises(opened.NotAnEnvelope):
+            opened.parse(other)
+
+
+TEXT = st.lists(
     st.one_of(
         st.characters(exclude_categories=["Cs"]),
-        st.sampled_from("<U+202E>×\u0301\u202e\u1039\u102f\x1b\n\r"),
+        st.sampled_from(
+            ["<U+202E>", "<U+", "×", "\u0301", "\u0301" * 20, "\u1039", "\x1b", "\r\n"]
+        ),
     ),
-    max_size=60,
-)
+    max_size=40,
+).map("".join)
 
 
 def unescaped(spelled: str) -> str:
