@@ -1,26 +1,23 @@
-"""The WSGI entry: ``gunicorn -c deploy/gunicorn_conf.py app:app``.
+"""The WSGI entry: ``python -m gunicorn --config deploy/gunicorn_conf.py`` serves it.
 
-Without a valid keyring the site answers that it is closed; this says on standard error why, and
-what to do next. A secret that lies on the server stops it.
+A secret that lies on the server, a form that cannot be used, or a platform that cannot seal stops
+it. Without a valid keyring the site answers that it is closed; this says why on standard error.
 """
 
 from __future__ import annotations
 
 import sys
 
-from intake.errors import Refused
+from intake.errors import BadKeyring, Refused
 from intake.server.letterbox import Letterbox
 from intake.server.site import create_app
 from intake.settings import Settings
 
-settings = Settings.from_environment()
 try:
+    settings = Settings.from_environment()
     app = create_app(settings)
+    Letterbox(settings).today()
+except BadKeyring as closed:
+    print(f"The site is closed. {closed.what}\n  → python -m intake.admin status", file=sys.stderr)  # noqa: T201
 except Refused as refused:
     sys.exit(f"{refused.what}\n  → {refused.hint}")
-try:
-    Letterbox(settings).today()
-except Refused as refused:
-    sys.stderr.write(
-        f"The site is closed. {refused.what}\n  → Run: python -m intake.admin status\n"
-    )

@@ -20,16 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import (
-    Column,
-    Connection,
-    LargeBinary,
-    MetaData,
-    String,
-    Table,
-    create_engine,
-    event,
-)
+import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
@@ -39,21 +30,21 @@ from intake.errors import MachineTrouble
 # Wait half a minute for another writer; the other three are measured, see the rules above.
 _PRAGMAS = ("busy_timeout=30000", "journal_mode=TRUNCATE", "synchronous=FULL", "secure_delete=ON")
 
-metadata = MetaData()
-envelopes = Table(
+metadata = sa.MetaData()
+envelopes = sa.Table(
     "envelopes",
     metadata,
-    Column("id", LargeBinary(16), primary_key=True),
-    Column("period", String(32), nullable=False),
-    Column("sealed", LargeBinary, nullable=False),
+    sa.Column("id", sa.LargeBinary(16), primary_key=True),
+    sa.Column("period", sa.String(32), nullable=False),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
-replies = Table(
+replies = sa.Table(
     "replies",
     metadata,
-    Column("mailbox", LargeBinary(16), primary_key=True),
-    Column("id", LargeBinary(16), primary_key=True),
-    Column("sealed", LargeBinary, nullable=False),
+    sa.Column("mailbox", sa.LargeBinary(16), primary_key=True),
+    sa.Column("id", sa.LargeBinary(16), primary_key=True),
+    sa.Column("sealed", sa.LargeBinary, nullable=False),
     sqlite_with_rowid=False,
 )
 
@@ -64,11 +55,11 @@ class Store:
     def __init__(self, url: str, folder: Path) -> None:
         """Prepare, without touching the disk."""
         self._lock = folder / "lock"
-        self._engine = create_engine(url, poolclass=NullPool, hide_parameters=True)
+        self._engine = sa.create_engine(url, poolclass=NullPool, hide_parameters=True)
         self._insert: Any = postgresql.insert
         if self._engine.dialect.name == "sqlite":
             self._insert = sqlite.insert
-            event.listen(self._engine, "connect", _set_pragmas)
+            sa.event.listen(self._engine, "connect", _set_pragmas)
 
     def create(self) -> None:
         """Make the tables if they are not there."""
@@ -82,7 +73,7 @@ class Store:
             connection.execute(statement.on_conflict_do_nothing())
 
     @contextlib.contextmanager
-    def transaction(self) -> Iterator[Connection]:
+    def transaction(self) -> Iterator[sa.Connection]:
         """Run one transaction under the shared lock. Raises :class:`MachineTrouble`."""
         try:
             lock = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)

@@ -12,6 +12,10 @@ from collections.abc import Iterable
 CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _VALUE = {character: value for value, character in enumerate(CHARSET)}
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
+# What a step of the checksum adds for each of the 32 values that leave at the top.
+_FOLDED = [0]
+for _generator in _GENERATOR:
+    _FOLDED += [folded ^ _generator for folded in _FOLDED]
 _CHECKSUM = 6  # characters
 _BITS = 5  # of a character
 
@@ -50,10 +54,7 @@ _NOT_OURS = "not a key of this kind, or mistyped"
 def _polymod(values: Iterable[int]) -> int:
     check = 1
     for value in values:
-        top = check >> 25
-        check = (check & 0x1FFFFFF) << 5 ^ value
-        for i, generator in enumerate(_GENERATOR):
-            check ^= generator if top >> i & 1 else 0
+        check = (check & 0x1FFFFFF) << 5 ^ value ^ _FOLDED[check >> 25]
     return check
 
 

@@ -38,15 +38,20 @@ class Letterbox:
     """The installed keyring and the store behind one site."""
 
     def __init__(self, settings: Settings) -> None:
-        """Prepare; the keyring is read when it is needed, and again when it changes."""
+        """Prepare; ``demo`` says whether the last keyring read was a demo's."""
         self._settings = settings
         self._store = Store(settings.url, settings.data)
-        self._seen: tuple[object, InForce] | None = None
         self._recipient: Recipient | None = None
+        self.demo = False
 
     def today(self) -> Today:
-        """Return whom to seal to. Raises :class:`BadKeyring` if the site is closed today."""
-        keyring = self._keyring()
+        """Return whom to seal to. Raises :class:`BadKeyring` if the site is closed today.
+
+        The keyring is read each time, about a millisecond, so that one that was just installed is
+        followed without a restart.
+        """
+        keyring = inforce.load(self._settings)
+        self.demo = keyring.demo
         day = days.today(self._settings, keyring.expires)
         period, recipient = keyring.period_of(day)
         if self._recipient is None or str(self._recipient) != recipient:
@@ -77,19 +82,3 @@ class Letterbox:
         )
         self._store.add(row, today.period, sealed)  # (5)
         return digits
-
-    def demo(self) -> bool:
-        """Return whether the last keyring seen is a demo's."""
-        return self._seen is not None and self._seen[1].demo
-
-    def _keyring(self) -> InForce:
-        """Return the keyring in force, read again whenever one of its two files changed."""
-        files = (self._settings.keyring, self._settings.installed)
-        try:
-            found = [path.stat() for path in files]
-        except OSError:
-            found = []
-        state = [(s.st_ino, s.st_size, s.st_mtime_ns) for s in found]
-        if not state or self._seen is None or self._seen[0] != state:
-            self._seen = (state, inforce.load(self._settings))
-        return self._seen[1]

@@ -117,7 +117,7 @@ def page(site: Site, language: str, name: str, code: int = 200, **content: objec
         numerals=wording.numerals,
         language=language,
         languages=LANGUAGES,
-        demo=site.letterbox.demo(),
+        demo=site.letterbox.demo,
         style=site.style,
         **content,
     )
