@@ -62,10 +62,10 @@ def read_fields(request: Request, limit: int) -> dict[str, list[str]]:
     return fields
 
 
-def read_seed(hidden: list[str]) -> bytes | None:
-    """Return the form's hidden seed, or None if it did not arrive as it was sent."""
+def pop_seed(fields: dict[str, list[str]]) -> bytes | None:
+    """Take the form's hidden seed out; None if it did not arrive as it was sent."""
     try:
-        (text,) = hidden
+        (text,) = fields.pop("_seed", [])
         seed = bytes.fromhex(text)
     except ValueError:
         return None

@@ -26,8 +26,6 @@ from intake.server.letterbox import Letterbox
 from intake.settings import ROOT, Settings
 from intake.wording import LANGUAGES, Wording
 
-SEED = "_seed"
-
 
 @dataclass(frozen=True, slots=True)
 class Site:
@@ -48,6 +46,7 @@ def create_app(settings: Settings) -> Flask:
             "Move it to the offline machine it belongs to, treat it as seen, and make a new one.",
         )
     app = Flask("intake", template_folder=str(ROOT / "templates"), static_folder=None)
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     style = (ROOT / "templates" / "source" / "style.css").read_text(encoding="utf-8")
     wordings = {name: Wording.load(name, settings.form) for name in LANGUAGES}
@@ -69,7 +68,7 @@ def show(site: Site, language: str) -> Response:
     """GET: the whole form, empty, with a fresh seed."""
     try:
         site.letterbox.today()
-    except BadKeyring:
+    except (BadKeyring, MachineTrouble):
         return notice(site, language, 503)
     return form_page(site, language, site.fields(formdata=None), receipt.new_seed())
 
@@ -78,7 +77,7 @@ def take(site: Site, language: str) -> Response:
     """POST: store and confirm, or give everything back with what is wrong."""
     requests.check_origin(request)
     typed = requests.read_fields(request, site.form.body_limit())
-    seed = requests.read_seed(typed.pop(SEED, []))
+    seed = requests.pop_seed(typed)
     shown = site.fields.holding(typed)
     try:
         today = site.letterbox.today()
@@ -126,8 +125,7 @@ def page(site: Site, language: str, name: str, code: int = 200, **content: objec
 
 def fail(site: Site, error: Exception) -> Response:
     """Answer any error with a constant page in the language of the path."""
+    # A traceback holds a source's words: it is dropped, not logged.
     language = request.path.strip("/")
-    language = language if language in LANGUAGES else LANGUAGES[0]
-    if isinstance(error, HTTPException):
-        return notice(site, language, error.code or 400)
-    return notice(site, language, 500)  # a traceback holds words; it is dropped, not logged
+    code = error.code if isinstance(error, HTTPException) and error.code else 500
+    return notice(site, language if language in LANGUAGES else LANGUAGES[0], code)

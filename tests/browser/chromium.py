@@ -1,0 +1,70 @@
+"""A real Chromium as a source has it: no JavaScript, no cookies, no way out of this machine."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from selenium import webdriver
+from selenium.webdriver.chrome.options import Options
+from selenium.webdriver.chrome.service import Service
+
+PHONE, DESK = 360, 1280  # CSS pixels
+BLOCK = 2  # chromium's content setting
+FLAGS = (
+    *("--headless=new", "--disable-gpu", "--disable-background-networking", "--no-first-run"),
+    *("--disable-component-update", "--disable-sync", "--disable-quic", "--lang=en-US"),
+    "--host-resolver-rules=MAP * ~NOTFOUND , EXCLUDE 127.0.0.1",
+)
+
+
+@contextlib.contextmanager
+def chromium(folder: Path) -> Iterator[webdriver.Chrome]:
+    """Yield a browser with an empty profile in ``folder``; it ends with the block."""
+    options = Options()
+    for flag in (*FLAGS, f"--user-data-dir={folder / 'profile'}"):
+        options.add_argument(flag)
+    if os.geteuid() == 0:
+        options.add_argument("--no-sandbox")
+    blocked = {"javascript": BLOCK, "cookies": BLOCK}
+    settings = {f"profile.managed_default_content_settings.{k}": v for k, v in blocked.items()}
+    options.add_experimental_option("prefs", settings)
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
+    service = Service("/usr/bin/chromedriver")
+    browser = webdriver.Chrome(options=options, service=service)
+    try:
+        yield browser
+    finally:
+        browser.quit()
+
+
+def requests(browser: webdriver.Chrome) -> list[str]:
+    """Return the URLs requested since the last call; ``data:`` and the browser's own ask nobody."""
+    messages = [json.loads(entry["message"])["message"] for entry in browser.get_log("performance")]
+    sent = [m["params"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+    urls = [params["request"]["url"] for params in sent]
+    return [url for url in urls if not url.startswith(("data:", "chrome"))]
+
+
+def resize(browser: webdriver.Chrome, width: int) -> None:
+    """Make the page ``width`` CSS pixels wide; a phone's width with a phone's behaviour."""
+    phone = width < DESK
+    size = {"width": width, "height": 780, "deviceScaleFactor": 2 if phone else 1, "mobile": phone}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def picture(browser: webdriver.Chrome, file: Path, most: int = 2400) -> dict[str, Any]:
+    """Write a PNG of the whole page, at most ``most`` CSS pixels of it; return the page's size."""
+    metrics: dict[str, Any] = browser.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
+    layout = browser.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssLayoutViewport"]
+    clip = {"x": 0, "y": 0, "width": layout["clientWidth"], "scale": 1}
+    clip["height"] = min(metrics["height"], most)
+    options = {"format": "png", "captureBeyondViewport": True, "clip": clip}
+    shot = browser.execute_cdp_cmd("Page.captureScreenshot", options)
+    file.write_bytes(base64.b64decode(shot["data"]))
+    return {**metrics, "viewport": layout["clientWidth"]}
