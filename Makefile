@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test check lines demo demo-read demo-clean browser locks clean
+.PHONY: help setup test check lines demo demo-read demo-clean browser pictures locks clean
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -48,6 +48,9 @@ demo-clean: setup ## erase what the demo made
 browser: setup $(VENV)/.locked-browser ## tests in a real chromium, without JavaScript
 	$(RUN) -m mypy tests/browser/*.py
 	$(RUN) -m pytest -m browser tests/browser $(ARGS)
+
+pictures: setup $(VENV)/.locked-browser ## refresh the README's pictures with a real chromium
+	PICTURES=docs/pictures $(RUN) -m pytest -m browser tests/browser -k typed
 
 clean: ## remove .venv and what the tools cached
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

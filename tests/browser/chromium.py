@@ -54,11 +54,11 @@ def requests(browser: webdriver.Chrome) -> list[str]:
 def resize(browser: webdriver.Chrome, width: int) -> None:
     """Make the page ``width`` CSS pixels wide; a phone's width with a phone's behaviour."""
     phone = width < DESK
-    size = {"width": width, "height": 780, "deviceScaleFactor": 2 if phone else 1, "mobile": phone}
+    size = {"width": width, "height": 780, "deviceScaleFactor": 1.5 if phone else 1, "mobile": phone}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
 
-def picture(browser: webdriver.Chrome, file: Path, most: int = 2400) -> dict[str, Any]:
+def picture(browser: webdriver.Chrome, file: Path, most: int = 1100) -> dict[str, Any]:
     """Write a PNG of the whole page, at most ``most`` CSS pixels of it; return the page's size."""
     metrics: dict[str, Any] = browser.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
     layout = browser.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssLayoutViewport"]
