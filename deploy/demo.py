@@ -360,9 +360,9 @@ def interact(url: str) -> None:
             known = set(now)
 
 
-def read_and_open() -> None:
-    """Do what `r` does: carry, read what is new, open the pages."""
-    shown = set(cases())
+def read_and_open(*, everything: bool = False) -> None:
+    """Do what `r` does: carry, read what is new (or everything), open the pages."""
+    shown = set() if everything else set(cases())
     if not carry():
         print("     Nothing new is in the store.")
     for page in read(shown):
@@ -417,7 +417,7 @@ def main() -> None:
         with contextlib.suppress(KeyboardInterrupt):
             serve()
     elif command == "read" and (CASEBOOK / "casebook.json").exists():
-        read_and_open()
+        read_and_open(everything=True)
     elif command == "read":
         sys.exit("There is no demo yet. Run: make demo")
     else:
