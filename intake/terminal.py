@@ -1,9 +1,10 @@
 """The one place that prints, asks and exits. Every tool's ``__main__`` goes through it.
 
 Rules:
-- Words that a source wrote come here only through :func:`visible`.
+- Everything is printed through :func:`visible`, whoever wrote it.
 - What the work yields goes to standard output; progress, questions and refusals to standard error.
 - A defect shows its place in our code, never a value: tracebacks may hold a source's words.
+- A command is a function; its docstring is its ``--help``, and a table says what it is given.
 - Passphrases are typed on the terminal. ``--demo-passphrases`` takes them from a file instead, and
   then every one must begin with ``demo-``, which no tool accepts without that option.
 """
@@ -12,13 +13,14 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import inspect
 import os
 import sys
 import traceback
 import unicodedata
-from collections.abc import Callable, Iterable, Iterator, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from pathlib import Path
-from typing import NoReturn, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from intake import files
 from intake.age.passphrase import Passphrase
@@ -30,8 +32,14 @@ MINIMUM = 20  # characters of a passphrase that a person chose
 INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 _STEP = 50  # how many items between two prints of progress
+_OURS = Path(__file__).resolve().parent
+
+FLAG: dict[str, Any] = {"action": "store_true"}
+PATH: dict[str, Any] = {"type": Path, "metavar": "PATH"}
+PATHS: dict[str, Any] = {**PATH, "nargs": "+"}
 
 Item = TypeVar("Item")
+Commands = Mapping[str, tuple[Callable[[argparse.Namespace], None], str]]
 
 
 def run(build: Callable[[], argparse.ArgumentParser]) -> NoReturn:
@@ -49,8 +57,11 @@ def run(build: Callable[[], argparse.ArgumentParser]) -> NoReturn:
         _drop_output()
         sys.exit(1)
     except Exception as error:  # noqa: BLE001 - the last line of defence says where, never what
-        place = traceback.extract_tb(error.__traceback__)[-1]
+        places = traceback.extract_tb(error.__traceback__)
+        ours = [place for place in places[1:] if _OURS in Path(place.filename).parents]
+        place = (ours or places)[-1]
         where = f"{Path(place.filename).name}:{place.lineno}"
+        traceback.clear_frames(error.__traceback__)  # ends a line of progress
         print(f"A defect in Intake: {type(error).__name__} at {where}.", file=sys.stderr)
         print("Nothing more was done. Please report this line.", file=sys.stderr)
         sys.exit(1)
@@ -58,6 +69,7 @@ def run(build: Callable[[], argparse.ArgumentParser]) -> NoReturn:
 
 
 def _refuse(refused: Refused) -> NoReturn:
+    traceback.clear_frames(refused.__traceback__)  # ends a line of progress
     try:
         sys.stdout.flush()
     except BrokenPipeError:
@@ -73,9 +85,10 @@ def _drop_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def say(text: str = "") -> None:
-    """Print a line of our own words, or of words made :func:`visible`."""
-    print(text, flush=True)
+def say(*lines: str) -> None:
+    """Print lines, made :func:`visible`."""
+    for line in lines:
+        print(visible(line), flush=True)
 
 
 def visible(text: str, keep: str = "\n") -> str:
@@ -94,12 +107,16 @@ def progress(label: str, items: Iterable[Item], total: int | None = None) -> Ite
     """Yield ``items``, counting on standard error where a person watches."""
     total = len(items) if total is None and isinstance(items, Sized) else total
     watched = sys.stderr.isatty()
-    for number, item in enumerate(items):
-        if watched and number % _STEP == 0:
-            print(f"\r{label}: {number} of {total or '?'}", end="", file=sys.stderr, flush=True)
-        yield item
-    if watched:
-        print(f"\r{label}: done.{' ' * 20}", file=sys.stderr, flush=True)
+    last = ""  # if it ends early, the line is ended as it is
+    try:
+        for number, item in enumerate(items):
+            if watched and number % _STEP == 0:
+                print(f"\r{label}: {number} of {total or '?'}", end="", file=sys.stderr, flush=True)
+            yield item
+        last = f"\r{label}: done.{' ' * 20}"
+    finally:
+        if watched:
+            print(last, file=sys.stderr, flush=True)
 
 
 def confirm(question: str, *, assume: bool = False) -> None:
@@ -121,8 +138,12 @@ class Passphrases:
         self.demo = demo is not None
         self._known: dict[str, str] = {}
         if demo is not None:
-            lines = files.read(demo, 1 << 16, private=True).decode().splitlines()
-            self._known = dict(line.split(" ", 1) for line in lines)
+            data = files.read(demo, 1 << 16, private=True)
+            try:
+                self._known = dict(line.split(" ", 1) for line in data.decode().splitlines())
+            except ValueError:
+                hint = "Each of its lines is: NAME demo-PASSPHRASE"
+                raise Misuse(f"{demo} is not a demo's passphrases.", hint) from None
 
     def ask(self, name: str, purpose: str, *, new: bool = False) -> Passphrase:
         """Return ``name``'s passphrase; a new one is typed twice and must be long."""
@@ -135,10 +156,8 @@ class Passphrases:
         if text.startswith(DEMO):
             raise Unsafe("This is a demo's passphrase.", "Use keys that a real ceremony made.")
         if new and len(text) < MINIMUM:
-            raise Unsafe(
-                f"The passphrase is shorter than {MINIMUM} characters.",
-                "Take seven words drawn by dice or by a tool, not chosen by you.",
-            )
+            hint = "Take seven words drawn by dice or by a tool, not chosen by you."
+            raise Unsafe(f"The passphrase is shorter than {MINIMUM} characters.", hint)
         if new and _typed("The same again: ") != text:
             raise WrongPassphrase("The two were not the same.", "Nothing was made. Run it again.")
         return Passphrase(text)
@@ -167,4 +186,35 @@ def parser(tool: str, description: str, examples: str) -> argparse.ArgumentParse
     made.add_argument(
         "--demo-passphrases", dest="demo", type=Path, metavar="FILE", help=argparse.SUPPRESS
     )
+    return made
+
+
+def commands(
+    tool: str,
+    description: str,
+    examples: str,
+    table: Commands,
+    options: Mapping[str, dict[str, Any]],
+) -> argparse.ArgumentParser:
+    """Return a tool's parser of commands, each with its docstring for help.
+
+    ``table`` maps a command's name, ``show`` or ``keyring show``, to what does it and to its
+    arguments, those it need not have in brackets: ``draft --root [--out]``. ``options`` says what
+    argparse is to know of an argument, by its name; one that is not there is a path.
+    """
+    made = parser(tool, description, examples)
+    groups = {"": made.add_subparsers(title="commands", metavar="COMMAND", required=True)}
+    for name, (do, arguments) in table.items():
+        group, _, last = name.rpartition(" ")
+        if group not in groups:
+            above = groups[""].add_parser(group, help=f"See: {group} --help", allow_abbrev=False)
+            groups[group] = above.add_subparsers(metavar="COMMAND", required=True)
+        what, _, more = inspect.cleandoc(do.__doc__ or "").partition("\n\n")
+        own = groups[group].add_parser(last, help=what, description=what, epilog=more)
+        own.formatter_class, own.allow_abbrev = made.formatter_class, False
+        own.set_defaults(do=do)
+        for word in arguments.split():
+            argument = word.strip("[]")
+            must: dict[str, Any] = {"required": True} if word.startswith("-") else {}
+            own.add_argument(argument, **options.get(argument, PATH), **must)
     return made

@@ -25,7 +25,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from intake import canonical, files, keyring, locked, quorum
+from intake import canonical, files, keyring, locked, quorum, sentences
 from intake.age.identity import Identity
 from intake.age.passphrase import Passphrase
 from intake.age.sealing import seal
@@ -40,7 +40,6 @@ from intake.ceremony import (
     rehearsal,
     reviewer,
     root,
-    sentences,
     signing,
 )
 from intake.ceremony.card import Card

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intake import errors, terminal
+from intake import canonical, errors, terminal
 from intake.errors import Misuse, Refused, Unsafe, WrongPassphrase
 from intake.settings import ROOT
 
@@ -148,6 +149,12 @@ def test_done_is_zero(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     assert capsys.readouterr() == ("done\n", "")
 
 
+def test_whatever_is_said_is_made_visible(capsys: pytest.CaptureFixture[str]) -> None:
+    terminal.say("a\x1b[2J", "b\u202e")
+    terminal.say()
+    assert capsys.readouterr().out == "a<U+001B>[2J\nb<U+202E>\n"
+
+
 class Telling(Exception):  # noqa: N818 - a defect of any name
     """A defect whose message, like that of most, holds a value."""
 
@@ -176,6 +183,19 @@ def test_a_defect_tells_its_place_and_no_value(
     assert CANARY not in err
     assert f"{type(error).__name__} at test_terminal.py:" in err
     assert "Traceback" not in err
+
+
+def test_a_defect_in_a_library_shows_the_last_place_of_ours(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def do() -> None:
+        canonical.load(5)  # type: ignore[arg-type]
+
+    assert exit_code(monkeypatch, do) == 1
+    assert "AttributeError at canonical.py:" in capsys.readouterr().err
+    broken: list[object] = [object()]
+    assert exit_code(monkeypatch, lambda: terminal.say(*map(json.dumps, broken))) == 1
+    assert "TypeError at encoder.py:" in capsys.readouterr().err  # nothing of ours is below run
 
 
 def test_a_defect_in_a_process_tells_no_value() -> None:
@@ -251,6 +271,23 @@ def test_progress_counts_where_somebody_watches(
     assert "done." in err
 
 
+@pytest.mark.parametrize("held", [False, True])
+def test_progress_that_breaks_ends_its_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], held: bool
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+
+    def do() -> None:
+        items = terminal.progress("Opening", range(120))
+        held_by = items if held else None  # a traceback keeps what a frame holds
+        del items
+        for _ in held_by or terminal.progress("Opening", range(120)):
+            raise Misuse("It broke.")
+
+    assert exit_code(monkeypatch, do) == 2
+    assert capsys.readouterr().err == "\rOpening: 0 of 120\nIt broke.\n"
+
+
 def test_confirm_takes_only_a_persons_yes(monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal:
         answer = ""
@@ -316,6 +353,15 @@ def test_a_real_passphrase_is_not_for_the_demo(tmp_path: Path, typed: list[str])
             source.ask(name, "to read")
         assert LONG not in caught.value.what + caught.value.hint
     assert typed == [LONG]  # a demo never asks
+
+
+@pytest.mark.parametrize("data", [b"alice\n", b"alice demo-a\n\n", b"alice demo-\xff\n"])
+def test_a_demos_file_that_is_none_is_a_misuse(tmp_path: Path, data: bytes) -> None:
+    path = demo_file(tmp_path, "")
+    path.write_bytes(data)
+    with pytest.raises(Misuse, match="not a demo's passphrases") as caught:
+        terminal.Passphrases(path)
+    assert "demo-a" not in caught.value.what + caught.value.hint
 
 
 def test_a_demos_file_is_private_too(tmp_path: Path) -> None:

@@ -96,27 +96,3 @@ def _put(settings: Settings, data: bytes) -> str:
         raise files.trouble(error, settings.keys) from None
     files.write(settings.keyring, data, files.PUBLIC)
     return "was installed, and its file is put back"
-
-
-def grouped(data: bytes) -> str:
-    """Return hex in groups of four, to be read aloud."""
-    return " ".join(data.hex()[at : at + 4] for at in range(0, 2 * len(data), 4))
-
-
-def describe(found: Keyring) -> list[str]:
-    """Return the keyring in lines that any outsider can compare."""
-    return [
-        *["DEMO: made with a demo's passphrases. Never send real testimony to it."] * found.demo,
-        f"Keyring {found.version}, from {found.issued} to {found.expires}",
-        f"Fingerprint: {grouped(found.sha256)}",
-        f"Roots, of whom {found.threshold} must sign:",
-        *(f"  {name}  {grouped(key)}" for name, key in sorted(found.roots.items())),
-        f"Reviewers, of whom {found.quorum} open together:",
-        *(
-            f"  {r.name}  {grouped(r.key)}  {r.body}{'' if r.removed is None else '  (removed)'}"
-            for r in found.reviewers
-        ),
-        "Periods:",
-        *(f"  {p.name}  {p.first} to {p.last}" for p in found.periods),
-        f"Signed by {', '.join(sorted(found.signers))}",
-    ]

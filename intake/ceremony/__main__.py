@@ -3,14 +3,12 @@
 Rules:
 - Secrets come from the terminal and are in no argument, variable of the environment or message.
 - What is there already stays; the command then says so, and what comes next.
-- Names on cards were written by others, so everything printed goes through ``visible``.
 - A command's docstring is its ``--help``.
 """
 
 from __future__ import annotations
 
 import argparse
-import inspect
 import tempfile
 import time
 from argparse import Namespace
@@ -23,9 +21,10 @@ from intake.ceremony import folder as folders
 from intake.ceremony import root as roots
 from intake.ceremony import signing as signatures
 from intake.ceremony.card import Card
-from intake.ceremony.sentences import describe, differences, grouped, of_recipient
 from intake.errors import Misuse
 from intake.quorum import Package
+from intake.sentences import describe, differences, grouped, of_recipient
+from intake.terminal import FLAG, PATH, PATHS, say
 
 _ME = "python -m intake.ceremony"
 _EXAMPLES = f"""\
@@ -72,7 +71,7 @@ def archive(given: Namespace) -> None:
     """
     path = given.out / "archive"
     made = package.make(path, _compared(given), given.quorum)
-    _say(made.recipient)
+    say(made.recipient)
     _say_packages({path: made})
 
 
@@ -103,8 +102,8 @@ def attest(given: Namespace) -> None:
     for path in terminal.progress("Packages opened", given.packages):
         package.attest(path, people)
     who = ", ".join(sorted(people))
-    _say(*(f"{path}: opened and attested by {who}." for path in given.packages))
-    _say(f"Next: {_ME} propose --help")
+    say(*(f"{path}: opened and attested by {who}." for path in given.packages))
+    say(f"Next: {_ME} propose --help")
 
 
 def propose(given: Namespace) -> None:
@@ -131,9 +130,9 @@ def propose(given: Namespace) -> None:
             demo=given.demo is not None,
         )
         folders.put(given.out, proposal.draft(wish, _keyring(given.previous)) + b"\n")
-    _say(*describe(keyring.draft(signatures.read_draft(given.out))))
-    _say(f"{given.out} is there.")
-    _say(f"Next, each root on their own machine: {_ME} sign {given.out} --root FOLDER")
+    say(*describe(keyring.draft(signatures.read_draft(given.out))))
+    say(f"{given.out} is there.")
+    say(f"Next, each root on their own machine: {_ME} sign {given.out} --root FOLDER")
 
 
 def sign(given: Namespace) -> None:
@@ -144,13 +143,12 @@ def sign(given: Namespace) -> None:
     """
     line, before = signatures.read_draft(given.draft), _keyring(given.previous)
     draft = keyring.draft(line)
-    _say(*describe(draft))
+    say(*describe(draft))
     if before is not None:
         old = keyring.parse(before)
         if draft.previous != old.sha256:
             raise Misuse("The draft does not follow that keyring.", "Ask which one it follows.")
-        _say("What changes:", *differences(old, draft))
-    _say(f"Fingerprint: {grouped(draft.sha256)}")
+        say("What changes:", *differences(old, draft))
     name = _cards([given.root], card.ROOT, given)[0].name
     card.check_demo([draft.demo], demo=given.demo is not None)
     terminal.confirm(f"Sign this as root {name}?", assume=given.yes)
@@ -158,8 +156,8 @@ def sign(given: Namespace) -> None:
     key = locked.signing_key(given.root / roots.SIGNING, passphrase)
     out = given.out or given.draft.with_name(f"{given.draft.name}.{name}.sig")
     folders.put(out, signatures.sign(line, name, key))
-    _say(f"{out} is there. Bring it to whoever assembles.")
-    _say(f"Next: {_ME} assemble {given.draft} SIG... --out FILE")
+    say(f"{out} is there. Bring it to whoever assembles.")
+    say(f"Next: {_ME} assemble {given.draft} SIG... --out FILE")
 
 
 def assemble(given: Namespace) -> None:
@@ -172,10 +170,10 @@ def assemble(given: Namespace) -> None:
     data = signatures.assemble(line, given.signatures, _keyring(given.previous))
     folders.put(given.out, data)
     made = keyring.parse(data)
-    _say(f"{given.out} is there: keyring {made.version}, signed by {len(made.signers)} roots.")
-    _say(f"Fingerprint: {grouped(made.sha256)}")
-    _say("Next: announce the fingerprint where the server cannot change it; then, on the server:")
-    _say(f"  python -m intake.admin keyring install {given.out.name}")
+    say(f"{given.out} is there: keyring {made.version}, signed by {len(made.signers)} roots.")
+    say(f"Fingerprint: {grouped(made.sha256)}")
+    say("Next: announce the fingerprint where the server cannot change it; then, on the server:")
+    say(f"  python -m intake.admin keyring install {given.out.name}")
 
 
 def show(given: Namespace) -> None:
@@ -185,8 +183,8 @@ def show(given: Namespace) -> None:
       python -m intake.ceremony show keyring
     """
     found = keyring.parse(files.read(given.keyring, keyring.MAX_SIZE))
-    _say(*describe(found), f"Fingerprint: {grouped(found.sha256)}")
-    _say("Compare it with one announced elsewhere: a file cannot vouch for itself.")
+    say(*describe(found))
+    say("Compare it with one announced elsewhere: a file cannot vouch for itself.")
 
 
 def rehearse(given: Namespace) -> None:
@@ -198,9 +196,9 @@ def rehearse(given: Namespace) -> None:
     with tempfile.TemporaryDirectory(prefix="rehearsal-", dir=given.folder) as name:
         start = time.monotonic()
         for number, sentence in enumerate(rehearsal.play(Path(name), days.clock()), 1):
-            _say(f"{number:2}. {time.monotonic() - start:5.1f} s  {sentence}")
-    _say("The folder was erased. Nothing that was made in it is of any use.")
-    _say(f"Next, the real ceremony: {_ME} root --help")
+            say(f"{number:2}. {time.monotonic() - start:5.1f} s  {sentence}")
+    say("The folder was erased. Nothing that was made in it is of any use.")
+    say(f"Next, the real ceremony: {_ME} root --help")
 
 
 def _cards(paths: list[Path], kind: str, given: Namespace) -> list[Card]:
@@ -210,7 +208,7 @@ def _cards(paths: list[Path], kind: str, given: Namespace) -> list[Card]:
 def _compared(given: Namespace) -> list[Card]:
     """Return the reviewers' cards, after a person said that they are theirs."""
     cards = _cards(given.reviewers, card.REVIEWER, given)
-    _say(*(f"{one.name}, sent by {one.facts['body']}: {grouped(one.key)}" for one in cards))
+    say(*(f"{one.name}, sent by {one.facts['body']}: {grouped(one.key)}" for one in cards))
     question = "Did each reviewer read out this very key, face to face?"
     terminal.confirm(question, assume=given.yes)
     return cards
@@ -221,21 +219,16 @@ def _keyring(path: Path | None) -> bytes | None:
 
 
 def _say_card(path: Path, made: Card, to: str) -> None:
-    _say(f"{path} is there. The key of {made.name}: {grouped(made.key)}")
-    _say(f"Next: read the key out to the others, and give {path / card.NAME} to {to}.")
+    say(f"{path} is there. The key of {made.name}: {grouped(made.key)}")
+    say(f"Next: read the key out to the others, and give {path / card.NAME} to {to}.")
 
 
 def _say_packages(made: dict[Path, Package]) -> None:
     for path, one in made.items():
         span = f", {one.days[0]} to {one.days[1]}" if one.days else ""
         who = f"any {one.quorum} of {', '.join(one.reviewers)} open it"
-        _say(f"{path} is there{span}: {of_recipient(one.recipient)}; {who}.")
-    _say(f"Next: {_ME} attest {' '.join(map(str, made))} --reviewer FOLDER --reviewer FOLDER")
-
-
-def _say(*lines: str) -> None:
-    for line in lines:
-        terminal.say(terminal.visible(line))
+        say(f"{path} is there{span}: {of_recipient(one.recipient)}; {who}.")
+    say(f"Next: {_ME} attest {' '.join(map(str, made))} --reviewer FOLDER --reviewer FOLDER")
 
 
 def _name(text: str) -> str:
@@ -255,55 +248,38 @@ def _key(text: str) -> str:
 
 
 _DAY = {"type": days.day, "metavar": "DAY"}
-_PATH = {"type": Path, "metavar": "PATH"}
-_PATHS = {**_PATH, "nargs": "+"}
 _COUNT = {"type": int, "metavar": "NUMBER"}
 _OPTIONS: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(("--archive", "--folder", "--out", "--previous", "--root"), _PATH),
-    **dict.fromkeys(("draft", "keyring"), _PATH),
-    **dict.fromkeys(("--periods", "--reviewers", "--roots", "packages", "signatures"), _PATHS),
-    **dict.fromkeys(("--quorum", "--threshold", "--weeks"), _COUNT),
     **dict.fromkeys(("--expires", "--issued"), _DAY),
+    **dict.fromkeys(("--quorum", "--threshold", "--weeks"), _COUNT),
+    **dict.fromkeys(("--periods", "--reviewers", "--roots", "packages", "signatures"), PATHS),
     "--body": {"metavar": "TEXT", "help": "who sent the reviewer"},
     "--bundle-key": {"type": _key, "metavar": "HEX"},
     "--from": {**_DAY, "dest": "first"},
     "--quarter": {"type": _quarter, "nargs": "+", "help": "2026q4; the one of today, if not given"},
-    "--reviewer": {**_PATH, "action": "append", "help": "a reviewer's folder; once for each"},
-    "--yes": {"action": "store_true", "help": "do not ask"},
+    "--reviewer": {**PATH, "action": "append", "help": "a reviewer's folder; once for each"},
+    "--yes": {**FLAG, "help": "do not ask"},
     "name": {"type": _name},
 }
-# What each command must have; after the bar, what it may have.
-_DRAFT = "--issued --roots --threshold --reviewers --archive --periods --bundle-key --previous"
+_NEW = "[--roots] [--threshold] [--reviewers] [--archive] [--periods] [--bundle-key]"
 _COMMANDS = {
-    "root": (root, "name --out |"),
-    "reviewer": (make_reviewer, "name --body --out | --quarter"),
-    "archive": (archive, "--reviewers --quorum --out | --yes"),
-    "periods": (periods, "--from --weeks --reviewers --quorum --out | --yes"),
-    "attest": (attest, "packages --reviewer |"),
-    "propose": (propose, f"--out --expires | {_DRAFT}"),
-    "sign": (sign, "draft --root | --out --previous --yes"),
-    "assemble": (assemble, "draft signatures --out | --previous"),
-    "show": (show, "keyring |"),
-    "rehearse": (rehearse, "| --folder"),
+    "root": (root, "name --out"),
+    "reviewer": (make_reviewer, "name --body --out [--quarter]"),
+    "archive": (archive, "--reviewers --quorum --out [--yes]"),
+    "periods": (periods, "--from --weeks --reviewers --quorum --out [--yes]"),
+    "attest": (attest, "packages --reviewer"),
+    "propose": (propose, f"--out --expires [--issued] {_NEW} [--previous]"),
+    "sign": (sign, "draft --root [--out] [--previous] [--yes]"),
+    "assemble": (assemble, "draft signatures --out [--previous]"),
+    "show": (show, "keyring"),
+    "rehearse": (rehearse, "[--folder]"),
 }
 
 
 def build() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
-    made = terminal.parser("ceremony", "Make, sign and destroy keys, offline.", _EXAMPLES)
-    commands = made.add_subparsers(required=True, metavar="COMMAND")
-    for name, (do, options) in _COMMANDS.items():
-        what, _, more = inspect.cleandoc(do.__doc__ or "").partition("\n\n")
-        own = commands.add_parser(name, help=what, description=what, epilog=more)
-        own.formatter_class, own.allow_abbrev = made.formatter_class, False
-        own.set_defaults(do=do)
-        needed, allowed = options.split("|")
-        for option in needed.split():
-            must: dict[str, Any] = {"required": True} if option.startswith("-") else {}
-            own.add_argument(option, **_OPTIONS[option], **must)
-        for option in allowed.split():
-            own.add_argument(option, **_OPTIONS[option])
-    return made
+    """Return the command line."""
+    what = "Make, sign and destroy keys, offline."
+    return terminal.commands("ceremony", what, _EXAMPLES, _COMMANDS, _OPTIONS)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""A keyring read aloud, for roots before they sign and for any outsider after.
+"""A keyring read aloud: for roots before they sign it, and for any outsider after.
 
-Rule: every fact that a keyring carries has a sentence here, so that none is signed unseen. Keys are
-shown in hex, recipients by the SHA-256 of their text, both in groups to be read out loud.
+Rule: every fact that a keyring carries has a sentence here, so that none is signed or installed
+unseen. Keys are shown in hex, recipients by the SHA-256 of their text, both in groups to be read
+out loud. The fingerprint is the SHA-256 of line 1.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def of_recipient(recipient: str) -> str:
 
 
 def describe(keyring: Keyring) -> list[str]:
-    """Return the keyring in sentences, one fact a line."""
+    """Return the keyring in sentences, one fact a line, the fingerprint last."""
     return [
         *(["DEMO: made with a demo's passphrases. No real server takes it."] * keyring.demo),
         f"Keyring {keyring.version}, issued on {keyring.issued}, valid to {keyring.expires}.",
@@ -39,6 +40,7 @@ def describe(keyring: Keyring) -> list[str]:
         f"Periods: {len(keyring.periods)}",
         *map(_period, keyring.periods),
         f"Signed by: {', '.join(sorted(keyring.signers)) or 'nobody yet'}.",
+        f"Fingerprint: {grouped(keyring.sha256)}",
     ]
 
 
