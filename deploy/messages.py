@@ -160,6 +160,8 @@ def _everywhere() -> Iterator[tuple[Path, list[str]]]:
 
 def _of_question(question: Question) -> Iterator[str]:
     yield from filter(None, (question.label, question.help))
+    if question.kind == "consent":
+        yield from ("Yes", "No")  # as the desk shows the answer
     for group in question.groups:
         if group.label:
             yield group.label

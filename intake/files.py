@@ -30,8 +30,7 @@ def whole(path: Path, mode: int = PRIVATE, *, replace: bool = True) -> Iterator[
     Raises :class:`Misuse` if the name is taken and ``replace`` is false, and
     :class:`MachineTrouble` if the disk refuses; the old file is then untouched.
     """
-    if not replace and path.exists():
-        raise Misuse(f"{path} exists already.", "Choose another name, or move the old one away.")
+    _check_name(path, replace=replace)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
@@ -40,6 +39,7 @@ def whole(path: Path, mode: int = PRIVATE, *, replace: bool = True) -> Iterator[
                 yield file
                 file.flush()
                 os.fsync(file.fileno())
+            _check_name(path, replace=replace)  # again: somebody may have been faster
             partial.rename(path)
         finally:
             partial.unlink(missing_ok=True)
@@ -80,6 +80,11 @@ def read(path: Path, limit: int, *, private: bool = False) -> bytes:
             "It is not what its name says. Fetch it again from where it was made.",
         )
     return data
+
+
+def _check_name(path: Path, *, replace: bool) -> None:
+    if not replace and path.exists():
+        raise Misuse(f"{path} exists already.", "Choose another name, or move the old one away.")
 
 
 def sync_folder(folder: Path) -> None:
