@@ -5,6 +5,8 @@ from __future__ import annotations
 import gzip
 import html
 import re
+import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -384,18 +386,25 @@ def test_a_store_that_fails_loses_nothing(site: Site, monkeypatch: pytest.Monkey
     assert len(rows(site)) == 1
 
 
-def test_a_real_full_disk(site: Site) -> None:
-    """SQLite itself refuses to grow: told truthfully, nothing lost, no row."""
+def test_a_disk_that_is_really_full(site: Site) -> None:
+    """The kernel refuses the write: told truthfully, nothing lost; later the same form is taken."""
     client = site.client()
     seed = seed_in(client.get("/en").text)
-    site.settings.data.chmod(0o500)
-    (site.settings.data / "intake.db").chmod(0o400)
-    database = site.settings.data / "intake.db"
-    database.write_bytes(b"damaged" * 100) if database.stat().st_uid == 0 else None
-    answer = submit(client, path="/en", seed=seed, account=CANARY)
-    site.settings.data.chmod(0o700)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    size = (site.settings.data / "intake.db").stat().st_size
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))  # no file grows beyond this
+    try:
+        answer = submit(client, path="/en", seed=seed, account=CANARY)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, ignored)
     assert answer.status_code == 503
+    assert "Nothing was stored" in answer.text
     assert CANARY in answer.text
+    assert rows(site) == []
+    assert submit(client, path="/en", seed=seed, account=CANARY).status_code == 200
+    assert len(rows(site)) == 1
 
 
 @pytest.mark.parametrize("place", ["self_check", "seal"])
