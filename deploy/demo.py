@@ -403,7 +403,7 @@ def serve() -> None:
         once = bool(os.environ.get("ONCE"))
         if first or once:
             scripted(url, clock)
-            print(f"\n     From nothing to acknowledged: {time.monotonic() - clock.start:.1f} s.")
+            print(f"\n     All of it took {time.monotonic() - clock.start:.1f} s.")
         if not once:
             interact(url)
 
