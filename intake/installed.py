@@ -27,8 +27,7 @@ _INSTALL = "Install one with: python -m intake.admin keyring install FILE"
 
 def load(settings: Settings) -> Keyring:
     """Return the installed keyring, verified. Raises :class:`BadKeyring`; expiry is not checked."""
-    record = _read(settings)
-    if record is None:
+    if (record := read_record(settings)) is None:
         raise BadKeyring("No keyring is installed.", _INSTALL)
     try:
         data = files.read(settings.keyring, keyring.MAX_SIZE)
@@ -47,19 +46,26 @@ def check_days(found: Keyring, day: date) -> None:
     if day > found.expires:
         raise BadKeyring(f"Keyring {found.version} expired on {found.expires}.", _INSTALL)
     if day < found.issued:
-        raise BadKeyring(
-            f"Keyring {found.version} was issued on {found.issued}, which is still to come here.",
-            "Set this machine's clock right, then run it again.",
-        )
+        what = f"Keyring {found.version} was issued on {found.issued}, which is still to come here."
+        raise BadKeyring(what, "Set this machine's clock right, then run it again.")
 
 
-def read_record(settings: Settings) -> tuple[int, str] | None:
-    """Return version and hex SHA-256 of line 1 of the installed keyring, or None if there is none.
+def read_record(settings: Settings) -> dict[str, Any] | None:
+    """Return the record of the installed keyring, or None if there is none.
 
+    Its fields are ``version``, and in hex ``sha256`` (of line 1) and ``file`` (of all of it).
     Raises :class:`BadKeyring` if the record is damaged.
     """
-    record = _read(settings)
-    return None if record is None else (record["version"], record["sha256"])
+    if not os.path.lexists(settings.installed):
+        return None
+    try:
+        data = files.read(settings.installed, _LIMIT)
+        raw: dict[str, Any] = canonical.load_object(data, {"file", "sha256", "version"})
+        if type(raw["version"]) is int and isinstance(raw["sha256"], str):
+            return raw
+    except BadFile:
+        pass
+    raise BadKeyring("The record of the installed keyring is damaged.", _INSTALL)
 
 
 def write_record(settings: Settings, data: bytes) -> None:
@@ -70,17 +76,3 @@ def write_record(settings: Settings, data: bytes) -> None:
 def _record(data: bytes, found: Keyring) -> dict[str, Any]:
     whole = hashlib.sha256(data).hexdigest()
     return {"file": whole, "sha256": found.sha256.hex(), "version": found.version}
-
-
-def _read(settings: Settings) -> dict[str, Any] | None:
-    if not os.path.lexists(settings.installed):
-        return None
-    try:
-        raw: Any = canonical.load_object(
-            files.read(settings.installed, _LIMIT), {"file", "sha256", "version"}
-        )
-        if type(raw["version"]) is int and isinstance(raw["sha256"], str):
-            return dict(raw)
-    except BadFile:
-        pass
-    raise BadKeyring("The record of the installed keyring is damaged.", _INSTALL)

@@ -21,7 +21,7 @@ import pytest
 
 from intake import canonical, days, files, installed, misplaced, sentences, terminal
 from intake.admin import __main__ as tool
-from intake.admin import chain, doctor, exporting, install, setup, signoff, status
+from intake.admin import chain, doctor, exporting, install, setup, status
 from intake.bundle import BundleHeader, Entry, ReturnHeader
 from intake.bundle.reading import open_bundle
 from intake.bundle.writing import write_manifest, write_return
@@ -880,7 +880,7 @@ def test_little_room_is_red(server: Server, monkeypatch: pytest.MonkeyPatch) -> 
 def quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Let the machine of whoever runs the test be a good one."""
     monkeypatch.setattr(doctor, "_SWAPS", tmp_path / "swaps")
-    monkeypatch.setattr(signoff, "signed_off", lambda _: "Somebody")
+    monkeypatch.setattr(doctor, "signed_off", lambda _: "Somebody")
     monkeypatch.setattr(resource, "getrlimit", lambda _: (0, 0))
 
 
@@ -894,6 +894,15 @@ def test_a_healthy_server_passes_every_check(server: Server) -> None:
 
 def identity_in_keys(server: Server) -> None:
     (server.settings.keys / "old").write_text(MADE.archive.encode())
+
+
+def package_in_keys(server: Server) -> None:
+    (server.settings.keys / "archive").mkdir()
+    (server.settings.keys / "archive" / "a+b.age").write_bytes(b"age-encryption.org/v1\n-> x")
+
+
+def bundle_key_in_keys(server: Server) -> None:
+    shutil.copy(server.settings.bundle_key, server.settings.keys)
 
 
 def seed_in_data(server: Server) -> None:
@@ -933,6 +942,8 @@ def bad_form(server: Server) -> None:
     [
         (identity_in_keys, "FAIL secrets"),
         (seed_in_data, "FAIL secrets"),
+        (package_in_keys, "FAIL secrets"),
+        (bundle_key_in_keys, "FAIL secrets"),
         (open_folder, "FAIL data folder"),
         (other_bundle_key, "FAIL bundle key"),
         (clock_behind, "FAIL clock"),
@@ -961,17 +972,19 @@ def test_doctor_warns_of_what_will_come(
     tmp_path: Path,
 ) -> None:
     (tmp_path / "swaps").write_text("Filename\n/swapfile\n")
+    (server.data / ".floor.0a0a0a0a.partial").write_bytes(b"2026-")
     monkeypatch.setattr(doctor, "_SWAPS", tmp_path / "swaps")
     monkeypatch.setattr(resource, "getrlimit", lambda _: (-1, -1))
-    monkeypatch.setattr(signoff, "signed_off", lambda _: None)
+    monkeypatch.setattr(doctor, "signed_off", lambda _: None)
     clock(date(2026, 11, 29))
     code, out, _ = server.run("doctor")
     assert "warn keyring" not in out
     clock(date(2026, 11, 30))
     code, out, _ = server.run("doctor")
     assert code == DONE
-    for name in ("keyring", "swap", "core dumps", "wording"):
+    for name in ("keyring", "leftovers", "swap", "core dumps", "wording"):
         assert f"warn {name}:" in out
+    assert str(server.data / ".floor.0a0a0a0a.partial") in out
 
 
 # secrets in the wrong place
@@ -1009,6 +1022,16 @@ def test_a_secret_is_known_by_its_looks(
     path.write_bytes(data)
     assert misplaced.find([tmp_path]) == [path] * found
     assert misplaced.find([tmp_path / "none"]) == []
+
+
+def test_in_keys_any_age_file_is_a_secret_and_so_is_the_bundle_key(tmp_path: Path) -> None:
+    keys, data = tmp_path / "keys", tmp_path / "data"
+    for folder in (keys, data):
+        folder.mkdir()
+        (folder / "bundle.key").write_bytes(b"ab" * 32 + b"\n")
+        (folder / "sealed").write_bytes(b"age-encryption.org/v1\n-> mlkem768x25519 c2FsdA\n")
+        (folder / "keyring").write_bytes(MADE.raw)
+    assert misplaced.find([keys, data]) == [keys / "bundle.key", keys / "sealed"]
 
 
 # the command line

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from deploy import messages
-from intake.admin.signoff import signed_off
+from intake.admin.doctor import signed_off
 from intake.form import Form, Sentence
 from intake.settings import FORM
 from intake.wording import LANGUAGES, LOCALE, Wording

@@ -58,12 +58,10 @@ def acknowledge(settings: Settings, path: Path, watch: Watch) -> Acknowledged:
             return Acknowledged(header.number, again=True)
         _check(header, before, keyring)
         if (settings.data / chain.PENDING).exists():  # (3)
-            raise Misuse(
-                "An export was not finished, and it still needs its rows.",
-                "Finish it first: python -m intake.admin export FOLDER",
-            )
+            what = "An export was not finished, and it still needs its rows."
+            raise Misuse(what, "Finish it first: python -m intake.admin export FOLDER")
         store = Rows(settings.url, settings.data)
-        entries = watch("Deleting", opened.acknowledged, len(opened.acknowledged))
+        entries = watch("Deleting", opened.acknowledged)
         deleted = gone = different = 0
         while batch := list(islice(entries, _BATCH)):  # (4)
             found = [(entry, store.get(entry.id)) for entry in batch]
@@ -81,16 +79,12 @@ def _is(entry: Entry, sealed: bytes | None) -> bool:
 
 def _check(header: ReturnHeader, before: Mark, keyring: Keyring) -> None:
     if header.number <= before.number:
-        raise BadFile(
-            f"Return {header.number} is older than return {before.number}, the last one done.",
-            "Ask the desk for a new return. Nothing was deleted.",
-        )
+        what = f"Return {header.number} is older than return {before.number}, the last one done."
+        raise BadFile(what, "Ask the desk for a new return. Nothing was deleted.")
     if header.replies:  # until the server has mailboxes
         raise BadFile("This return carries replies, and this server cannot deliver them yet.")
     version, sha256 = header.keyring
-    same = version == keyring.version
-    if version > keyring.version or (same and sha256 != keyring.sha256):
-        raise BadKeyring(
-            f"The desk made this return under another keyring {version} than this server has.",
-            "Install the desk's keyring first: python -m intake.admin keyring install FILE",
-        )
+    if version > keyring.version or (version == keyring.version and sha256 != keyring.sha256):
+        what = f"The desk made this return under another keyring {version} than this server has."
+        hint = "Install the desk's keyring first: python -m intake.admin keyring install FILE"
+        raise BadKeyring(what, hint)

@@ -58,9 +58,8 @@ def last(settings: Settings, what: str) -> Mark:
         raw = canonical.load_object(files.read(path, _LIMIT), {"number", "sha256"})
         return Mark(int(str(raw["number"])), octets(str(raw["sha256"]), 32))
     except (BadFile, ValueError):
-        raise BadFile(
-            f"{path} is damaged.", "Take it from the backup; the desk's log has the same numbers."
-        ) from None
+        hint = "Take it from the backup; the desk's log has the same numbers."
+        raise BadFile(f"{path} is damaged.", hint) from None
 
 
 def save(settings: Settings, what: str, mark: Mark) -> None:
@@ -75,15 +74,13 @@ def alone(settings: Settings) -> Iterator[None]:
     setup.check_folder(settings)
     path = settings.data / "exporting"
     try:
-        lock = os.open(path, os.O_RDWR | os.O_CREAT, files.PRIVATE)
+        path.touch(files.PRIVATE)
     except OSError as error:
         raise files.trouble(error, path) from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with path.open("rb") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            hint = "Wait until it is done, then run it again."
+            raise MachineTrouble("Another export or acknowledge is running.", hint) from None
         yield
-    except BlockingIOError:
-        raise MachineTrouble(
-            "Another export or acknowledge is running.", "Wait until it is done, then run it again."
-        ) from None
-    finally:
-        os.close(lock)

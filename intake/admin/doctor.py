@@ -8,6 +8,7 @@ Rules:
 
 from __future__ import annotations
 
+import hashlib
 import platform
 import resource
 from collections.abc import Iterator
@@ -16,7 +17,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from intake import days, envelope, installed, misplaced, wording
-from intake.admin import setup, signoff, status
+from intake.admin import setup, status
 from intake.age.recipient import Recipient
 from intake.errors import BadKeyring, MachineTrouble, Refused, Unsafe
 from intake.form import Form
@@ -57,26 +58,22 @@ def _bundle_key(settings: Settings) -> str:
     return "the keyring names it, and only its owner can read it"
 
 
-class _Inspected(Rows):
-    """A store that says how its connections are set."""
-
-    def wrong(self) -> list[str]:
-        """Return the pragmas that are not as they must be, and the tables with a rowid."""
-        with self.transaction() as connection:
-            found = {n: connection.execute(text(f"PRAGMA {n}")).scalar_one() for n in _PRAGMAS}
-            tables = connection.execute(text("SELECT name, sql FROM sqlite_master")).all()
-        rowids = [name for name, sql in tables if sql and "WITHOUT ROWID" not in sql]
-        return rowids + [name for name, value in _PRAGMAS.items() if str(found[name]) != value]
-
-
 def _store(settings: Settings) -> str:
     setup.check_folder(settings)
-    store = _Inspected(settings.url, settings.data)
-    wrong = store.wrong() if settings.url.startswith("sqlite") else []
-    if wrong:
+    store = Rows(settings.url, settings.data)
+    if settings.url.startswith("sqlite") and (wrong := _not_as_made(store)):
         what = f"These are not as they must be: {' '.join(wrong)}."
         raise MachineTrouble(what, "Export and acknowledge, move the database away, run init.")
     return f"{store.count()} envelopes; deleted ones are overwritten"
+
+
+def _not_as_made(store: Rows) -> list[str]:
+    """Return the pragmas of SQLite that are not as they must be, and the tables with a rowid."""
+    with store.transaction() as connection:
+        found = {name: connection.execute(text(f"PRAGMA {name}")).scalar_one() for name in _PRAGMAS}
+        tables = connection.execute(text("SELECT name, sql FROM sqlite_master")).all()
+    rowids = [name for name, sql in tables if sql and "WITHOUT ROWID" not in sql]
+    return rowids + [name for name, value in _PRAGMAS.items() if str(found[name]) != value]
 
 
 def _keyring(settings: Settings) -> str:
@@ -95,10 +92,17 @@ def _clock(settings: Settings) -> str:
 
 
 def _secrets(settings: Settings) -> str:
-    found = misplaced.find([settings.keys, settings.data])
-    if found:
+    if found := misplaced.find([settings.keys, settings.data]):
         what = f"A secret lies where none belongs: {', '.join(map(str, found))}."
         raise Unsafe(what, "Move it off this machine, treat it as stolen, rotate what it opens.")
+    return "none in the folders of keys and data"
+
+
+def _leftovers(settings: Settings) -> str:
+    found = [path for f in (settings.keys, settings.data) for path in sorted(f.glob(".*.partial"))]
+    if found:
+        what = f"Half a file, as a power cut leaves it: {', '.join(map(str, found))}."
+        raise _Warning(what, "If no other command is running, delete it. It is part of nothing.")
     return "none in the folders of keys and data"
 
 
@@ -120,11 +124,25 @@ def _space(settings: Settings) -> str:
 
 
 def _wording(_: Settings) -> str:
-    unsigned = [name for name in wording.LANGUAGES if name != "en" and not signoff.signed_off(name)]
-    if unsigned:
+    if unsigned := [name for name in wording.LANGUAGES if name != "en" and not signed_off(name)]:
         what = f"Nobody has signed off this catalogue as it is now: {' '.join(unsigned)}."
         raise _Warning(what, "Let somebody who reads it well sign (intake/wording.py says how).")
     return "every catalogue is signed off"
+
+
+def signed_off(language: str, locale: Path = wording.LOCALE) -> str | None:
+    """Return who signed off the catalogue as it is now, or None.
+
+    ``SIGNOFF``, in the language's folder, holds one line: the SHA-256 of ``intake.po`` in hex, a
+    name, and the day. Change the catalogue, and it is not signed off any more (docs/LANGUAGES.md).
+    """
+    folder = locale / language
+    try:
+        signed, *name, _day = (folder / "SIGNOFF").read_text(encoding="utf-8").split()
+        catalogue = (folder / "LC_MESSAGES" / "intake.po").read_bytes()
+    except (OSError, ValueError):
+        return None
+    return " ".join(name) or None if signed == hashlib.sha256(catalogue).hexdigest() else None
 
 
 def _form(settings: Settings) -> str:
@@ -134,5 +152,5 @@ def _form(settings: Settings) -> str:
 
 CHECKS = (
     *(_sealing, _data_folder, _bundle_key, _store, _keyring, _clock, _secrets),
-    *(_swap, _core_dumps, _space, _wording, _form),
+    *(_leftovers, _swap, _core_dumps, _space, _wording, _form),
 )

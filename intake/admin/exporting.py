@@ -109,10 +109,9 @@ class Export:
                 left=max(0, self._store.count(period) - len(part)),
             )
             if (self._folder / header.name).exists():
-                raise Misuse(
-                    f"{self._folder / header.name} is there already, and is another bundle.",
-                    "Take another stick. Was this server put back from a backup? Then ask first.",
-                )
+                what = f"{self._folder / header.name} is there already, and is another bundle."
+                hint = "Take another stick. Was this server put back from a backup? Then ask first."
+                raise Misuse(what, hint)
             header = write_manifest(self._note, header, part, self._key.sign)  # (3)
             yield self._write(header, part, odd=odd)
 
@@ -124,10 +123,9 @@ class Export:
             with open_bundle(self._note, ours.bundle_key, ours.deployment) as opened:
                 header, entries = opened.header, opened.entries
         except BadFile:
-            raise BadFile(
-                f"{self._note}, the note of an unfinished bundle, is damaged.",
-                "Move it away and export again; tell the desk that one number may come twice.",
-            ) from None
+            what = f"{self._note}, the note of an unfinished bundle, is damaged."
+            hint = "Move it away and export again; tell the desk that one number may come twice."
+            raise BadFile(what, hint) from None
         if header.number <= chain.last(self._settings, BUNDLES).number:
             self._note.unlink()
             return None
@@ -135,10 +133,9 @@ class Export:
             return self._write(header, entries, again=True)
         except BadFile:
             self._done(header)
-            raise Incomplete(
-                f"Bundle {header.number} was not finished, and its rows have changed since.",
-                "Export again; tell the desk that this number may not come, its rows will.",
-            ) from None
+            what = f"Bundle {header.number} was not finished, and its rows have changed since."
+            hint = "Export again; tell the desk that this number may not come, its rows will."
+            raise Incomplete(what, hint) from None
 
     def _write(
         self, header: BundleHeader, entries: Sequence[Entry], *, odd: int = 0, again: bool = False

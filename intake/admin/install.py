@@ -18,6 +18,7 @@ the other order the old keyring, which the new one must follow, would be lost wi
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 from intake import days, files, installed, keyring
 from intake.admin import setup
@@ -41,8 +42,8 @@ def install(
     record = _record(settings)
     old: Keyring | None
     hashes = [keyring.parse(data).sha256.hex() for data in chain]
-    if record is not None and record[1] in hashes:  # (1)
-        place = hashes.index(record[1])
+    if record is not None and record["sha256"] in hashes:  # (1)
+        place = hashes.index(record["sha256"])
         old, rest = keyring.parse(chain[place]), chain[place + 1 :]
         if not rest:
             # Other signatures on the same line 1 are other bytes, and the record names the bytes.
@@ -62,25 +63,21 @@ def install(
     return new, "is in force"
 
 
-def _record(settings: Settings) -> tuple[int, str] | None:
+def _record(settings: Settings) -> dict[str, Any] | None:
     try:
         return installed.read_record(settings)
     except BadKeyring as error:
-        raise BadKeyring(
-            error.what,
-            f"Move {settings.data / 'installed'} away and install again; then compare the "
-            "fingerprint with the announcement, as the first time.",
-        ) from None
+        hint = f"Move {settings.installed} away and install again; then compare the fingerprint"
+        raise BadKeyring(error.what, f"{hint} with the announcement, as the first time.") from None
 
 
 def _check(settings: Settings, new: Keyring, *, demo: bool) -> None:
     setup.signer(settings, new)
     installed.check_days(new, days.clock())
     if new.demo and not demo:
-        raise Unsafe(
-            "This keyring was made with a demo's passphrases, which anyone can read.",
-            "Install one from a real key ceremony. For a demo that nobody trusts: --demo",
-        )
+        what = "This keyring was made with a demo's passphrases, which anyone can read."
+        hint = "Install one from a real key ceremony. For a demo that nobody trusts: --demo"
+        raise Unsafe(what, hint)
 
 
 def _put(settings: Settings, data: bytes) -> str:

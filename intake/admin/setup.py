@@ -49,15 +49,11 @@ def init(settings: Settings) -> tuple[list[str], bytes]:
 def check_folder(settings: Settings) -> None:
     """Refuse a data folder that is not there (:class:`Misuse`) or that others can enter."""
     if not settings.data.is_dir():
-        raise Misuse(
-            f"There is no data folder {settings.data}.",
-            "Make it with: python -m intake.admin init (INTAKE_DATA says where)",
-        )
+        hint = "Make it with: python -m intake.admin init (INTAKE_DATA says where)"
+        raise Misuse(f"There is no data folder {settings.data}.", hint)
     if settings.data.stat().st_mode & _OPEN:
-        raise Unsafe(
-            f"Other users of this machine can enter {settings.data}.",
-            f"Close it, and find out who looked: chmod 700 {settings.data}",
-        )
+        what = f"Other users of this machine can enter {settings.data}."
+        raise Unsafe(what, f"Close it, and find out who looked: chmod 700 {settings.data}")
 
 
 def bundle_key(settings: Settings) -> Ed25519PrivateKey:
@@ -81,10 +77,8 @@ def signer(settings: Settings, keyring: Keyring) -> Ed25519PrivateKey:
     """Return the bundle key if it is the one that ``keyring`` names, or :class:`BadKeyring`."""
     key = bundle_key(settings)
     if public(key) != keyring.bundle_key:
-        raise BadKeyring(
-            "The keyring names another bundle key than this server's.",
-            f"Let the key ceremony name this one: --bundle-key {public(key).hex()}",
-        )
+        hint = f"Let the key ceremony name this one: --bundle-key {public(key).hex()}"
+        raise BadKeyring("The keyring names another bundle key than this server's.", hint)
     return key
 
 
