@@ -65,8 +65,8 @@ def read(path: Path, limit: int, *, private: bool = False) -> bytes:
             if private and os.fstat(file.fileno()).st_mode & (stat.S_IRWXG | stat.S_IRWXO):
                 raise Unsafe(
                     f"Other users of this machine can read {path}, which holds a secret.",
-                    "If that may have happened, treat it as seen. Else: chmod 600. From a FAT stick, "
-                    "which has no permissions, copy it into a folder of your own first.",
+                    "If that may have happened, treat it as seen. Else: chmod 600. From a FAT "
+                    "stick, which has no permissions, copy it into a folder of your own first.",
                 )
             data = file.read(limit + 1)
     except FileNotFoundError:

@@ -31,7 +31,7 @@ from typing import Any, BinaryIO, Generic, Literal, TypeVar
 from intake import canonical, files
 from intake.bundle import ENTRY, MAX_LINE, REPLY, SIGNERS, BundleHeader, Entry, Header, ReturnHeader
 from intake.errors import BadFile, Misuse
-from intake.keyring import MAX_REVIEWERS, Keyring, octets, split_signature, verified
+from intake.keyring import Keyring, octets, split_signature, verified
 
 Verdict = Literal["ok", "altered", "missing"]
 Kind = TypeVar("Kind", bound=Header)
@@ -94,14 +94,14 @@ def open_bundle(path: Path, bundle_key: bytes, deployment: bytes) -> Iterator[Op
     Raises :class:`BadFile`, :class:`Misuse` if there is no such file, :class:`MachineTrouble`.
     """
     with _opened(path) as file:
-        header = _header(BundleHeader, file, deployment)  # (1) (2)
-        signature = _hex(_read(file, 2 * _SIGNATURE + 1), path)
-        if not verified(bundle_key, signature, header.statement()):  # (3)
-            raise BadFile(
-                f"The server's signature on {path.name} does not verify.",
-                f"{_NEXT} If it fails again, somebody else made or changed it.",
-            )
-        entries, _ = _lists(file, header, header.count, 0)  # (4)
+        with _known(path):
+            header = _header(BundleHeader, file, deployment)  # (1) (2)
+            line = _read(file, 2 * _SIGNATURE + 1).decode("ascii")
+            signature = octets(line.removesuffix("\n"), _SIGNATURE)
+            if not verified(bundle_key, signature, header.statement()):  # (3)
+                hint = f"{_NEXT} If it fails again, somebody else made or changed it."
+                raise BadFile(f"The server's signature on {path.name} does not verify.", hint)
+            entries, _ = _lists(file, header, header.count, 0)  # (4)
         yield Opened(file, header, entries, ())
 
 
@@ -109,9 +109,10 @@ def open_bundle(path: Path, bundle_key: bytes, deployment: bytes) -> Iterator[Op
 def open_return(path: Path, keyring: Keyring) -> Iterator[Opened[ReturnHeader]]:
     """Open a return that two active reviewers of ``keyring`` signed. Raises as for a bundle."""
     with _opened(path) as file:
-        header = _header(ReturnHeader, file, keyring.deployment)  # (1) (2)
-        _check_signers(file, header, keyring)  # (3)
-        acknowledged, replies = _lists(file, header, header.acknowledged, header.replies)  # (4)
+        with _known(path):
+            header = _header(ReturnHeader, file, keyring.deployment)  # (1) (2)
+            _check_signers(file, header, keyring)  # (3)
+            acknowledged, replies = _lists(file, header, header.acknowledged, header.replies)  # (4)
         yield Opened(file, header, replies, acknowledged)
 
 
@@ -125,6 +126,16 @@ def _opened(path: Path) -> Iterator[BinaryIO]:
         raise files.trouble(error, path) from None
     with file:
         yield file
+
+
+@contextlib.contextmanager
+def _known(path: Path) -> Iterator[None]:
+    """Refuse what has not the form of such a file, wherever that shows: a ``ValueError``."""
+    try:
+        yield
+    except ValueError:
+        what = f"{path.name} is not a file that this version of Intake knows."
+        raise BadFile(what, _NEXT) from None
 
 
 def _read(file: BinaryIO, size: int, *, line: bool = False) -> bytes:
@@ -151,45 +162,26 @@ def _header(kind: type[Kind], file: BinaryIO, deployment: bytes) -> Kind:
     except (BadFile, ValueError, TypeError, KeyError):
         right = False
     if not right:
-        raise _unknown(Path(file.name))
+        raise ValueError
     if header.deployment != deployment:
-        raise BadFile(
-            f"{Path(file.name).name} belongs to another deployment.",
-            "It is a file of other people's. Give it back to them; nothing here was changed.",
-        )
+        hint = "It is a file of other people's. Give it back to them; nothing here was changed."
+        raise BadFile(f"{Path(file.name).name} belongs to another deployment.", hint)
     return header
-
-
-def _hex(line: bytes, path: Path) -> bytes:
-    try:
-        return octets(line.decode("ascii").removesuffix("\n"), len(line) // 2)
-    except ValueError:
-        raise _unknown(path) from None
 
 
 def _check_signers(file: BinaryIO, header: ReturnHeader, keyring: Keyring) -> None:
     path = Path(file.name)
     active = {reviewer.name: reviewer.key for reviewer in keyring.active}
-    everyone = len(active)
-    for _ in range(MAX_REVIEWERS + 1):
-        line = _read(file, MAX_LINE, line=True)
-        if line == b"\n":
-            break
-        try:
-            name, signature = split_signature(line.removesuffix(b"\n"))
-        except ValueError:
-            raise _unknown(path) from None
-        key = active.pop(name, b"")  # once each
+    while (line := _read(file, MAX_LINE, line=True)) != b"\n":
+        name, signature = split_signature(line.removesuffix(b"\n"))
+        key = active.pop(name, b"")  # once each, so this ends
         if not verified(key, signature, header.statement()):
-            raise BadFile(
-                f"A signature on {path.name} is not an active reviewer's, or does not verify.",
-                f"{_NEXT} If it fails again, let the reviewers of the keyring sign it anew.",
-            )
-    if everyone - len(active) < SIGNERS:
-        raise BadFile(
-            f"{path.name} has the signatures of fewer than {SIGNERS} reviewers.",
-            "At the desk, let a second reviewer sign, then bring it again.",
-        )
+            what = f"A signature on {path.name} is not an active reviewer's, or does not verify."
+            hint = f"{_NEXT} If it fails again, let the reviewers of the keyring sign it anew."
+            raise BadFile(what, hint)
+    if len(keyring.active) - len(active) < SIGNERS:
+        what = f"{path.name} has the signatures of fewer than {SIGNERS} reviewers."
+        raise BadFile(what, "At the desk, let a second reviewer sign, then bring it again.")
 
 
 def _lists(
@@ -198,13 +190,9 @@ def _lists(
     """Return the first list, of ``plain`` lines, and the second, of ``replies`` lines."""
     first = _read(file, plain * ENTRY)
     second = _read(file, replies * REPLY)
-    path = Path(file.name)
     if hashlib.sha256(first + second).digest() != header.listed:
-        raise BadFile(f"The list in {path.name} is cut or altered.", _NEXT)
-    try:
-        return _entries(first, plain, ENTRY), _entries(second, replies, REPLY)
-    except ValueError:
-        raise _unknown(path) from None
+        raise BadFile(f"The list in {Path(file.name).name} is cut or altered.", _NEXT)
+    return _entries(first, plain, ENTRY), _entries(second, replies, REPLY)
 
 
 def _entries(data: bytes, count: int, width: int) -> list[Entry]:
@@ -219,7 +207,3 @@ def _entries(data: bytes, count: int, width: int) -> list[Entry]:
     if not rising or len(entries) != count:
         raise ValueError
     return entries
-
-
-def _unknown(path: Path) -> BadFile:
-    return BadFile(f"{path.name} is not a file that this version of Intake knows.", _NEXT)

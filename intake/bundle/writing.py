@@ -18,11 +18,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
+from typing import TypeVar
 
 from intake import files
 from intake.bundle import SIGNERS, BundleHeader, Entry, Header, ReturnHeader, Sign
 from intake.errors import BadFile, Misuse
 from intake.keyring import signature_line
+
+Kind = TypeVar("Kind", bound=Header)
 
 
 def write_manifest(
@@ -66,20 +69,12 @@ def write_return(
     """
     entries, bodies = replies
     listed = _listing(acknowledged) + _listing(entries)  # (1)
-    header = replace(
-        header,
-        acknowledged=len(acknowledged),
-        replies=len(entries),
-        listed=hashlib.sha256(listed).digest(),
-    )
-    _check(header)
+    header = _filled(header, listed, acknowledged=len(acknowledged), replies=len(entries))
     if len(signers) < SIGNERS:
         raise Misuse("A return needs the signatures of two reviewers.", "Let a second one sign.")
-    signed = [
-        signature_line(name, sign(header.statement()))  # (2)
-        for name, sign in sorted(signers.items())
-    ]
-    head = header.line() + b"\n" + b"".join(signed) + b"\n" + listed
+    marks = {name: sign(header.statement()) for name, sign in sorted(signers.items())}  # (2)
+    signed = b"".join(signature_line(name, mark) for name, mark in marks.items())
+    head = header.line() + b"\n" + signed + b"\n" + listed
     _write(path, head, header, entries, bodies)
     return header
 
@@ -88,8 +83,7 @@ def _bundle_head(
     header: BundleHeader, entries: Sequence[Entry], sign: Sign
 ) -> tuple[BundleHeader, bytes]:
     listed = _listing(entries)  # (1)
-    header = replace(header, count=len(entries), listed=hashlib.sha256(listed).digest())
-    _check(header)
+    header = _filled(header, listed, count=len(entries))
     signature = sign(header.statement()).hex().encode()  # (2)
     return header, header.line() + b"\n" + signature + b"\n" + listed
 
@@ -100,9 +94,11 @@ def _listing(entries: Sequence[Entry]) -> bytes:
     return b"".join(sorted(entry.line() for entry in entries))
 
 
-def _check(header: Header) -> None:
+def _filled(header: Kind, listed: bytes, **counts: int) -> Kind:
+    header = replace(header, listed=hashlib.sha256(listed).digest(), **counts)
     if not header.within_limits():
         raise Misuse("This does not fit one file of its kind.", "Make several smaller ones.")
+    return header
 
 
 def _write(
@@ -114,10 +110,8 @@ def _write(
         for entry, body in zip_longest(sorted(entries, key=Entry.line), bodies):  # (4)
             digest = hashlib.sha256(body or b"").digest()
             if not entry or len(body or b"") != header.size or digest != entry.sha256:
-                raise BadFile(
-                    f"An envelope is not the one that was listed for {path.name}.",
-                    "The rows changed meanwhile. No file was made; run it again.",
-                )
+                hint = "The rows changed meanwhile. No file was made; run it again."
+                raise BadFile(f"An envelope is not the one listed for {path.name}.", hint)
             whole.update(body)
             file.write(body)
     return whole.hexdigest()
