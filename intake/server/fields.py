@@ -41,7 +41,9 @@ class DeclaredForm(FlaskForm):
         shown.trouble = trouble
         return shown
 
-    def check(self, typed: Mapping[str, Sequence[str]], today: date, wording: Wording) -> Any:  # noqa: ANN401
+    def check(
+        self, typed: Mapping[str, Sequence[str]], today: date, wording: Wording
+    ) -> Testimony | None:
         """Return the testimony, or None with every error beside its field."""
         found = self.declaration.validate(typed, today)
         if isinstance(found, Testimony):
