@@ -127,11 +127,11 @@ def do_status(given: Namespace) -> None:
       python -m intake.admin status
       python -m intake.admin status --json
     """
-    facts, actions = status.look(Settings.from_environment())
+    facts = status.look(Settings.from_environment())
     if given.json:
         say(canonical.dump(facts).decode())
     else:
-        say(*status.lines(facts, actions))
+        say(*status.lines(facts))
     if facts["state"] == "red":
         raise Incomplete("Red: what says NOW cannot wait.")
 

@@ -39,7 +39,7 @@ def examine(settings: Settings) -> Iterator[tuple[str, str]]:
         try:
             yield "ok", f"{name}: {check(settings)}"
         except Refused as refused:
-            level = "warn" if isinstance(refused, _Warning) else "FAIL"
+            level = "warn" if isinstance(refused, _Warning | status.Later) else "FAIL"
             yield level, f"{name}: {refused.what} -> {refused.hint}"
 
 
@@ -77,10 +77,7 @@ def _not_as_made(store: Rows) -> list[str]:
 
 
 def _keyring(settings: Settings) -> str:
-    found, today, last = status.standing(settings)
-    if (last - today).days < status.WARN:
-        raise _Warning(f"After {last} the site closes.", status.NEXT_KEYRING)
-    return f"number {found.version} covers every day to {last}"
+    return status.keyring(settings, {})
 
 
 def _clock(settings: Settings) -> str:
@@ -120,7 +117,7 @@ def _core_dumps(_: Settings) -> str:
 
 def _space(settings: Settings) -> str:
     setup.check_folder(settings)
-    return f"room for about {status.free(settings) // envelope.SEALED} envelopes"
+    return status.space(settings, {})
 
 
 def _wording(_: Settings) -> str:

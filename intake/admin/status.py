@@ -11,15 +11,13 @@ Rules:
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from typing import Any
 
-from intake import days, installed
+from intake import days, envelope, installed
 from intake.admin import chain, setup
 from intake.errors import BadKeyring, MachineTrouble, Refused
-from intake.keyring import Keyring
 from intake.rows import Rows
 from intake.settings import Settings
 
@@ -27,97 +25,90 @@ WARN = 14  # days before the keyring runs out
 SPACE = 1 << 30  # bytes that must be free
 EXPORT = "python -m intake.admin export FOLDER"
 NEXT_KEYRING = "Hold a key ceremony, then: python -m intake.admin keyring install FILE"
+_DAY = timedelta(days=1)
 
 Facts = dict[str, Any]
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Action:
-    """What to do by ``due``, and how; ``calm`` if it can wait until then."""
+class Later(Refused):
+    """Something to do by the day ``due``; until then all is well."""
 
-    calm: bool
-    due: date
-    what: str
-    how: str
+    def __init__(self, due: date, what: str, hint: str) -> None:
+        """Keep the day and both sentences."""
+        super().__init__(what, hint)
+        self.due = due
 
 
-def look(settings: Settings) -> tuple[Facts, list[Action]]:
-    """Return facts for machines, and what to do, most urgent first.
+def look(settings: Settings) -> Facts:
+    """Return facts for machines; ``actions`` among them is what to do, most urgent first.
 
     Whatever cannot be read is itself something to do.
     """
     facts: Facts = {}
-    actions: list[Action] = []
-    for part in (_keyring, _chain, _store):
+    actions: list[Facts] = []
+    for part in (keyring, _chain, _store, space):
         try:
             setup.check_folder(settings)
-            actions += part(settings, facts)
+            part(settings, facts)
         except Refused as refused:
-            action = Action(False, days.clock(), refused.what, refused.hint)
+            due = refused.due if isinstance(refused, Later) else days.clock()
+            action: Facts = {"due": due.isoformat(), "how": refused.hint, "what": refused.what}
+            action["red"] = not isinstance(refused, Later)
             actions += [action] if action not in actions else []
-    actions.sort()
-    facts["actions"] = [
-        {"due": a.due.isoformat(), "how": a.how, "red": not a.calm, "what": a.what} for a in actions
-    ]
-    facts["state"] = "green" if all(action.calm for action in actions) else "red"
-    return facts, actions
+    actions.sort(key=lambda action: (not action["red"], action["due"]))
+    state = "red" if any(action["red"] for action in actions) else "green"
+    return {**facts, "actions": actions, "state": state}
 
 
-def standing(settings: Settings) -> tuple[Keyring, date, date]:
-    """Return the keyring, today, and the last day up to which every day has a period.
+def keyring(settings: Settings, facts: Facts) -> str:
+    """Say up to which day every day has a period.
 
-    Raises :class:`BadKeyring` if the site is closed today.
+    Raises :class:`BadKeyring` if the site is closed today, :class:`Later` if it soon will be.
     """
     found = installed.load(settings)
+    facts |= {"demo": found.demo, "expires": found.expires.isoformat(), "keyring": found.version}
     today = days.acting(days.clock(), days.read_floor(settings))
     installed.check_days(found, today)
-    last = today - timedelta(days=1)
-    while (period := found.period_of(last + timedelta(days=1))) and last < found.expires:
+    last = today - _DAY
+    while (period := found.period_of(last + _DAY)) and last < found.expires:
         last = min(period.last, found.expires)
-    if last < today:
-        raise BadKeyring(f"Keyring {found.version} has no period for {today}.", NEXT_KEYRING)
-    return found, today, last
-
-
-def free(settings: Settings) -> int:
-    """Return the free bytes of the store's disk, or :class:`MachineTrouble` if they are few."""
-    left = shutil.disk_usage(settings.data).free
-    if left < SPACE:
-        what = "Less than 1 GiB is free for the store."
-        raise MachineTrouble(what, f"Make room, or {EXPORT} and acknowledge.")
-    return left
-
-
-def _keyring(settings: Settings, facts: Facts) -> Iterator[Action]:
-    found = installed.load(settings)
-    facts |= {"demo": found.demo, "expires": found.expires.isoformat(), "keyring": found.version}
-    setup.signer(settings, found)
-    found, today, last = standing(settings)
     period = found.period_of(today)
-    facts |= {"covered": last.isoformat(), "period": period and period.name}
+    if period is None:
+        raise BadKeyring(f"Keyring {found.version} has no period for {today}.", NEXT_KEYRING)
+    facts |= {"covered": last.isoformat(), "period": period.name}
     if (last - today).days < WARN:
-        yield Action(True, last, f"After {last} the site closes.", NEXT_KEYRING)
+        raise Later(last, f"After {last} the site closes.", NEXT_KEYRING)
+    return f"number {found.version} covers every day to {last}"
 
 
-def _chain(settings: Settings, facts: Facts) -> Iterator[Action]:
+def _chain(settings: Settings, facts: Facts) -> None:
     facts["bundle"] = chain.last(settings, chain.BUNDLES).number
     facts["return"] = chain.last(settings, chain.RETURNS).number
+    setup.signer(settings, installed.load(settings))
     if (settings.data / chain.PENDING).exists():
         what = "An export was not finished, and acknowledge waits for it."
-        yield Action(False, days.clock(), what, EXPORT)
+        raise MachineTrouble(what, EXPORT)
 
 
-def _store(settings: Settings, facts: Facts) -> Iterator[Action]:
+def _store(settings: Settings, facts: Facts) -> None:
     store = Rows(settings.url, settings.data)
     facts["rows"] = {name: store.count(name) for name in store.periods()}
-    if any(facts["rows"].values()):
+    if facts["rows"]:
         ends = {period.name: period.last for period in installed.load(settings).periods}
         due = min(ends.get(name, days.clock()) for name in facts["rows"])
-        yield Action(True, due, "Envelopes wait for the desk.", EXPORT)
-    facts["free_bytes"] = free(settings)
+        raise Later(due, "Envelopes wait for the desk.", EXPORT)
 
 
-def lines(facts: Mapping[str, Any], actions: Sequence[Action]) -> Iterator[str]:
+def space(settings: Settings, facts: Facts) -> str:
+    """Say how many envelopes the store's disk has room for, or :class:`MachineTrouble` if few."""
+    facts["free_bytes"] = free = shutil.disk_usage(settings.data).free
+    if free < SPACE:
+        what = "Less than 1 GiB is free for the store."
+        raise MachineTrouble(what, f"Make room, or {EXPORT} and acknowledge.")
+    return f"room for about {free // envelope.SEALED} envelopes"
+
+
+def lines(facts: Mapping[str, Any]) -> Iterator[str]:
     """Yield the screen."""
     rows = facts.get("rows", {})
     yield facts["state"].upper() + " (DEMO)" * facts.get("demo", False)
@@ -127,8 +118,8 @@ def lines(facts: Mapping[str, Any], actions: Sequence[Action]) -> Iterator[str]:
     yield from (f"           {count} of {name}" for name, count in rows.items())
     yield f"  last     bundle {facts.get('bundle', '-')}, return {facts.get('return', '-')}"
     yield f"  free     {facts.get('free_bytes', 0) >> 20} MiB"
-    for action in actions:
-        yield f"{f'by {action.due}' if action.calm else 'NOW'}: {action.what}"
-        yield f"  → {action.how}"
-    if not actions:
+    for action in facts["actions"]:
+        yield f"{'NOW' if action['red'] else 'by ' + action['due']}: {action['what']}"
+        yield f"  → {action['how']}"
+    if not facts["actions"]:
         yield "Nothing to do."

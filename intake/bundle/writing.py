@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from intake import files
 from intake.bundle import SIGNERS, BundleHeader, Entry, Header, ReturnHeader, Sign
@@ -95,7 +95,8 @@ def _listing(entries: Sequence[Entry]) -> bytes:
 
 
 def _filled(header: Kind, listed: bytes, **counts: int) -> Kind:
-    header = replace(header, listed=hashlib.sha256(listed).digest(), **counts)
+    facts: dict[str, Any] = {"listed": hashlib.sha256(listed).digest(), **counts}
+    header = replace(header, **facts)
     if not header.within_limits():
         raise Misuse("This does not fit one file of its kind.", "Make several smaller ones.")
     return header
