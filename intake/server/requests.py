@@ -42,7 +42,8 @@ def read_fields(request: Request, limit: int) -> dict[str, list[str]]:
     Raises 415 for another kind of body, 413 for one over ``limit`` bytes, and 400 for one that is
     not UTF-8, not well formed, or has more than a thousand fields.
     """
-    if request.mimetype != URLENCODED or request.mimetype_params.get("charset", "utf-8") != "utf-8":
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    if (request.mimetype, charset) != (URLENCODED, "utf-8"):
         raise UnsupportedMediaType
     request.max_content_length = limit
     body = request.get_data(cache=False)  # 413 if too large, 400 if the line broke half-way
