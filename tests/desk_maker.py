@@ -179,8 +179,20 @@ class Desk:
         """Return the option that says that a reviewer is present."""
         return "--reviewer", self.keys(name)
 
-    def acknowledge(self, out: Path) -> None:
-        people = (*self.here("alice"), *self.here("bob"))
+    def bundle_for(
+        self, name: str, wanted: bool, *rows: Sealed, others: Sequence[Sealed] = ()
+    ) -> Path:
+        """Write a bundle whose ``rows`` are all assigned to that reviewer, or none of them."""
+        book = casebook.load(self.casebook)
+        for left in range(100):
+            path, manifest = self.bundle([*rows, *others], left=left)
+            if all((name in book.assign(row.case, manifest)) == wanted for row in rows):
+                return path
+        raise AssertionError
+
+    def acknowledge(self, out: Path, *reviewers: str) -> None:
+        """Acknowledge with these signers; bob and carol, for alice imports, if none is named."""
+        people = [a for name in reviewers or ("bob", "carol") for a in self.here(name)]
         self.run("acknowledge", "--second-copy", self.root / "second", "--out", out, *people)
 
     def chains(self, *names: str) -> dict[str, Chain]:

@@ -17,13 +17,14 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from intake.age.sealing import seal
-from intake.desk import casebook, chain, copying
+from intake.bundle.reading import open_return
+from intake.desk import casebook, chain, copying, importing, opened, record
 from intake.desk.chain import Chain
 from intake.desk.record import Draft, Pen
-from intake.desk.state import State, fold
+from intake.desk.state import Row, State, fold
 from intake.errors import BadFile, BadKeyring, Incomplete, MachineTrouble, Misuse
-from tests.desk_maker import Desk, deployment, sealed_row
-from tests.makers import FIRST, signing_key
+from tests.desk_maker import ANSWERS, Desk, Sealed, deployment, sealed_row
+from tests.makers import FIRST, make_deployment, signing_key
 
 ALL = ("alice", "bob", "carol")
 
@@ -33,7 +34,8 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """Return a desk where alice recorded five envelopes and an import."""
     monkeypatch.setattr(casebook, "clock", lambda: FIRST)
     made = Desk(tmp_path / "desk")
-    made.bring(made.bundle([sealed_row(f"form {n}") for n in range(5)])[0])
+    first, *others = (sealed_row(f"form {n}") for n in range(5))
+    made.bring(made.bundle_for("carol", False, first, others=others))
     return made
 
 
@@ -173,8 +175,9 @@ def test_an_event_that_makes_no_sense_is_left_out(desk: Desk) -> None:
         {"kind": "import"},
         {"kind": "received", "id": 7},
         {"kind": "acknowledged", "number": True, "rows": []},
-        {"kind": "part", "manifest": "00" * 32, "rows": [[1, 2, 3, 4]]},
-        {"kind": "part", "manifest": "00" * 32, "rows": {"a": {}}},
+        {"kind": "part", "manifest": "00" * 32, "rows": []},
+        {"cases": {}, "kind": "part", "manifest": "00" * 32, "rows": [[1, 2, 3, 4]]},
+        {"cases": {}, "kind": "part", "manifest": "00" * 32, "rows": {"a": {}}},
     ]
     pen(desk, "bob").append([Draft(what, everyone) for what in odd])
     state = desk.state(*ALL)
@@ -346,9 +349,141 @@ def test_what_is_no_casebook(desk: Desk, tmp_path: Path) -> None:
 
 def test_assignment_is_spread_and_kept(desk: Desk) -> None:
     book = casebook.load(desk.casebook)
-    pairs = [book.assign(bytes([n]) * 16) for n in range(200)]
+    pairs = [book.assign(bytes([n]) * 16, bytes(32)) for n in range(200)]
     counts = {pair: pairs.count(pair) for pair in set(pairs)}
     assert len(counts) == 3
     assert min(counts.values()) > 40
-    assert book.assign(bytes(16), ("bob", "carol")) == ("bob", "carol")
-    assert "dave" not in book.assign(bytes(16), ("bob", "dave"))
+    for name in ALL:
+        assert book.assign(bytes(16), bytes(32), ("bob", "carol")) == ("bob", "carol")
+        one, two = book.assign(bytes(16), bytes(32), (name, "dave"))
+        assert name in {one, two}
+        assert "dave" not in {one, two}
+
+
+def test_a_tag_chosen_in_advance_does_not_fix_the_reviewers(desk: Desk) -> None:
+    """A source can try forms until the tag suits; the manifest is drawn after that, by nobody."""
+    book, row = casebook.load(desk.casebook), sealed_row("chosen")
+    pairs = [book.assign(row.case, desk.bundle([row], left=n)[1]) for n in range(100)]
+    assert {pairs.count(pair) > 10 for pair in set(pairs)} == {True}
+    assert len(set(pairs)) == 3
+    again, _ = sealed_row("chosen"), desk.bundle([row])
+    manifests = {desk.bundle([each])[1] for each in (row, again)}
+    assert len(manifests) == 2, "the same words sealed again are another manifest"
+
+
+def test_a_case_keeps_its_reviewers_whoever_imports_and_where(tmp_path: Path) -> None:
+    """Later rows of a case follow it, also when its reviewers are not there."""
+    made = make_deployment(reviewers=5, label="five")
+    one, other = Desk(tmp_path / "one", made), Desk(tmp_path / "other", made, "desk-b")
+    first, more = (
+        [sealed_row(f"{n}", {**ANSWERS, "account": words}, made=made) for n in range(8)]
+        for words in ("first", "more")
+    )
+    path, manifest = one.bundle(first)
+    one.bring(path)
+    other.bring(path, "dave", "erin")
+    assigned = {c.tag: c.assigned for c in one.state(*made.reviewers).cases.values()}
+    assert assigned == {c.tag: c.assigned for c in other.state(*made.reviewers).cases.values()}
+    assert len(set(assigned.values())) > 1
+    one.bring(one.bundle(more, 2, previous=manifest)[0], "dave", "erin")
+    for case in one.state(*made.reviewers).cases.values():
+        assert [item.assigned for item in case.received] == [assigned[case.tag]] * 2
+
+
+def plant(
+    desk: Desk, author: str, row: Sealed, words: bytes | None, to: Sequence[str] = ("bob", "carol")
+) -> None:
+    """Record a row as a planted author: with no words, with these, or for these only."""
+    book, writer = casebook.load(desk.casebook), pen(desk, author)
+    drafts, blob = [], None
+    if words is not None:
+        said, (blob, salt) = opened.parse(words), record.new_name(words)
+        record.write_blob(desk.casebook, blob, words, book.recipients(to, FIRST))
+        what = importing._received(row.entry.id, said, (blob, salt), ("bob", "carol"))
+        drafts = [Draft(what, book.recipients(("bob", "carol"), FIRST), said.case)]
+    listed = Row(row.entry.id, row.entry.sha256, "ok", blob).as_list()
+    part = {"cases": {}, "kind": "part", "manifest": "00" * 32, "rows": [listed]}
+    writer.append([*drafts, Draft(part, book.everyone(FIRST))])
+
+
+LIES: dict[str, Callable[[Sealed], bytes | None]] = {
+    "a decoy": lambda _: None,
+    "other words": lambda _: sealed_row("others").plaintext,
+    "other words of the same form": lambda _: sealed_row("real", {"account": "x"}).plaintext,
+    "a part of a file": lambda _: sealed_row("real", kind="slice").plaintext,
+    "another decoy": lambda _: sealed_row("real", kind="decoy").plaintext,
+}
+
+
+@pytest.mark.parametrize("lie", LIES.values(), ids=LIES.keys())
+@pytest.mark.parametrize("signers", [("bob", "carol"), ("carol", "bob"), ("alice", "bob"), ALL])
+def test_no_planted_author_gets_a_row_forgotten(
+    desk: Desk, lie: Callable[[Sealed], bytes | None], signers: tuple[str, ...]
+) -> None:
+    """Bob saw a bundle's list, and records its row as something else before anybody imports it."""
+    row = sealed_row("real")
+    plant(desk, "bob", row, lie(row))
+    desk.run("copy", "--to", desk.root / "second")
+    with pytest.raises(Incomplete, match="on the server"):
+        desk.acknowledge(desk.root / "1.return", *signers)
+    assert row.entry.id in desk.state(*ALL).pending
+    if (desk.root / "1.return").exists():
+        with open_return(desk.root / "1.return", desk.made.keyring) as returned:
+            assert row.entry.id not in {entry.id for entry in returned.acknowledged}
+
+
+def test_words_that_only_their_author_opens_are_not_acknowledged(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row = sealed_row("real")
+    plant(desk, "bob", row, row.plaintext, to=("bob",))
+    # Alice, who is honest, imports the bundle, and finds the row "already here".
+    desk.bring(desk.bundle([row], 2, previous=next(iter(desk.state("alice").bundles)))[0])
+    desk.run("copy", "--to", desk.root / "second")
+    capsys.readouterr()
+    with pytest.raises(Incomplete):
+        desk.acknowledge(desk.root / "1.return")
+    assert "1  do not open for carol, as bob says they do" in capsys.readouterr().out
+    desk.run("copy", "--to", desk.root / "second")
+    with pytest.raises(Incomplete):
+        desk.acknowledge(desk.root / "2.return", "alice", "bob")
+    assert row.entry.id in desk.state(*ALL).pending
+
+
+def test_what_was_called_a_decoy_is_looked_at_again(desk: Desk) -> None:
+    row, decoy = sealed_row("real"), sealed_row("nothing", kind="decoy")
+    plant(desk, "bob", row, None)
+    plant(desk, "bob", decoy, None)
+    previous = next(m for m, b in desk.state("alice").bundles.items() if b.number == 1)
+    desk.bring(desk.bundle([row, decoy], 2, previous=previous)[0])
+    state = desk.state(*ALL)
+    assert [item.id for item in state.cases[row.case].received] == [row.entry.id]
+    assert state.rows[row.entry.id].blob is not None
+    assert decoy.case not in state.cases
+    desk.run("copy", "--to", desk.root / "second")
+    with pytest.raises(Incomplete, match="server: 1"):
+        desk.acknowledge(desk.root / "1.return")
+    assert desk.state(*ALL).pending.keys() == {decoy.entry.id}
+
+
+def test_a_record_that_lies_about_words_is_named_to_who_reads(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    row, others = sealed_row("real"), sealed_row("others")
+    plant(desk, "bob", row, others.plaintext)
+    with pytest.raises(Incomplete, match="cannot be read"):
+        desk.run("read", others.case.hex(), *desk.here("carol"))
+    assert "bob recorded one envelope as what it is not" in capsys.readouterr().out
+
+
+def test_a_circle_of_events_stops_nothing(desk: Desk) -> None:
+    """Bob claims to have seen events that came after his own; they still count."""
+    pen(desk, "bob").append([note(desk)])
+    pen(desk, "alice").append([note(desk)])
+    last = desk.chains(*ALL)["alice.desk-a"].last
+    desk.chain("bob").unlink()
+    head = {"alice.desk-a": (last, bytes(32))}
+    pen(desk, "bob", heads=head).append([note(desk), note(desk, 2)])
+    state = desk.state(*ALL)
+    assert len(state.cases) == 5
+    assert state.number == 2

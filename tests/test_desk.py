@@ -46,24 +46,9 @@ def rows(count: int) -> list[Sealed]:
     return [sealed_row(f"form {n}") for n in range(count)]
 
 
-def row_for(
-    name: str, wanted: bool, answers: dict[str, str | tuple[str, ...]], *, seed: str = ""
-) -> Sealed:
-    """Return a row whose case is assigned to that reviewer, or is not."""
-    names = sorted(deployment().reviewers)
-    for n in range(100):
-        row = sealed_row(f"{name} {seed} {n}", answers)
-        tag = row.case
-        ordered = sorted(names, key=lambda who: hashlib.sha256(tag + who.encode()).digest())
-        if (name in ordered[:2]) == wanted:
-            return row
-    raise AssertionError
-
-
 def test_from_bundle_to_return(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
-    mine = row_for("alice", True, dict(ANSWERS))
-    path, _ = desk.bundle([*rows(3), mine])
-    desk.bring(path)
+    mine = sealed_row("mine")
+    desk.bring(desk.bundle_for("alice", True, mine, others=rows(3)))
     assert "4 in the bundle, 4 opened, it is the first bundle, 0 missing" in capsys.readouterr().out
 
     desk.run("list", *desk.here("alice"))
@@ -91,8 +76,8 @@ def test_from_bundle_to_return(desk: Desk, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_export_is_ascii_and_equal(desk: Desk) -> None:
-    row = row_for("alice", True, {**ANSWERS, "account": HOSTILE})
-    desk.bring(desk.bundle([row])[0])
+    row = sealed_row("hostile", {**ANSWERS, "account": HOSTILE})
+    desk.bring(desk.bundle_for("alice", True, row))
     out = desk.root / "cases.json"
     desk.run("export", "--out", out, *desk.here("alice"))
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
@@ -107,8 +92,8 @@ def test_nothing_hostile_reaches_terminal_or_page(
     desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     answers = dict.fromkeys(("account", "rank", "unit_no", "extra\x1b[0m\u202e", "force"), HOSTILE)
-    row = row_for("alice", True, {**answers, "consent_store": "yes"})
-    desk.bring(desk.bundle([row])[0])
+    row = sealed_row("hostile", {**answers, "consent_store": "yes"})
+    desk.bring(desk.bundle_for("alice", True, row))
     page = desk.root / "page.html"
     desk.run("list", *desk.here("alice"))
     desk.run("read", row.case.hex(), "--html", page, "--text", *desk.here("alice"))
@@ -129,8 +114,8 @@ def test_nothing_hostile_reaches_terminal_or_page(
 def test_an_assigned_reviewer_reads_and_another_opens_nothing(
     desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    row = row_for("carol", False, dict(ANSWERS))
-    desk.bring(desk.bundle([row])[0])
+    row = sealed_row("not for carol")
+    desk.bring(desk.bundle_for("carol", False, row))
     capsys.readouterr()
     desk.run("list", *desk.here("carol"))
     out = capsys.readouterr().out
@@ -156,9 +141,7 @@ def test_the_archive_opens_every_blob(desk: Desk) -> None:
     assert words == {row.plaintext for row in rows(4)}
 
 
-def test_decoys_leave_no_case_and_are_acknowledged(
-    desk: Desk, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_decoys_leave_no_case(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
     decoy = sealed_row("nothing", kind="decoy")
     desk.bring(desk.bundle([*rows(2), decoy])[0])
     assert "1  of the new ones are decoys" in capsys.readouterr().out
@@ -213,8 +196,23 @@ def test_one_id_for_two_things_is_named(desk: Desk, capsys: pytest.CaptureFixtur
     forged = Sealed(Entry(one.entry.id, two.entry.sha256), two.sealed, b"", b"")
     with pytest.raises(Incomplete):
         desk.bring(desk.bundle([forged], 2, previous=first)[0])
-    assert "another one of the same id" in capsys.readouterr().out
+    assert "not the one that its id names" in capsys.readouterr().out
     assert one.entry.sha256 == desk.state("alice").pending[one.entry.id].sha256
+
+
+def test_other_words_than_the_id_says_are_never_recorded(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    one, two = rows(2)
+    forged = Sealed(Entry(one.entry.id, two.entry.sha256), two.sealed, b"", b"")
+    with pytest.raises(Incomplete):
+        desk.bring(desk.bundle([forged])[0])
+    assert "1  no envelope that this version knows, or not" in capsys.readouterr().out
+    state = desk.state("alice", "bob", "carol")
+    assert not state.cases
+    assert not state.pending
+    desk.bring(desk.bundle([one], 2, previous=next(iter(state.bundles)))[0])
+    assert len(desk.state("alice", "bob", "carol").cases) == 1
 
 
 def test_damage_is_named_and_the_rest_imported(
@@ -375,14 +373,18 @@ def test_no_acknowledgement_without_a_whole_second_copy(desk: Desk, damage: str)
     assert desk.chain().read_bytes() == events
 
 
-def test_words_damaged_in_both_copies_are_not_acknowledged(desk: Desk) -> None:
-    row = row_for("alice", True, dict(ANSWERS))
-    desk.bring(desk.bundle([row])[0])
+def test_words_damaged_in_both_copies_are_not_acknowledged(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk.bring(desk.bundle(rows(2))[0])
     blob = next(path for path in (desk.casebook / "blobs").rglob("*") if path.is_file())
     blob.write_bytes(blob.read_bytes()[:-1])
     desk.run("copy", "--to", desk.root / "second")
-    with pytest.raises(BadFile, match="missing or damaged"):
+    with pytest.raises(Incomplete, match="stay on the server: 1"):
         desk.acknowledge(desk.root / "1.return")
+    assert "missing or damaged" in capsys.readouterr().out
+    with open_return(desk.root / "1.return", desk.made.keyring) as returned:
+        assert len(returned.acknowledged) == 1
 
 
 def test_a_copy_that_knows_more_is_never_written_over(desk: Desk) -> None:
@@ -405,6 +407,52 @@ def test_damage_here_is_never_copied_over_what_is_whole(desk: Desk) -> None:
         with pytest.raises(BadFile, match="one of the two is damaged"):
             desk.run("copy", "--to", desk.root / "second")
     assert (desk.root / "second" / blob.relative_to(desk.casebook)).read_bytes() == data
+
+
+def test_who_must_sign(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    """Alice imports with bob. What is hers and carol's waits for carol."""
+    desk.bring(desk.bundle_for("bob", False, rows(1)[0], others=rows(12)[1:]))
+    desk.run("copy", "--to", desk.root / "second")
+    cases = desk.state("alice", "bob", "carol").cases.values()
+    waiting = {c.received[0].id for c in cases if c.assigned == ("alice", "carol")}
+    assert waiting
+    capsys.readouterr()
+    with pytest.raises(Incomplete, match=f"stay on the server: {len(waiting)}") as refused:
+        desk.acknowledge(desk.root / "1.return", "alice", "bob")
+    assert refused.value.exit == 8
+    assert "acknowledge again" in refused.value.hint
+    assert f"{len(waiting)}  wait for carol to sign\n" in capsys.readouterr().out
+    assert listed(desk, "1.return") == {row.entry.id for row in rows(12)} - waiting
+    desk.run("copy", "--to", desk.root / "second")
+    with pytest.raises(Incomplete):
+        desk.acknowledge(desk.root / "2.return", "alice", "bob")
+    assert not (desk.root / "2.return").exists()
+    desk.acknowledge(desk.root / "2.return", "bob", "carol")
+    assert listed(desk, "2.return") == waiting
+
+
+@pytest.mark.parametrize("signers", [("bob", "carol"), ("carol", "bob")])
+def test_two_who_did_not_import_acknowledge_everything(
+    desk: Desk, signers: tuple[str, str]
+) -> None:
+    desk.bring(desk.bundle(rows(12))[0])
+    desk.run("copy", "--to", desk.root / "second")
+    desk.acknowledge(desk.root / "1.return", *signers)
+    assert listed(desk, "1.return") == {row.entry.id for row in rows(12)}
+
+
+def listed(desk: Desk, name: str) -> set[bytes]:
+    with open_return(desk.root / name, desk.made.keyring) as returned:
+        return {entry.id for entry in returned.acknowledged}
+
+
+def test_decoys_wait(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    desk.bring(desk.bundle([*rows(2), sealed_row("nothing", kind="decoy")])[0])
+    desk.run("copy", "--to", desk.root / "second")
+    with pytest.raises(Incomplete, match="stay on the server: 1"):
+        desk.acknowledge(desk.root / "1.return")
+    assert "1  hold no words" in capsys.readouterr().out
+    assert listed(desk, "1.return") == {row.entry.id for row in rows(2)}
 
 
 def test_rows_that_come_again_are_acknowledged_again(desk: Desk) -> None:
@@ -463,11 +511,8 @@ def test_words_put_in_the_place_of_others_are_not_shown(
     desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Who can write to the disk swaps two cases' words; both open, and neither is believed."""
-    one, two = (
-        row_for("alice", True, {**ANSWERS, "account": f"words {n}"}, seed=f"form {n}")
-        for n in (1, 2)
-    )
-    desk.bring(desk.bundle([one, two])[0])
+    one, two = (sealed_row(f"{n}", {**ANSWERS, "account": f"words {n}"}) for n in (1, 2))
+    desk.bring(desk.bundle_for("alice", True, one, two))
     cases = list(desk.state("alice").cases.values())
     first, second = (blob_path(desk.casebook, case.received[0].blob) for case in cases)
     words = first.read_bytes()

@@ -198,11 +198,20 @@ def acknowledge(given: Namespace) -> None:
         --reviewer keys/alice --reviewer keys/bob --out /stick/1.return
     """
     book, present = _arrive(given, given.reviewer)
-    header = acknowledging.run(book, given.second_copy, present, given.out)
+    header, waits = acknowledging.run(book, given.second_copy, present, given.out)
     if given.second_copy.stat().st_dev == book.folder.stat().st_dev:
         _say("Mind: both copies are on one disk. A disk that fails, or is taken, takes both.")
-    _say(f"Return {header.number}: {header.acknowledged} rows are in both copies, and may go.")
-    _say(f"Next: carry {given.out} to the server.")
+    if header:
+        _say(f"Return {header.number}: {header.acknowledged} rows are in both copies, and may go.")
+        _say(f"Next: carry {given.out} to the server.")
+    _say(*(f"  {number:6}  {doubt}" for doubt, number in sorted(waits.items())))
+    if waits:
+        signers = " and ".join(who.name for who in present)
+        raise Incomplete(
+            f"Rows that {signers} cannot vouch for, and that stay on the server: {waits.total()}.",
+            "Copy, then acknowledge again with who is missing: a reviewer of the case, and not "
+            "the one who imported it.",
+        )
 
 
 def repair(given: Namespace) -> None:

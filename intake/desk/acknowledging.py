@@ -1,92 +1,124 @@
 """What the server may delete: a return file, signed by two reviewers.
 
 Procedure of :func:`run`:
-1. Take the rows that are here and that no return named since they last came.
-2. Read the second copy back: all chains and the blobs of these rows, byte for byte; what the two
-   reviewers can open is opened and compared with its salted hash.
+1. Read the second copy back: all chains and the blobs of all rows that are here and that no return
+   named since they last came, byte for byte. A single doubt, and nothing is acknowledged at all.
+2. Of these rows, take those whose words one of the two can vouch for.
 3. Write the return, numbered one higher than the last, signed by both.
 4. Record it. If that fails, the file is taken away again.
 
 Rules:
-- Only rows whose words are in both copies, or that were decoys. A single doubt, and nothing is
-  acknowledged at all.
+- One of the two may be planted, and may have recorded anything. So nobody's word is taken for it: a
+  signer who is *not* the author of the record opens the words, from the second copy, with their own
+  key, and the row's id follows from these very words (``reading.open_words``).
+- A row for which nobody here can do so stays on the server, and is counted with what it waits for.
+  So is one without words (a decoy), and one whose id follows from nothing.
 - A row that a later bundle brings again is acknowledged again: then the return before was lost.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from intake.age.identity import Identity
 from intake.bundle import MAX_COUNT, SIGNERS, Entry, ReturnHeader
 from intake.bundle.writing import write_return
-from intake.desk import copying, record
+from intake.desk import copying, opened, record
 from intake.desk.casebook import Casebook
 from intake.desk.present import Present
 from intake.desk.reading import open_words
 from intake.desk.record import Draft
-from intake.desk.state import Row, State, fold
-from intake.errors import Misuse, Refused
+from intake.desk.state import Received, fold
+from intake.errors import Misuse, NoMatchingKey, Refused
+
+_NO_WORDS = "hold no words that prove which row they are (decoys, say); not possible yet"
+_UNKNOWN = "wait for a reviewer who is not here to sign"
 
 
-def run(casebook: Casebook, second: Path, present: Sequence[Present], out: Path) -> ReturnHeader:
-    """Write the return file and record it. Raises any :class:`Refused`."""
+def run(
+    casebook: Casebook, second: Path, present: Sequence[Present], out: Path
+) -> tuple[ReturnHeader | None, Counter[str]]:
+    """Write the return file and record it, unless every row must wait.
+
+    Return its line 1, and how many rows wait for what. Raises any :class:`Refused`.
+    """
     if len(present) < SIGNERS:
         raise Misuse("An acknowledgement needs two reviewers.", "Give --reviewer twice.")
     if out.exists():
         raise Misuse(f"{out} exists already.", "Choose another name, or move the old one away.")
     keyring = casebook.keyring
     version = (keyring.version, keyring.sha256)
-    identities = [identity for who in present for identity in who.quarters()]
+    keys = {who.name: who.quarters() for who in present}
     with casebook.locked():
-        chains = casebook.chains(identities)
+        chains = casebook.chains([identity for own in keys.values() for identity in own])
         state = fold(chains)
-        rows = sorted(state.pending.values(), key=lambda row: row.id)[:MAX_COUNT]  # (1)
+        rows = sorted(state.pending.values())
         if not rows:
             raise Misuse(
                 "There is nothing to acknowledge: every row that is here was acknowledged.",
                 "If a return was lost, import the server's next bundle; it names the rows again.",
             )
-        _check_copy(casebook, second, rows, state, identities)  # (2)
+        blobs = [record.blob_path(Path(), row.blob) for row in rows if row.blob]
+        for path in [
+            *(p for p in copying.listed(casebook) if p.parts[0] != "blobs"),
+            *blobs,
+        ]:  # (1)
+            copying.check_same(casebook.folder, second, path)
+        known = {(r.id, r.blob): r for case in state.cases.values() for r in case.received}
+        entries: list[Entry] = []
+        waits: Counter[str] = Counter()
+        for row in rows:  # (2)
+            doubt = _doubt(second, known.get((row.id, row.blob)), keys) if row.blob else _NO_WORDS
+            if doubt:
+                waits[doubt] += 1
+            else:
+                entries.append(Entry(row.id, row.sha256))
+        if not entries:
+            return None, waits
         header = write_return(  # (3)
             out,
             ReturnHeader(deployment=keyring.deployment, number=state.number + 1, keyring=version),
             {who.name: who.signing().sign for who in present},
-            [Entry(row.id, row.sha256) for row in rows],
+            entries[:MAX_COUNT],
         )
         try:
             pen = casebook.pen(present[0], chains)
-            pen.append([Draft(_what(header, rows, present), casebook.everyone(pen.day))])  # (4)
+            what = _what(header, entries[:MAX_COUNT], present)
+            pen.append([Draft(what, casebook.everyone(pen.day))])  # (4)
         except Refused:
             out.unlink(missing_ok=True)
             raise
-    return header
+    return header, waits
 
 
-def _check_copy(
-    casebook: Casebook,
-    second: Path,
-    rows: Sequence[Row],
-    state: State,
-    identities: Sequence[Identity],
-) -> None:
-    blobs = {record.blob_path(Path(), row.blob): row.blob for row in rows if row.blob}
-    mine = {item.blob: item for case in state.cases.values() for item in case.received}
-    for path in [*(p for p in copying.listed(casebook) if p.parts[0] != "blobs"), *blobs]:
-        copying.check_same(casebook.folder, second, path)
-        if path in blobs and blobs[path] in mine:
-            open_words(second, mine[blobs[path]], identities)
+def _doubt(second: Path, received: Received | None, keys: Mapping[str, Sequence[Identity]]) -> str:
+    """Return what a row waits for, or nothing if a signer who did not record it vouches for it."""
+    if received is None:
+        return _UNKNOWN
+    others = [name for name in received.assigned if name != received.author]
+    here = [name for name in others if name in keys]
+    if not here:
+        return f"wait for {' or '.join(others) or 'another reviewer'} to sign"
+    try:
+        # Dangerous line: with the author's own key too, an author could keep words for himself.
+        found = [open_words(second, received, keys[name]) for name in here]
+    except NoMatchingKey:
+        return f"do not open for {' and '.join(here)}, as {received.author} says they do"
+    except Refused as refused:
+        return f"{refused.what} {refused.hint}"
+    return "" if found[0].kind in opened.WORDS else _NO_WORDS
 
 
 def _what(
-    header: ReturnHeader, rows: Sequence[Row], present: Sequence[Present]
+    header: ReturnHeader, entries: Sequence[Entry], present: Sequence[Present]
 ) -> dict[str, object]:
     return {
         "kind": "acknowledged",
         "list": header.listed.hex(),
         "manifest": header.sha256.hex(),
         "number": header.number,
-        "rows": [[row.id.hex(), row.sha256.hex()] for row in rows],
+        "rows": [[entry.id.hex(), entry.sha256.hex()] for entry in entries],
         "signers": [who.name for who in present],
     }

@@ -82,15 +82,18 @@ class Casebook:
         """Return whom an event without a case is for: all active reviewers and the archive."""
         return self.recipients([reviewer.name for reviewer in self.keyring.active], day)
 
-    def assign(self, tag: bytes, assigned: tuple[str, ...] = ()) -> tuple[str, ...]:
-        """Return a case's two reviewers: those it has, while they are active.
+    def assign(self, tag: bytes, manifest: bytes, assigned: Sequence[str] = ()) -> tuple[str, ...]:
+        """Return a case's two reviewers: those it has, as far as they are active, and others.
 
-        For a new case they are the same at every desk (rendezvous hashing).
+        The others are the same at every desk (rendezvous hashing). A source chooses the tag, but
+        not the ``manifest`` of the bundle that first brings the case, and so not who reads it.
         """
-        names = [reviewer.name for reviewer in self.keyring.active]
-        if assigned and set(assigned) <= set(names):
-            return assigned
-        names.sort(key=lambda name: hashlib.sha256(tag + name.encode()).digest())
+
+        def rank(name: str) -> tuple[bool, bytes]:
+            digest = hashlib.sha256(manifest + tag + name.encode()).digest()
+            return name not in assigned, digest
+
+        names = sorted((reviewer.name for reviewer in self.keyring.active), key=rank)
         return tuple(sorted(names[:ASSIGNED]))
 
     @contextlib.contextmanager

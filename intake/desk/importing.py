@@ -12,8 +12,11 @@ Procedure of :func:`run`:
 
 Rules:
 - One bad row costs that row. Nothing a source wrote is in a result or an error.
-- A row id that is known is "here" if its bytes are, or if the id follows from the words. Else the
-  server used one id for two things, and the second is ``foreign``.
+- Words are recorded only under the id that follows from them. Else the server, or whoever made the
+  row, used an id of other words, and the row is ``foreign``.
+- A row that is known is "here" if its bytes are, or if the id follows from the words. One that was
+  recorded without words is looked at again: whoever recorded it may have lied.
+- A case's reviewers are chosen when it first comes, and stay (``Casebook.assign``).
 """
 
 from __future__ import annotations
@@ -35,7 +38,7 @@ from intake.desk.casebook import Casebook
 from intake.desk.chain import Chain
 from intake.desk.present import Present
 from intake.desk.record import Draft, Pen
-from intake.desk.state import CLOSED, FOREIGN, HERE, KEPT, MISSING, Row, State, fold
+from intake.desk.state import CLOSED, FOREIGN, HERE, KEPT, MISSING, OK, Row, State, fold
 from intake.envelope import Envelope
 from intake.errors import BadFile, BadKeyring, NoMatchingKey
 from intake.keyring import Keyring, octets
@@ -107,18 +110,19 @@ class _Import:
 
     def run(self, bundle: Opened[BundleHeader], items: Iterable[Item]) -> Result:
         result, manifest = self._result, bundle.header.sha256
-        before = self._state.manifests(bundle.header.number)
+        others = self._state.manifests(bundle.header.number) - {manifest}
         done = self._state.parts.get(manifest, {})
         for entry, data, verdict in items:  # (4)
             row = self._judge(entry, data, verdict)
             result.verdicts[row.verdict] += 1
-            if entry.id not in done or done[entry.id].verdict not in KEPT:
+            before = done.get(entry.id)
+            if row.verdict == OK or before is None or before.verdict not in KEPT:
                 self._rows.append(row)
             if len(self._rows) == BATCH:
                 self._flush({"kind": "part", "manifest": manifest.hex()})
-        if manifest not in before or any(row.verdict in KEPT for row in self._rows):
+        if manifest not in self._state.bundles or any(row.verdict in KEPT for row in self._rows):
             self._flush(_facts(bundle.header))  # (6)
-        result.other_number = bool(before - {manifest})
+        result.other_number = bool(others)
         result.doubled, result.stray = len(bundle.doubled), bundle.stray
         return result
 
@@ -127,9 +131,11 @@ class _Import:
     ) -> Row:
         """Say what a row is, and keep its words for the next flush."""
         known = self._state.rows.get(entry.id)
-        row = Row(entry.id, entry.sha256, verdict, None)
-        if known and known.sha256 == entry.sha256:
-            return row._replace(verdict=HERE, blob=known.blob)
+        same = known is not None and known.sha256 == entry.sha256
+        here = Row(entry.id, entry.sha256, HERE, known.blob if known else None)
+        if same and (here.blob or data is None):
+            return here
+        row = here._replace(verdict=verdict, blob=None)
         if data is None:
             return row
         try:
@@ -139,10 +145,12 @@ class _Import:
             return row._replace(verdict=FOREIGN)
         except (NoMatchingKey, BadFile):
             return row._replace(verdict=CLOSED)
-        if known:
-            if opened.is_bound(entry.id, envelope):
-                return row._replace(verdict=HERE, blob=known.blob)
+        in_words = envelope.kind in opened.WORDS
+        # Dangerous line: without it, other words than the source's are kept under the row's name.
+        if not opened.is_bound(entry.id, envelope) and (in_words or (known and not same)):
             return row._replace(verdict=FOREIGN)
+        if here.blob or (same and envelope.kind == DECOY):
+            return here
         self._compare(envelope)
         if envelope.kind == DECOY:
             self._result.decoys += 1
@@ -163,10 +171,12 @@ class _Import:
         # Whatever happens from here on, the next import knows which blobs may belong to nobody.
         batch = [self._pen.path.name, self._pen.last, *(name.hex() for name, _ in names)]
         files.write(folder / _NOTE, canonical.dump(batch))
-        drafts, blobs, jobs = [], {}, []
+        drafts, blobs, jobs, cases = [], {}, [], {}
+        new = (self._result.header.sha256, ())
         for (row, words, envelope), (name, salt) in zip(self._words, names, strict=True):
-            case = self._state.cases.get(envelope.case)
-            assigned = self._casebook.assign(envelope.case, case.assigned if case else ())
+            key = record.case_key(envelope.case)
+            assigned = self._casebook.assign(envelope.case, *self._state.assigned.get(key, new))
+            cases[key.hex()] = list(assigned)
             recipients = self._casebook.recipients(assigned, day)
             jobs.append((folder, name, words, recipients))
             event = _received(row, envelope, (name, salt), assigned)
@@ -176,7 +186,8 @@ class _Import:
         with ThreadPoolExecutor(WRITERS) as pool:
             list(pool.map(lambda job: record.write_blob(*job), jobs))
         rows = [row._replace(blob=blobs.get(row.id, row.blob)).as_list() for row in self._rows]
-        self._pen.append([*drafts, Draft({**what, "rows": rows}, self._casebook.everyone(day))])
+        what = {**what, "cases": cases, "rows": rows}
+        self._pen.append([*drafts, Draft(what, self._casebook.everyone(day))])
         (folder / _NOTE).unlink()
         self._rows, self._words = [], []
 

@@ -1,7 +1,8 @@
 """A case's words: opened from their blobs, checked, and put beside the form's questions.
 
 Rules:
-- Words are believed only if they are the ones whose salted hash the event names.
+- Words are believed only if they are the ones whose salted hash the event names, if they are what
+  the event says of them, and if the row's id follows from them: the author may be planted.
 - Labels come from the form that this machine has; what that form does not know is shown as it came.
 - Everything ``typed`` is a source's own text. Whoever shows it goes through ``visible``.
 """
@@ -88,16 +89,24 @@ def open_words(folder: Path, received: Received, identities: Sequence[Identity])
     path = record.blob_path(folder, received.blob)
     try:
         words = unseal(files.read(path, _LIMIT), identities)
-        if record.blob_name(received.salt, words) == received.blob:
-            return opened.parse(words)
+        if record.blob_name(received.salt, words) != received.blob:
+            raise BadFile("These are other words.")
     except NoMatchingKey:
         raise
     except Refused:
-        pass
-    raise BadFile(
-        f"The words of one envelope are missing or damaged: {path}",
-        "Take this file from the other copy of the casebook.",
-    )
+        raise BadFile(
+            f"The words of one envelope are missing or damaged: {path}",
+            "Take this file from the other copy of the casebook.",
+        ) from None
+    envelope = opened.parse(words)
+    told = (received.kind, received.day, received.keyring, received.event.case)
+    bound = envelope.kind not in opened.WORDS or opened.is_bound(received.id, envelope)
+    if not bound or told != (envelope.kind, envelope.day, envelope.keyring, envelope.case):
+        raise BadFile(
+            f"{received.author} recorded one envelope as what it is not: {path}",
+            f"Its row is still on the server, or in the bundle. Ask what {received.author} did.",
+        )
+    return envelope
 
 
 def summary(found: Sequence[Opened]) -> dict[str, tuple[Words, ...]]:

@@ -126,6 +126,11 @@ def blob_name(salt: bytes, words: bytes) -> bytes:
     return hashlib.sha256(salt + words).digest()
 
 
+def case_key(tag: bytes) -> bytes:
+    """Return what events for everyone call a case: only who knows the tag can tell which it is."""
+    return hashlib.sha256(tag).digest()
+
+
 def blob_path(folder: Path, name: bytes) -> Path:
     """Return where the blob of that name lies."""
     return folder / "blobs" / name.hex()[:2] / name.hex()

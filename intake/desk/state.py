@@ -34,9 +34,11 @@ VERDICTS = {
     ALTERED: "altered: other bytes than the server signed for",
     MISSING: "missing from the file",
     CLOSED: "not openable with the period's key",
-    FOREIGN: "no envelope that this version knows, or another one of the same id",
+    FOREIGN: "no envelope that this version knows, or not the one that its id names",
 }
 KEPT = frozenset({OK, HERE})
+
+Node = tuple[bytes, str, int]  # hash, chain and sequence number of an event
 
 
 class Row(NamedTuple):
@@ -70,7 +72,7 @@ class Bundle(NamedTuple):
 
 
 class Received(NamedTuple):
-    """One envelope of a case: its row id, kind, day, keyring, and where its words lie."""
+    """One envelope of a case: its row id, kind, day, keyring, where its words lie and for whom."""
 
     id: bytes
     kind: str
@@ -78,7 +80,13 @@ class Received(NamedTuple):
     blob: bytes
     salt: bytes
     keyring: tuple[int, bytes]
+    assigned: tuple[str, ...]
     event: Event
+
+    @property
+    def author(self) -> str:
+        """Who recorded it, and sealed its words."""
+        return self.event.chain.partition(".")[0]
 
 
 @dataclass(slots=True)
@@ -102,7 +110,8 @@ class State:
 
     ``bundles`` go by manifest, and so do ``parts``, the rows each named. By row id: ``rows`` is
     what is kept, ``sources`` the manifest that brought it, ``pending`` what is to be acknowledged.
-    ``number`` is the last return's.
+    ``number`` is the last return's. ``assigned`` has, by the hash of a case's tag, the manifest of
+    the bundle that first brought the case, and its reviewers; also of cases that we cannot open.
     """
 
     cases: dict[bytes, Case] = field(default_factory=dict)
@@ -111,6 +120,7 @@ class State:
     parts: dict[bytes, dict[bytes, Row]] = field(default_factory=lambda: defaultdict(dict))
     sources: dict[bytes, bytes] = field(default_factory=dict)
     pending: dict[bytes, Row] = field(default_factory=dict)
+    assigned: dict[bytes, tuple[bytes, tuple[str, ...]]] = field(default_factory=dict)
     number: int = 0
     closed: int = 0
     faults: list[str] = field(default_factory=list)
@@ -145,8 +155,8 @@ def _once(received: Sequence[Received], rows: Mapping[bytes, Row]) -> list[Recei
     """Return one of each id: an import that was cut short and run again records a row twice."""
     one: dict[bytes, Received] = {}
     for item in received:
-        listed = item.id in rows and rows[item.id].blob == item.blob
-        if listed or item.id not in one:
+        named = rows[item.id].blob if item.id in rows else None
+        if one.setdefault(item.id, item).blob != named == item.blob:
             one[item.id] = item
     return list(one.values())
 
@@ -159,11 +169,16 @@ def _import(state: State, event: Event) -> None:
 
 def _rows(state: State, event: Event) -> None:
     manifest = octets(event.what["manifest"], 32)
+    for case, names in event.what["cases"].items():
+        assigned = (manifest, tuple(map(str, names)))
+        state.assigned.setdefault(octets(case, 32), assigned)
     for row in map(Row.from_list, event.what["rows"]):
         part = state.parts[manifest]
         if row.verdict in KEPT:
             part[row.id] = state.pending[row.id] = row
-            state.rows.setdefault(row.id, row)
+            # Words that were found later count more than somebody's word that there are none.
+            if state.rows.setdefault(row.id, row).blob is None:
+                state.rows[row.id] = row
             state.sources.setdefault(row.id, manifest)
         else:
             part.setdefault(row.id, row)
@@ -173,6 +188,7 @@ def _received(state: State, event: Event) -> None:
     what = event.what
     if event.case is None:
         raise ValueError
+    assigned = tuple(map(str, what["assigned"]))
     received = Received(
         id=octets(what["id"], 16),
         kind=str(what["envelope"]),
@@ -180,9 +196,9 @@ def _received(state: State, event: Event) -> None:
         blob=octets(what["blob"], 32),
         salt=octets(what["salt"], 32),
         keyring=_keyring(what["keyring"]),
+        assigned=assigned,
         event=event,
     )
-    assigned = tuple(map(str, what["assigned"]))
     state.cases.setdefault(event.case, Case(event.case, assigned)).received.append(received)
 
 
@@ -204,35 +220,30 @@ _KINDS = {
 
 def _ordered(chains: Mapping[str, Chain]) -> Iterator[Event]:
     """Yield all events that we opened, in topological order, ties by hash (Kahn)."""
-    waits: dict[tuple[str, int], int] = {}
-    after: dict[tuple[str, int], list[tuple[str, int]]] = defaultdict(list)
-    for chain in chains.values():
-        before = 0
-        for sequence in sorted(chain.hashes):
-            event = chain.events.get(sequence)
-            seen = {(name, n) for name, (n, _) in event.heads.items()} if event else set()
-            seen = {(c, n) for c, n in seen | {(chain.name, before)} if _has(chains, c, n)}
-            waits[chain.name, sequence], before = len(seen), sequence
-            for other in seen:
-                after[other].append((chain.name, sequence))
-    ready = [(_hash(chains, node), node) for node, count in waits.items() if not count]
-    heapq.heapify(ready)
-    while ready:
-        _, (name, sequence) = heapq.heappop(ready)
-        if sequence in chains[name].events:
-            yield chains[name].events[sequence]
-        for node in after[name, sequence]:
-            waits[node] -= 1
-            if not waits[node]:
-                heapq.heappush(ready, (_hash(chains, node), node))
-
-
-def _hash(chains: Mapping[str, Chain], node: tuple[str, int]) -> bytes:
-    return chains[node[0]].hashes[node[1]]
-
-
-def _has(chains: Mapping[str, Chain], name: str, sequence: int) -> bool:
-    return name in chains and sequence in chains[name].hashes
+    waits: dict[Node, set[Node]] = {}
+    after: dict[Node, list[Node]] = defaultdict(list)
+    for name, chain in chains.items():
+        before: set[Node] = set()
+        for sequence, digest in sorted(chain.hashes.items()):
+            event, node = chain.events.get(sequence), (digest, name, sequence)
+            heads = event.heads.items() if event else ()
+            seen = [(chains[c].hashes.get(n), c, n) for c, (n, _) in heads if c in chains]
+            waits[node] = before | {(h, c, n) for h, c, n in seen if h}
+            for other in waits[node]:
+                after[other].append(node)
+            before = {node}
+    ready = sorted(node for node, others in waits.items() if not others)
+    while waits:
+        # Events that wait for each other were made by somebody planted. They hold up nobody's.
+        node = heapq.heappop(ready) if ready else min(waits)
+        del waits[node]
+        if event := chains[node[1]].events.get(node[2]):
+            yield event
+        for following in after[node]:
+            if following in waits:
+                waits[following].discard(node)
+                if not waits[following]:
+                    heapq.heappush(ready, following)
 
 
 def _lost(chains: Mapping[str, Chain]) -> Iterator[str]:
