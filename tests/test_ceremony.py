@@ -34,12 +34,10 @@ from intake.ceremony import (
     __main__,
     card,
     folder,
+    holder,
     package,
-    period,
     proposal,
     rehearsal,
-    reviewer,
-    root,
     signing,
 )
 from intake.ceremony.card import Card
@@ -250,7 +248,7 @@ def test_nothing_is_half_written(
 
 
 def test_periods_are_weeks_and_the_first_may_begin_late() -> None:
-    found = period.spans(date(2026, 12, 30), 3)
+    found = package.spans(date(2026, 12, 30), 3)
     assert found == {
         "2026-w53": (date(2026, 12, 30), date(2027, 1, 3)),
         "2027-w01": (date(2027, 1, 4), date(2027, 1, 10)),
@@ -261,13 +259,13 @@ def test_periods_are_weeks_and_the_first_may_begin_late() -> None:
 @pytest.mark.parametrize("weeks", [-1, 0, 14])
 def test_periods_are_1_to_13(weeks: int) -> None:
     with pytest.raises(Misuse, match="1 to 13"):
-        period.spans(FIRST, weeks)
+        package.spans(FIRST, weeks)
 
 
 def test_an_interrupted_row_of_periods_goes_on(tmp_path: Path) -> None:
     people, _ = cards(3)
-    first = next(iter(period.make(tmp_path, FIRST, 3, people, 2)))
-    made = list(period.make(tmp_path, FIRST, 3, people, 2))
+    first = next(iter(package.periods(tmp_path, FIRST, 3, people, 2)))
+    made = list(package.periods(tmp_path, FIRST, 3, people, 2))
     assert [one.name for one in made] == ["2026-w47", "2026-w48", "2026-w49"]
     assert made[0] == first
     assert len({one.recipient for one in made}) == 3
@@ -284,7 +282,7 @@ def test_an_interrupted_row_of_periods_goes_on(tmp_path: Path) -> None:
     ],
 )
 def test_quarters(day: date, quarter: str) -> None:
-    assert reviewer.quarter_of(day) == quarter
+    assert holder.quarter_of(day) == quarter
     assert keyring.QUARTER.match(quarter)
 
 
@@ -292,38 +290,41 @@ def test_quarters(day: date, quarter: str) -> None:
 
 
 def test_cards_come_back(tmp_path: Path) -> None:
-    root.make(tmp_path / "rosa", WORDS, demo=False)
-    reviewer.make(tmp_path / "alice", "Body", ["2026q4", "2027q1"], WORDS, demo=True)
+    holder.make_root(tmp_path / "rosa", WORDS, demo=False)
+    holder.make_reviewer(tmp_path / "alice", "Body", ["2026q4", "2027q1"], WORDS, demo=True)
     assert sorted(path.name for path in (tmp_path / "alice").iterdir()) == [
         *("2026q4.age", "2027q1.age", "card.json", "quorum.age", "signing.age")
     ]
     mine = card.read(tmp_path / "alice", card.REVIEWER)
     assert (mine.name, mine.demo, mine.facts["body"]) == ("alice", True, "Body")
-    own, key = reviewer.unlock(tmp_path / "alice", WORDS)
+    own, key = holder.unlock(tmp_path / "alice", WORDS)
     assert str(own.recipient()) == mine.facts["quorum"]
     assert key.public_key().public_bytes_raw() == mine.key
     quarter = locked.identity(tmp_path / "alice" / "2027q1.age", WORDS)
     assert mine.facts["quarters"]["2027q1"] == str(quarter.recipient())  # type: ignore[index,call-overload]
     other = card.read(tmp_path / "rosa" / "card.json", card.ROOT)
-    signer = locked.signing_key(tmp_path / "rosa" / root.SIGNING, WORDS)
+    signer = locked.signing_key(tmp_path / "rosa" / holder.SIGNING, WORDS)
     assert other.key == signer.public_key().public_bytes_raw()
 
 
 def test_a_card_holds_no_secret_and_the_rest_is_locked(tmp_path: Path) -> None:
-    reviewer.make(tmp_path / "alice", "Body", ["2026q4"], WORDS, demo=False)
+    holder.make_reviewer(tmp_path / "alice", "Body", ["2026q4"], WORDS, demo=False)
     for path in (tmp_path / "alice").iterdir():
         if path.name != card.NAME:
             assert path.read_bytes().startswith(b"age-encryption.org/v1\n-> scrypt ")
             assert path.stat().st_mode & 0o077 == 0
     text = (tmp_path / "alice" / card.NAME).read_text()
-    assert reviewer.unlock(tmp_path / "alice", WORDS)[1].private_bytes_raw().hex() not in text
+    assert holder.unlock(tmp_path / "alice", WORDS)[1].private_bytes_raw().hex() not in text
 
 
 @pytest.mark.parametrize("field", ["name", "body", "key", "quorum", "quarters", "demo", "proof"])
 def test_an_altered_card_is_refused(tmp_path: Path, field: str) -> None:
     for name in ("alice", "bob"):
         quarter = "2026q4" if name == "alice" else "2027q1"
-        reviewer.make(tmp_path / name, f"Body of {name}", [quarter], WORDS, demo=name == "bob")
+        demo = name == "bob"
+        holder.make_reviewer(tmp_path / name, f"Body of {name}", [quarter], WORDS, demo=demo)
+            tmp_path / name, f"Body of {name}", [quarter], WORDS, demo=name == "bob"
+        )
     path = tmp_path / "alice" / card.NAME
     other = json.loads((tmp_path / "bob" / card.NAME).read_bytes())
     path.write_bytes(canonical.dump({**json.loads(path.read_bytes()), field: other[field]}))
@@ -332,7 +333,7 @@ def test_an_altered_card_is_refused(tmp_path: Path, field: str) -> None:
 
 
 def test_a_card_of_another_kind_or_version_is_refused(tmp_path: Path) -> None:
-    root.make(tmp_path / "rosa", WORDS, demo=False)
+    holder.make_root(tmp_path / "rosa", WORDS, demo=False)
     with pytest.raises(BadFile):
         card.read(tmp_path / "rosa", card.REVIEWER)
     for name, format_ in (("rosa", "intake root card 2"), ("../rosa", card.ROOT)):
@@ -343,8 +344,8 @@ def test_a_card_of_another_kind_or_version_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_demo_and_a_real_ceremony_never_meet(tmp_path: Path) -> None:
-    root.make(tmp_path / "rosa", WORDS, demo=True)
-    root.make(tmp_path / "ruth", WORDS, demo=False)
+    holder.make_root(tmp_path / "rosa", WORDS, demo=True)
+    holder.make_root(tmp_path / "ruth", WORDS, demo=False)
     for names, demo in ((["rosa"], False), (["ruth"], True), (["rosa", "ruth"], True)):
         with pytest.raises(Unsafe, match="never meet"):
             card.read_all([tmp_path / name for name in names], card.ROOT, demo=demo)
@@ -352,17 +353,17 @@ def test_a_demo_and_a_real_ceremony_never_meet(tmp_path: Path) -> None:
 
 
 def test_the_same_name_twice_is_refused(tmp_path: Path) -> None:
-    root.make(tmp_path / "rosa", WORDS, demo=False)
+    holder.make_root(tmp_path / "rosa", WORDS, demo=False)
     with pytest.raises(Misuse, match="same name"):
         card.read_all([tmp_path / "rosa", tmp_path / "rosa"], card.ROOT, demo=False)
 
 
 def test_keys_that_are_there_are_never_replaced(tmp_path: Path) -> None:
-    root.make(tmp_path / "rosa", WORDS, demo=False)
-    before = (tmp_path / "rosa" / root.SIGNING).read_bytes()
+    holder.make_root(tmp_path / "rosa", WORDS, demo=False)
+    before = (tmp_path / "rosa" / holder.SIGNING).read_bytes()
     with pytest.raises(Misuse, match="already there"):
-        root.make(tmp_path / "rosa", WORDS, demo=False)
-    assert (tmp_path / "rosa" / root.SIGNING).read_bytes() == before
+        holder.make_root(tmp_path / "rosa", WORDS, demo=False)
+    assert (tmp_path / "rosa" / holder.SIGNING).read_bytes() == before
 
 
 # From packages to a keyring.
@@ -389,13 +390,13 @@ class Stage:
 def _made(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     out = tmp_path_factory.mktemp("ceremony")
     for name in ("rosa", "ruth", "rhea"):
-        root.make(out / name, WORDS, demo=False)
+        holder.make_root(out / name, WORDS, demo=False)
     for name in ("alice", "bob", "carol"):
-        reviewer.make(out / name, f"Body of {name}", ["2026q4"], WORDS, demo=False)
+        holder.make_reviewer(out / name, f"Body of {name}", ["2026q4"], WORDS, demo=False)
     people = card.read_all(map(out.joinpath, ("alice", "bob", "carol")), card.REVIEWER, demo=False)
     package.make(out / "archive", people, 2)
-    names = [made.name for made in period.make(out, FIRST, 2, people, 2)]
-    keys = {one.name: reviewer.unlock(out / one.name, WORDS) for one in people}
+    names = [made.name for made in package.periods(out, FIRST, 2, people, 2)]
+    keys = {one.name: holder.unlock(out / one.name, WORDS) for one in people}
     for name in ("archive", *names):
         package.attest(out / name, {one: keys[one] for one in ("alice", "carol")})
     roots = card.read_all(map(out.joinpath, ("rosa", "ruth")), card.ROOT, demo=False)
@@ -405,7 +406,8 @@ def _made(tmp_path_factory: pytest.TempPathFactory) -> Stage:
         roots, 2, people, out / "archive", [out / one for one in names], server, *days, demo=False
     )
     signers = {
-        one: locked.signing_key(out / one / root.SIGNING, WORDS) for one in ("rosa", "ruth", "rhea")
+        one: locked.signing_key(out / one / holder.SIGNING, WORDS)
+        for one in ("rosa", "ruth", "rhea")
     }
     return Stage(out, wish, keys, signers)
 
@@ -443,7 +445,7 @@ def test_a_keyring_comes_out(stage: Stage) -> None:
 def test_the_next_keyring_names_only_what_changes(stage: Stage) -> None:
     raw = assembled(stage, stage.wish)
     first = keyring.parse(raw)
-    list(period.make(stage.folder, date(2026, 11, 30), 1, stage.wish.reviewers, 2))
+    list(package.periods(stage.folder, date(2026, 11, 30), 1, stage.wish.reviewers, 2))
     path = stage.folder / "2026-w49"
     package.attest(path, {name: stage.people[name] for name in ("bob", "carol")})
     empty = Wish([], None, [], None, [path], None, FIRST, date(2026, 12, 6), demo=False)

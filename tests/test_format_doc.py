@@ -51,7 +51,7 @@ from intake.bundle import (
 )
 from intake.bundle.reading import open_bundle, open_return
 from intake.bundle.writing import write_bundle
-from intake.ceremony import card, reviewer, root
+from intake.ceremony import card, holder
 from intake.desk import acknowledging, casebook, chain, copying, importing, opened, state
 from intake.desk.present import Present
 from intake.settings import ROOT, Settings
@@ -320,8 +320,8 @@ def test_keyring() -> None:
 
 
 def test_cards_and_locked_files(tmp_path: Path) -> None:
-    reviewer.make(tmp_path / "alice", "A body", ["2026q4"], PASSPHRASE, demo=False)
-    root.make(tmp_path / "rosa", PASSPHRASE, demo=False)
+    holder.make_reviewer(tmp_path / "alice", "A body", ["2026q4"], PASSPHRASE, demo=False)
+    holder.make_root(tmp_path / "rosa", PASSPHRASE, demo=False)
     made = {path.name for path in (tmp_path / "alice").iterdir()}
     assert names("locked-files") | {card.NAME} == made
     for name, kind in (("alice", card.REVIEWER), ("rosa", card.ROOT)):

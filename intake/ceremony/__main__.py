@@ -16,9 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from intake import days, files, keyring, locked, terminal
-from intake.ceremony import card, package, period, proposal, rehearsal, reviewer
+from intake.ceremony import card, holder, package, proposal, rehearsal
 from intake.ceremony import folder as folders
-from intake.ceremony import root as roots
 from intake.ceremony import signing as signatures
 from intake.ceremony.card import Card
 from intake.errors import Misuse
@@ -42,7 +41,7 @@ def root(given: Namespace) -> None:
     path = given.out / given.name
     if not path.exists():
         words = terminal.Passphrases(given.demo)
-        roots.make(path, words.ask(path.name, "the root's key", new=True), demo=words.demo)
+        holder.make_root(path, words.ask(path.name, "the root's key", new=True), demo=words.demo)
     _say_card(path, _cards([path], card.ROOT, given)[0], "whoever proposes")
 
 
@@ -56,8 +55,8 @@ def make_reviewer(given: Namespace) -> None:
     if not path.exists():
         words = terminal.Passphrases(given.demo)
         passphrase = words.ask(path.name, "the reviewer's keys", new=True)
-        quarters = given.quarter or [reviewer.quarter_of(days.clock())]
-        reviewer.make(path, given.body, quarters, passphrase, demo=words.demo)
+        quarters = given.quarter or [holder.quarter_of(days.clock())]
+        holder.make_reviewer(path, given.body, quarters, passphrase, demo=words.demo)
     made = _cards([path], card.REVIEWER, given)[0]
     _say_card(path, made, "whoever makes packages and whoever proposes")
 
@@ -83,7 +82,7 @@ def periods(given: Namespace) -> None:
         --reviewers alice/card.json bob/card.json carol/card.json
     """
     cards, out = _compared(given), given.out
-    made = period.make(out, given.first, given.weeks, cards, given.quorum)
+    made = package.periods(out, given.first, given.weeks, cards, given.quorum)
     _say_packages({out / one.name: one for one in made})
 
 
@@ -98,7 +97,7 @@ def attest(given: Namespace) -> None:
     for folder in given.reviewer:
         name = _cards([folder], card.REVIEWER, given)[0].name
         passphrase = words.ask(name, "to open the packages and attest them")
-        people[name] = reviewer.unlock(folder, passphrase)
+        people[name] = holder.unlock(folder, passphrase)
     for path in terminal.progress("Packages opened", given.packages):
         package.attest(path, people)
     who = ", ".join(sorted(people))
@@ -153,7 +152,7 @@ def sign(given: Namespace) -> None:
     card.check_demo([draft.demo], demo=given.demo is not None)
     terminal.confirm(f"Sign this as root {name}?", assume=given.yes)
     passphrase = terminal.Passphrases(given.demo).ask(name, "to sign the keyring")
-    key = locked.signing_key(given.root / roots.SIGNING, passphrase)
+    key = locked.signing_key(given.root / holder.SIGNING, passphrase)
     out = given.out or given.draft.with_name(f"{given.draft.name}.{name}.sig")
     folders.put(out, signatures.sign(line, name, key))
     say(f"{out} is there. Bring it to whoever assembles.")

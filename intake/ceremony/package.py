@@ -1,6 +1,10 @@
 """Write quorum packages, and try them. The reading half, and the layout, are in ``quorum.py``.
 
+A package holds the archive's identity or a period's. A period is a week to come, Monday to Sunday,
+named by ISO 8601, ``2026-w47``; its key dies when it is over.
+
 Rules:
+- At most 13 weeks at once: what is made today should not outlive the trust in who made it.
 - The identity is made in here and leaves only sealed: nobody is handed it, not even the caller.
 - Every k-subset of the reviewers gets a file; there is none that fewer can open.
 - A package is believed when k reviewers attest that they opened it, there and then, with their own
@@ -13,8 +17,8 @@ Rules:
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
-from datetime import date
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, timedelta
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -30,6 +34,7 @@ from intake.keyring import Period
 from intake.quorum import Package
 
 ATTESTATION = "attestation-"
+MAX_WEEKS = 13
 
 
 def make(
@@ -66,6 +71,29 @@ def make(
     return quorum.read_package(path)
 
 
+def periods(
+    out: Path, first: date, weeks: int, reviewers: Sequence[Card], needed: int
+) -> Iterator[Package]:
+    """Make the package of each week in ``out``, in order, and yield it when it is there."""
+    for name, days in spans(first, weeks).items():
+        yield make(out / name, reviewers, needed, days)
+
+
+def spans(first: date, weeks: int) -> dict[str, tuple[date, date]]:
+    """Return names and days, first and last, of ``weeks`` periods from the day ``first``.
+
+    The first one may begin in the middle of its week. Raises :class:`Misuse`.
+    """
+    if not 1 <= weeks <= MAX_WEEKS:
+        raise Misuse(f"{weeks} weeks are not 1 to {MAX_WEEKS}.", "Make the others later.")
+    monday = first - timedelta(days=first.weekday())
+    found = {}
+    for start in (monday + timedelta(weeks=week) for week in range(weeks)):
+        year, week, _ = start.isocalendar()
+        found[f"{year}-w{week:02}"] = (max(start, first), start + timedelta(days=6))
+    return found
+
+
 def nested(identity: Identity, recipients: Sequence[str]) -> bytes:
     """Return the identity sealed to each recipient in turn; the first opens the outermost."""
     secret = identity.encode().encode() + b"\n"
@@ -77,7 +105,7 @@ def nested(identity: Identity, recipients: Sequence[str]) -> bytes:
 def attest(path: Path, people: Mapping[str, tuple[Identity, Ed25519PrivateKey]]) -> None:
     """Open the package in ``path`` with every subset of ``people``, then let each sign.
 
-    ``people`` maps names to what :func:`intake.ceremony.reviewer.unlock` returned.
+    ``people`` maps names to what :func:`intake.ceremony.holder.unlock` returned.
     Raises :class:`NoMatchingKey` or :class:`BadFile` as :func:`intake.quorum.open_package`, and
     :class:`Misuse` for somebody who is no reviewer of the package; then nobody has signed.
     """

@@ -20,7 +20,7 @@ from intake import keyring, locked, quorum, terminal
 from intake.age.identity import PREFIX, Identity
 from intake.age.passphrase import Passphrase
 from intake.age.unsealing import unseal
-from intake.ceremony import card, package, period, proposal, reviewer, root, signing
+from intake.ceremony import card, holder, package, proposal, signing
 from intake.ceremony import folder as folders
 from intake.errors import BadFile, MachineTrouble, NoMatchingKey
 
@@ -39,21 +39,21 @@ def play(folder: Path, day: date) -> Iterator[str]:
     drawn = {name: terminal.DEMO + secrets.token_hex(8) for name in (*ROOTS, *REVIEWERS)}
     words = {name: Passphrase(text, terminal.DEMO_WORK) for name, text in drawn.items()}
     for name in ROOTS:
-        root.make(folder / name, words[name], demo=True)
+        holder.make_root(folder / name, words[name], demo=True)
         yield f"{name} made a root."
     for name in REVIEWERS:
-        quarters = [reviewer.quarter_of(day)]
-        reviewer.make(folder / name, f"Body of {name}", quarters, words[name], demo=True)
+        quarters = [holder.quarter_of(day)]
+        holder.make_reviewer(folder / name, f"Body of {name}", quarters, words[name], demo=True)
         yield f"{name} made a reviewer's keys."
 
     cards = card.read_all([folder / name for name in REVIEWERS], card.REVIEWER, demo=True)
     archive = folder / "archive"
     package.make(archive, cards, NEEDED)
     yield f"The archive is a package that any {NEEDED} of {len(cards)} reviewers open."
-    periods = [folder / made.name for made in period.make(folder, day, WEEKS, cards, NEEDED)]
+    periods = [folder / made.name for made in package.periods(folder, day, WEEKS, cards, NEEDED)]
     yield f"{len(periods)} periods, from {day}, are packages too."
 
-    keys = {name: reviewer.unlock(folder / name, words[name]) for name in REVIEWERS}
+    keys = {name: holder.unlock(folder / name, words[name]) for name in REVIEWERS}
     openers = {name: identity for name, (identity, _) in keys.items()}
     for path in (archive, *periods):
         package.attest(path, keys)
@@ -71,7 +71,7 @@ def play(folder: Path, day: date) -> Iterator[str]:
     yield "The draft of the keyring is written."
     signatures = [folder / f"draft.{name}.sig" for name in ROOTS]
     for name, path in zip(ROOTS, signatures, strict=True):
-        key = locked.signing_key(folder / name / root.SIGNING, words[name])
+        key = locked.signing_key(folder / name / holder.SIGNING, words[name])
         folders.put(path, signing.sign(signing.read_draft(draft), name, key))
         yield f"{name} signed it."
     data = signing.assemble(signing.read_draft(draft), signatures, None)

@@ -1,8 +1,12 @@
-"""A reviewer's keys: to sign with, to open packages with, and to read a quarter's cases with.
+"""Who holds keys, a root or a reviewer: each has a folder, with a card and locked secrets.
+
+A root is an offline Ed25519 key; a threshold of roots signs a keyring. A reviewer has three kinds
+of secret: a key to sign with, a quorum identity to open packages with, and an identity for each
+quarter, to read its cases with.
 
 Rules:
-- Three secrets, each in its own file, all locked with the reviewer's one passphrase. Stock ``age``
-  opens them too, so a passphrase and this folder are enough if Intake is gone.
+- Each secret has its own file, locked with its holder's one passphrase; only the card is public.
+  Stock ``age`` opens them too, so a passphrase and this folder are enough if Intake is gone.
 - The quorum identity lasts as long as the reviewer; a quarter's identity is destroyed after it
   (docs/adr/0005).
 """
@@ -19,12 +23,20 @@ from intake import locked
 from intake.age.identity import Identity
 from intake.age.passphrase import Passphrase
 from intake.ceremony import card, folder
-from intake.ceremony.root import SIGNING
 
+SIGNING = "signing.age"
 QUORUM = "quorum.age"
 
 
-def make(
+def make_root(path: Path, passphrase: Passphrase, *, demo: bool) -> None:
+    """Make a root in the new folder ``path``, whose last part is the root's name."""
+    key = Ed25519PrivateKey.generate()
+    with folder.whole(path) as partial:
+        locked.lock(partial / SIGNING, key.private_bytes_raw().hex(), passphrase)
+        card.write(partial, key, {"demo": demo, "format": card.ROOT, "name": path.name})
+
+
+def make_reviewer(
     path: Path, body: str, quarters: Sequence[str], passphrase: Passphrase, *, demo: bool
 ) -> None:
     """Make a reviewer sent by ``body`` in the new folder ``path``, whose last part is the name."""
