@@ -1,0 +1,109 @@
+"""The WSGI entry as gunicorn loads it: what it says, what stops it, and what it can do without."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from intake.settings import FORM, ROOT
+from tests.site_maker import LEAST, ORIGIN, Site, make_site
+
+OFFLINE = ("intake/desk", "intake/ceremony", "templates/desk")
+POST = f"""
+import re
+from app import app
+client = app.test_client(use_cookies=False)
+page = client.get("/").text
+seed = re.search(r'name="_seed" value="(\\w+)"', page)[1]
+answer = client.post("/", data={{"_seed": seed, **{LEAST!r}}}, headers={ORIGIN!r})
+print(answer.status)
+"""
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """A site that is open."""
+    return make_site(tmp_path)
+
+
+def run(site: Site, script: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    """Run ``script`` as the server's user would, with this site's settings."""
+    own = {"INTAKE_DATA": str(site.settings.data), "INTAKE_KEYS": str(site.settings.keys)}
+    return subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=root,
+        env={"PATH": os.environ["PATH"], "INTAKE_FORM": str(site.settings.form), **own},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_a_valid_keyring_opens_the_site_without_a_word(site: Site) -> None:
+    done = run(site, "import app")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_without_a_keyring_it_says_what_to_do_next_and_serves_the_closed_page(
+    tmp_path: Path,
+) -> None:
+    site = make_site(tmp_path, install=False)
+    done = run(site, "from app import app; print(app.test_client().get('/en').status)")
+    assert done.stdout == "503 SERVICE UNAVAILABLE\n"
+    assert "The site is closed." in done.stderr
+    assert "python -m intake.admin status" in done.stderr
+
+
+@pytest.mark.parametrize("folder", ["keys", "data"])
+def test_a_secret_stops_it(site: Site, folder: str, tmp_path: Path) -> None:
+    (tmp_path / folder / "old.txt").write_text(site.made.archive.encode())
+    done = run(site, "import app")
+    assert done.returncode == 1
+    assert "A secret lies on the server" in done.stderr
+    assert "→" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert "AGE-SECRET-KEY" not in done.stderr
+
+
+def test_a_form_that_cannot_be_used_stops_it(tmp_path: Path) -> None:
+    form = tmp_path / "form.toml"
+    form.write_text(FORM.read_text(encoding="utf-8").replace("limit = 2000", "limit = 5000"))
+    done = run(make_site(tmp_path, form), "import app")
+    assert done.returncode == 1
+    assert "admin doctor" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_platform_that_cannot_seal_stops_it(site: Site) -> None:
+    script = (
+        "from cryptography.exceptions import UnsupportedAlgorithm\n"
+        "from intake.age import recipient\n"
+        "class Without:\n"
+        "    def from_public_bytes(self, _):\n"
+        "        raise UnsupportedAlgorithm('ML-KEM')\n"
+        "recipient.MLKEM768PublicKey = Without()\n"
+        "import app\n"
+    )
+    done = run(site, script)
+    assert done.returncode == 1
+    assert "ML-KEM" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_server_needs_nothing_of_the_offline_rooms(site: Site, tmp_path: Path) -> None:
+    server = tmp_path / "server"
+    for part in ("intake", "templates"):
+        skipped = shutil.ignore_patterns("__pycache__", "*.pyc")
+        shutil.copytree(ROOT / part, server / part, ignore=skipped)
+    shutil.copy(ROOT / "app.py", server)
+    for part in OFFLINE:
+        shutil.rmtree(server / part)
+    done = run(site, POST, server)
+    assert (done.stdout, done.stderr) == ("200 OK\n", "")
+    assert site.store.count() == 1
