@@ -1,4 +1,4 @@
-"""docs/FORMAT.md and docs/vectors/ say what the code does; docs/THREATS.md names tests that exist.
+"""docs/FORMAT.md and docs/vectors/ say what the code does; docs/ names what is there.
 
 Rules:
 - Every block of FORMAT.md marked ``vector`` has a test here, which recomputes it, or compares it
@@ -60,6 +60,7 @@ from tests.makers import FIRST, Deployment, identity, make_deployment, sealed_si
 EXAMPLES = ROOT / "docs" / "vectors"
 TEXT = (ROOT / "docs" / "FORMAT.md").read_text(encoding="utf-8")
 BLOCKS = dict(re.findall(r"^```vector (\S+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL))
+EXAMPLES_OF_PATHS = {"docs/adr/NNNN-short-name.md", "intake/locale/shn/LC_MESSAGES/intake.po"}
 PERIOD = "2026-w47"
 PASSPHRASE = Passphrase("an example, not a secret", 10)
 
@@ -410,12 +411,14 @@ def test_the_examples_are_those_that_the_code_makes(tmp_path: Path) -> None:
     ]
 
 
-def test_every_test_that_threats_names_is_there() -> None:
-    threats = (ROOT / "docs" / "THREATS.md").read_text(encoding="utf-8")
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").rglob("*.md")), ids=lambda path: path.stem)
+def test_every_test_and_file_that_a_document_names_is_there(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
     tests = "".join(path.read_text("utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
-    named = set(re.findall(r"`(test_\w+)`", threats))
-    assert named
+    named = set(re.findall(r"`(test_\w+)`", text))
     assert {name for name in named if f"def {name}(" not in tests} == set()
+    files = set(re.findall(r"\b(?:intake|deploy|docs|tests|templates)/[\w/.-]*\.[a-z]+\b", text))
+    assert {name for name in files - EXAMPLES_OF_PATHS if not (ROOT / name).exists()} == set()
 
 
 def test_the_seeds_are_named_as_the_document_says() -> None:
