@@ -194,6 +194,8 @@ def free_port(wanted: int) -> int:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             with contextlib.suppress(OSError):
                 probe.bind((HOST, port))
+                if port != wanted:
+                    print(f"     Port {wanted} is taken; this demo takes {port}.")
                 return port
     sys.exit(f"No port from {wanted} to {wanted + PORTS - 1} is free. Set PORT to another one.")
 
