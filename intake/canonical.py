@@ -39,10 +39,8 @@ def load(data: bytes) -> Value:
             return value
     except (ValueError, RecursionError):
         pass
-    raise BadFile(
-        "A part of the file is not canonical JSON.",
-        "The file was damaged or altered on its way. Fetch it again from where it was made.",
-    )
+    hint = "The file was damaged or altered on its way. Fetch it again from where it was made."
+    raise BadFile("A part of the file is not canonical JSON.", hint)
 
 
 def load_object(data: bytes, keys: frozenset[str] | set[str]) -> dict[str, Value]:
@@ -54,10 +52,8 @@ def check_object(value: object, keys: frozenset[str] | set[str]) -> dict[str, Va
     """Return ``value`` if it is an object with exactly these ``keys``, or raise ``BadFile``."""
     if isinstance(value, dict) and value.keys() == keys:
         return value
-    raise BadFile(
-        "A part of the file has missing or unknown fields.",
-        "It may come from another version of Intake. Update this machine, or fetch the file again.",
-    )
+    hint = "It may come from another version of Intake. Update this machine, or fetch it again."
+    raise BadFile("A part of the file has missing or unknown fields.", hint)
 
 
 def _depth(value: object) -> int:

@@ -75,10 +75,8 @@ def read(path: Path, limit: int, *, private: bool = False) -> bytes:
     except OSError as error:
         raise trouble(error, path) from None
     if len(data) > limit:
-        raise BadFile(
-            f"{path} is larger than any file of its kind.",
-            "It is not what its name says. Fetch it again from where it was made.",
-        )
+        hint = "It is not what its name says. Fetch it again from where it was made."
+        raise BadFile(f"{path} is larger than any file of its kind.", hint)
     return data
 
 
@@ -98,7 +96,5 @@ def sync_folder(folder: Path) -> None:
 
 def trouble(error: OSError, path: Path) -> MachineTrouble:
     """Turn an operating system's error about ``path`` into a sentence with a next step."""
-    return MachineTrouble(
-        f"{path}: {(error.strerror or 'input/output error').lower()}.",
-        "Check free space, permissions and the stick. Nothing was half written; run it again.",
-    )
+    hint = "Check free space, permissions and the stick. Nothing was half written; run it again."
+    return MachineTrouble(f"{path}: {(error.strerror or 'input/output error').lower()}.", hint)

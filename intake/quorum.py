@@ -95,10 +95,9 @@ def open_package(
     present = [name for name in package.reviewers if name in keys]
     if len(present) < package.quorum:
         others = ", ".join(name for name in package.reviewers if name not in keys)
-        raise NoMatchingKey(
-            f"{package.quorum} reviewers open {folder}; {len(present)} of them are here.",
-            f"{package.quorum - len(present)} more must come, of: {others}.",
-        )
+        what = f"{package.quorum} reviewers open {folder}; {len(present)} of them are here."
+        hint = f"{package.quorum - len(present)} more must come, of: {others}."
+        raise NoMatchingKey(what, hint)
     # A file that was damaged on a stick is no loss while another subset is here.
     for subset in itertools.combinations(present, package.quorum):
         with contextlib.suppress(Refused):
@@ -126,7 +125,5 @@ def _open(folder: Path, package: Package, keys: Mapping[str, Identity]) -> Ident
 
 
 def _foreign(folder: Path) -> BadFile:
-    return BadFile(
-        f"{folder} is not the package that was expected: its key, format or names are others.",
-        "Check that it belongs to this deployment and period. " + _NEXT,
-    )
+    what = f"{folder} is not the package that was expected: its key, format or names are others."
+    return BadFile(what, f"Check that it belongs to this deployment and period. {_NEXT}")

@@ -323,8 +323,6 @@ def test_an_altered_card_is_refused(tmp_path: Path, field: str) -> None:
         quarter = "2026q4" if name == "alice" else "2027q1"
         demo = name == "bob"
         holder.make_reviewer(tmp_path / name, f"Body of {name}", [quarter], WORDS, demo=demo)
-            tmp_path / name, f"Body of {name}", [quarter], WORDS, demo=name == "bob"
-        )
     path = tmp_path / "alice" / card.NAME
     other = json.loads((tmp_path / "bob" / card.NAME).read_bytes())
     path.write_bytes(canonical.dump({**json.loads(path.read_bytes()), field: other[field]}))

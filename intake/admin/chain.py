@@ -26,15 +26,13 @@ RETURNS = "returns"
 PENDING = "bundles.pending"  # the head of an unfinished bundle
 _LIMIT = 4096  # bytes
 
-Item = TypeVar("Item")
+T = TypeVar("T")
 
 
 class Watch(Protocol):
     """Something that lets a person see how far the work is; ``terminal.progress``."""
 
-    def __call__(
-        self, label: str, items: Iterable[Item], total: int | None = None
-    ) -> Iterator[Item]:
+    def __call__(self, label: str, items: Iterable[T], total: int | None = None) -> Iterator[T]:
         """Yield ``items``."""
 
 

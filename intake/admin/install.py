@@ -26,13 +26,11 @@ from intake.errors import BadKeyring, Refused, Unsafe
 from intake.keyring import Keyring
 from intake.settings import Settings
 
+Compare = Callable[[Keyring], None]
+
 
 def install(
-    settings: Settings,
-    chain: Sequence[bytes],
-    compare: Callable[[Keyring], None],
-    *,
-    demo: bool = False,
+    settings: Settings, chain: Sequence[bytes], compare: Compare, *, demo: bool = False
 ) -> tuple[Keyring, str]:
     """Put the last keyring of ``chain`` in force; return it, and what was done in words.
 

@@ -38,21 +38,17 @@ def write_manifest(
 
 
 def write_bundle(
-    path: Path,
-    header: BundleHeader,
-    entries: Sequence[Entry],
-    envelopes: Iterable[bytes],
-    sign: Sign,
+    path: Path, header: BundleHeader, entries: Sequence[Entry], bodies: Iterable[bytes], sign: Sign
 ) -> str:
     """Write a bundle; return the SHA-256 of the whole file in hex.
 
-    ``envelopes`` come in the order of their sorted ids, ``header.size`` bytes each. ``sign`` is the
-    bundle key's Ed25519 signature; it is deterministic, so the same bundle written again is the
-    same file. Raises :class:`Misuse`, :class:`MachineTrouble`, and :class:`BadFile` if an envelope
-    is not the one listed; then no file appears.
+    ``bodies`` are the envelopes, in the order of their sorted ids, ``header.size`` bytes each.
+    ``sign`` is the bundle key's Ed25519 signature; it is deterministic, so the same bundle written
+    again is the same file. Raises :class:`Misuse`, :class:`MachineTrouble`, and :class:`BadFile` if
+    an envelope is not the one listed; then no file appears.
     """
     header, head = _bundle_head(header, entries, sign)
-    return _write(path, head, header, entries, envelopes)
+    return _write(path, head, header, entries, bodies)
 
 
 def write_return(
