@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from intake.age.sealing import seal
 from intake.bundle.reading import open_return
-from intake.desk import casebook, chain, copying, importing, opened, record
+from intake.desk import casebook, chain, copying, opened, record
 from intake.desk.chain import Chain
 from intake.desk.record import Draft, Pen
 from intake.desk.state import Row, State, fold
@@ -399,7 +399,16 @@ def plant(
     if words is not None:
         said, (blob, salt) = opened.parse(words), record.new_name(words)
         record.write_blob(desk.casebook, blob, words, book.recipients(to, FIRST))
-        what = importing._received(row.entry.id, said, (blob, salt), ("bob", "carol"))
+        what = {
+            "assigned": ["bob", "carol"],
+            "blob": blob.hex(),
+            "day": said.day.isoformat(),
+            "envelope": said.kind,
+            "id": row.entry.id.hex(),
+            "keyring": [said.keyring[0], said.keyring[1].hex()],
+            "kind": "received",
+            "salt": salt.hex(),
+        }
         drafts = [Draft(what, book.recipients(("bob", "carol"), FIRST), said.case)]
     listed = Row(row.entry.id, row.entry.sha256, "ok", blob).as_list()
     part = {"cases": {}, "kind": "part", "manifest": "00" * 32, "rows": [listed]}

@@ -38,7 +38,7 @@ from intake.desk.casebook import Casebook
 from intake.desk.chain import Chain
 from intake.desk.present import Present
 from intake.desk.record import Draft, Pen
-from intake.desk.state import CLOSED, FOREIGN, HERE, KEPT, MISSING, OK, Row, State, fold
+from intake.desk.state import CLOSED, FOREIGN, HERE, KEPT, VERDICTS, Row, State, fold
 from intake.envelope import Envelope
 from intake.errors import BadFile, BadKeyring, NoMatchingKey
 from intake.keyring import Keyring, octets
@@ -47,32 +47,41 @@ from intake.quorum import open_package
 BATCH = 256  # rows between two writes of the chain
 WRITERS = 16  # blobs written at once
 DECOY = "decoy"
-FIRST = "first"  # what is said of the bundle before; or HERE, MISSING
-OTHER = "other"
 _NOTE = "importing"  # chain, its last event, and the blobs of the batch that comes after it
 _LIMIT = 1 << 20  # bytes of it
 
 Item = tuple[Entry, bytes | None, str]
 
+NOTES = {  # what is counted, and what that means
+    **VERDICTS,
+    DECOY: "of the new ones are decoys, and mean nothing",
+    "left": "left on the server; the next bundle brings them",
+    "older": "made under an older keyring than the bundle's",
+    "unknown": "made under a keyring that is not known here: ask the admins",
+    "doubled": "twice in the file",
+    "stray": "bytes in the file that belong to no row",
+    "others": "other bundle with this number was imported before: ask the admins",
+}
+
 
 @dataclass(slots=True)
 class Result:
-    """What the reviewer must know. ``before`` is ``first``, ``here``, ``missing`` or ``other``."""
+    """What the reviewer must know: of the bundle before, and how many of each of ``NOTES``."""
 
     header: BundleHeader
     before: str
-    other_number: bool = False
-    verdicts: Counter[str] = field(default_factory=Counter)
-    older: int = 0
-    unknown_keyring: int = 0
-    decoys: int = 0
-    doubled: int = 0
-    stray: int = 0
+    follows: bool
+    counts: Counter[str] = field(default_factory=Counter)
 
     @property
     def lacking(self) -> int:
         """How many rows of the bundle are not in the casebook."""
-        return sum(n for verdict, n in self.verdicts.items() if verdict not in KEPT)
+        return sum(self.counts[verdict] for verdict in VERDICTS.keys() - KEPT)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all is here that should be."""
+        return self.follows and not self.lacking and not self.counts["others"]
 
 
 def run(  # noqa: PLR0913 - the command's arguments
@@ -105,26 +114,26 @@ class _Import:
     ) -> None:
         self._casebook, self._state, self._pen, self._period = casebook, state, pen, period
         self._rows: list[Row] = []
-        self._words: list[tuple[bytes, bytes, Envelope]] = []  # row id, plaintext, parsed
-        self._result = Result(header, _before(header, state))
+        self._words: list[tuple[bytes, bytes, Draft]] = []  # blob name, words, and their event
+        self._cases: dict[str, tuple[str, ...]] = {}  # by the hash of the tag
+        self._result = Result(header, *_before(header, state))
 
     def run(self, bundle: Opened[BundleHeader], items: Iterable[Item]) -> Result:
-        result, manifest = self._result, bundle.header.sha256
-        others = self._state.manifests(bundle.header.number) - {manifest}
-        done = self._state.parts.get(manifest, {})
+        header, counts = bundle.header, self._result.counts
+        done = self._state.parts[header.sha256]
         for entry, data, verdict in items:  # (4)
             row = self._judge(entry, data, verdict)
-            result.verdicts[row.verdict] += 1
-            before = done.get(entry.id)
-            if row.verdict == OK or before is None or before.verdict not in KEPT:
+            counts[row.verdict] += 1
+            if row.verdict != HERE or entry.id not in done:
                 self._rows.append(row)
             if len(self._rows) == BATCH:
-                self._flush({"kind": "part", "manifest": manifest.hex()})
-        if manifest not in self._state.bundles or any(row.verdict in KEPT for row in self._rows):
-            self._flush(_facts(bundle.header))  # (6)
-        result.other_number = bool(others)
-        result.doubled, result.stray = len(bundle.doubled), bundle.stray
-        return result
+                self._flush({"kind": "part", "manifest": header.sha256.hex()})
+        others = self._state.manifests(header.number) - {header.sha256}
+        if header.sha256 not in self._state.bundles or any(r.verdict in KEPT for r in self._rows):
+            self._flush(_facts(header))  # (6)
+        counts.update(left=header.left, doubled=len(bundle.doubled), stray=bundle.stray)
+        counts.update(others=len(others))
+        return self._result
 
     def _judge(  # noqa: PLR0911 - one for each verdict
         self, entry: Entry, data: bytes | None, verdict: str
@@ -151,45 +160,51 @@ class _Import:
             return row._replace(verdict=FOREIGN)
         if here.blob or (same and envelope.kind == DECOY):
             return here
-        self._compare(envelope)
-        if envelope.kind == DECOY:
-            self._result.decoys += 1
-        else:
-            self._words.append((entry.id, words, envelope))
-        return row
-
-    def _compare(self, envelope: Envelope) -> None:
         version, digest = envelope.keyring
         hashes = {keyring.version: keyring.sha256 for keyring in self._casebook.keyrings}
-        self._result.older += version < self._result.header.keyring[0]
-        self._result.unknown_keyring += hashes.get(version) != digest
+        older = version < self._result.header.keyring[0]
+        self._result.counts.update(older=older, unknown=hashes.get(version) != digest)
+        if envelope.kind == DECOY:
+            self._result.counts[DECOY] += 1
+            return row
+        return row._replace(blob=self._record(row.id, words, envelope))
+
+    def _record(self, row: bytes, words: bytes, envelope: Envelope) -> bytes:
+        """Keep words, and the event that says where they lie, for the next flush."""
+        version, digest = envelope.keyring
+        book, key = self._casebook, record.case_key(envelope.case)
+        first, before = self._state.assigned.get(key, (self._result.header.sha256, ()))
+        assigned = self._cases[key.hex()] = book.assign(envelope.case, first, before)
+        name, salt = record.new_name(words)
+        what = {
+            "assigned": assigned,
+            "blob": name.hex(),
+            "day": envelope.day.isoformat(),
+            "envelope": envelope.kind,
+            "id": row.hex(),
+            "keyring": (version, digest.hex()),
+            "kind": "received",
+            "salt": salt.hex(),
+        }
+        draft = Draft(what, book.recipients(assigned, self._pen.day), envelope.case)
+        self._words.append((name, words, draft))
+        return name
 
     def _flush(self, what: dict[str, object]) -> None:
         """Write blobs, then events (5)."""
-        folder, day = self._casebook.folder, self._pen.day
-        names = [record.new_name(words) for _, words, _ in self._words]
+        folder, everyone = self._casebook.folder, self._casebook.everyone(self._pen.day)
         # Whatever happens from here on, the next import knows which blobs may belong to nobody.
-        batch = [self._pen.path.name, self._pen.last, *(name.hex() for name, _ in names)]
+        batch = [self._pen.path.name, self._pen.last, *(name.hex() for name, _, _ in self._words)]
         files.write(folder / _NOTE, canonical.dump(batch))
-        drafts, blobs, jobs, cases = [], {}, [], {}
-        new = (self._result.header.sha256, ())
-        for (row, words, envelope), (name, salt) in zip(self._words, names, strict=True):
-            key = record.case_key(envelope.case)
-            assigned = self._casebook.assign(envelope.case, *self._state.assigned.get(key, new))
-            cases[key.hex()] = list(assigned)
-            recipients = self._casebook.recipients(assigned, day)
-            jobs.append((folder, name, words, recipients))
-            event = _received(row, envelope, (name, salt), assigned)
-            drafts.append(Draft(event, recipients, envelope.case))
-            blobs[row] = name
         # Side by side, because a disk that syncs many files at once takes the time of a few.
         with ThreadPoolExecutor(WRITERS) as pool:
+            jobs = [(folder, name, words, draft.recipients) for name, words, draft in self._words]
             list(pool.map(lambda job: record.write_blob(*job), jobs))
-        rows = [row._replace(blob=blobs.get(row.id, row.blob)).as_list() for row in self._rows]
-        what = {**what, "cases": cases, "rows": rows}
-        self._pen.append([*drafts, Draft(what, self._casebook.everyone(day))])
+        rows = [row.as_list() for row in self._rows]
+        what = {**what, "cases": self._cases, "rows": rows}
+        self._pen.append([*(draft for _, _, draft in self._words), Draft(what, everyone)])
         (folder / _NOTE).unlink()
-        self._rows, self._words = [], []
+        self._rows, self._words, self._cases = [], [], {}
 
 
 def _keyring_of(path: Path, casebook: Casebook) -> Keyring:
@@ -222,43 +237,30 @@ def _open_period(
     return open_package(package, keys, period.recipient)
 
 
-def _before(header: BundleHeader, state: State) -> str:
-    """Return whether the bundle before this one is here."""
-    if header.number == 1:
-        return FIRST
-    before = state.manifests(header.number - 1)
-    return HERE if header.previous in before else OTHER if before else MISSING
+def _before(header: BundleHeader, state: State) -> tuple[str, bool]:
+    """Say whether the bundle before this one is here, and whether all is well so far."""
+    number = header.number - 1
+    before = state.manifests(number)
+    if not number:
+        return "it is the first bundle", True
+    if header.previous in before:
+        return "the one before is here", True
+    if before:
+        return f"another bundle {number} is here than this one follows", False
+    return f"bundle {number} is missing: carry it over", False
 
 
 def _facts(header: BundleHeader) -> dict[str, object]:
+    version, digest = header.keyring
     return {
         "bundle": header.number,
-        "keyring": _version(header.keyring),
+        "keyring": (version, digest.hex()),
         "kind": "import",
         "left": header.left,
         "manifest": header.sha256.hex(),
         "period": header.period,
         "previous": header.previous.hex(),
     }
-
-
-def _received(
-    row: bytes, envelope: Envelope, blob: tuple[bytes, bytes], assigned: Sequence[str]
-) -> dict[str, object]:
-    return {
-        "assigned": list(assigned),
-        "blob": blob[0].hex(),
-        "day": envelope.day.isoformat(),
-        "envelope": envelope.kind,
-        "id": row.hex(),
-        "keyring": _version(envelope.keyring),
-        "kind": "received",
-        "salt": blob[1].hex(),
-    }
-
-
-def _version(keyring: tuple[int, bytes]) -> list[object]:
-    return [keyring[0], keyring[1].hex()]
 
 
 def _tidy(folder: Path, chains: Mapping[str, Chain]) -> None:

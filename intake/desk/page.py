@@ -1,8 +1,9 @@
 """Cases to be read: as text for a terminal, as one page for a browser, as JSON for other tools.
 
 Rules:
-- Every word that a source wrote goes through ``visible``, here and in the template: ``typed`` is
-  its only filter, and autoescape stands behind it.
+- Every word that a source wrote goes through ``visible``, here and in the templates, whose filters
+  ``typed``, ``text`` and ``line`` are its functions. Behind them stand autoescape in the page, and
+  ``terminal.visible`` in the text.
 - In text, each line of a source's own begins with a bar, so nobody can write lines that look like
   ours.
 - The page stands alone: no script, no link, no font, no request; its policy forbids all of them.
@@ -13,14 +14,13 @@ Rules:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from intake.desk import visible
-from intake.desk.reading import Opened, Shown, Words, summary
+from intake.desk.reading import Opened, Words, summary
 from intake.desk.state import Case
 from intake.wording import Wording
 
@@ -30,21 +30,19 @@ TITLES = {
     "slice": "Part of a file",
     "withdrawal": "Withdrawal",
 }
-_BAR = "    │ "
 _TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "desk"
 
 
 def text(case: Case, opened: Sequence[Opened]) -> str:
     """Return the case for a terminal, escaped."""
-    return "\n".join(_lines(case, opened)) + "\n"
+    return _render("case.txt", case=case, opened=opened)
 
 
 def html(case: Case, opened: Sequence[Opened], my: Wording, *, demo: bool) -> bytes:
     """Return the case as one HTML page, UTF-8."""
     glance = [words for answers in summary(opened).values() for words in answers]
-    shown = {"case": case, "opened": opened, "glance": glance, "demo": demo}
-    ours = {"titles": TITLES, "provenance": provenance, "my": my.text}
-    return _environment().get_template("case.html").render(shown | ours).encode()
+    shown = {"case": case, "opened": opened, "glance": glance, "demo": demo, "my": my.text}
+    return _render("case.html", **shown).encode()
 
 
 def as_json(cases: Mapping[str, tuple[Case, Sequence[Opened]]]) -> str:
@@ -85,42 +83,19 @@ def provenance(item: Opened) -> str:
     return f"{source} · keyring {version} ({digest.hex()[:8]}) · {recorded}"
 
 
-def _lines(case: Case, opened: Sequence[Opened]) -> Iterator[str]:
-    yield f"Case {case.number} · {case.state} · for {' and '.join(case.assigned)}"
-    for item in opened:
-        title = TITLES.get(item.received.kind, item.received.kind)
-        yield f"\n{title} of {item.received.day}"
-        yield f"  {provenance(item)}"
-        if item.fault:
-            yield f"  ! {item.fault}"
-        for section, shown in item.sections:
-            yield f"\n  {section or 'What the form of this machine does not know'}"
-            for question in shown:
-                yield from _answer(question)
-
-
-def _answer(question: Shown) -> Iterator[str]:
-    yield f"  - {question.label or visible.line(question.key)}"
-    for words in question.answers:
-        if words.known:
-            yield f"    {words.known}"
-        for line in visible.text(words.typed).split("\n") if words.typed else ():
-            yield _BAR + line
-
-
 def one_line(answers: Sequence[Words]) -> str:
     """Return answers for a table, escaped."""
     return ", ".join(words.known or visible.line(words.typed) for words in answers)
 
 
-@cache
-def _environment() -> Environment:
+def _render(template: str, **shown: object) -> str:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
-        autoescape=True,
+        autoescape=select_autoescape(["html"]),
         undefined=StrictUndefined,
+        keep_trailing_newline=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["typed"] = visible.html
-    return environment
+    environment.filters.update(typed=visible.html, text=visible.text, line=visible.line)
+    return environment.get_template(template).render(titles=TITLES, provenance=provenance, **shown)

@@ -67,7 +67,7 @@ def form() -> Form:
 
 
 def open_case(
-    folder: Path, state: State, case: Case, identities: Sequence[Identity], form: Form
+    folder: Path, state: State, identities: Sequence[Identity], form: Form, case: Case
 ) -> list[Opened]:
     """Open all envelopes of a case, in their order; damage is named in its place."""
     found = []

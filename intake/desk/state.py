@@ -108,16 +108,17 @@ class Case:
 class State:
     """All of it.
 
-    ``bundles`` go by manifest, and so do ``parts``, the rows each named. By row id: ``rows`` is
-    what is kept, ``sources`` the manifest that brought it, ``pending`` what is to be acknowledged.
-    ``number`` is the last return's. ``assigned`` has, by the hash of a case's tag, the manifest of
-    the bundle that first brought the case, and its reviewers; also of cases that we cannot open.
+    ``bundles`` go by manifest, and so do ``parts``, the ids of the rows that each brought. By row
+    id: ``rows`` is what is kept, ``sources`` the manifest that brought it, ``pending`` what is to be
+    acknowledged. ``number`` is the last return's. ``assigned`` has, by the hash of a case's tag, the
+    manifest of the bundle that first brought the case, and its reviewers; also of cases that we
+    cannot open.
     """
 
     cases: dict[bytes, Case] = field(default_factory=dict)
     bundles: dict[bytes, Bundle] = field(default_factory=dict)
     rows: dict[bytes, Row] = field(default_factory=dict)
-    parts: dict[bytes, dict[bytes, Row]] = field(default_factory=lambda: defaultdict(dict))
+    parts: dict[bytes, set[bytes]] = field(default_factory=lambda: defaultdict(set))
     sources: dict[bytes, bytes] = field(default_factory=dict)
     pending: dict[bytes, Row] = field(default_factory=dict)
     assigned: dict[bytes, tuple[bytes, tuple[str, ...]]] = field(default_factory=dict)
@@ -173,15 +174,13 @@ def _rows(state: State, event: Event) -> None:
         assigned = (manifest, tuple(map(str, names)))
         state.assigned.setdefault(octets(case, 32), assigned)
     for row in map(Row.from_list, event.what["rows"]):
-        part = state.parts[manifest]
         if row.verdict in KEPT:
-            part[row.id] = state.pending[row.id] = row
+            state.parts[manifest].add(row.id)
+            state.pending[row.id] = row
+            state.sources.setdefault(row.id, manifest)
             # Words that were found later count more than somebody's word that there are none.
             if state.rows.setdefault(row.id, row).blob is None:
                 state.rows[row.id] = row
-            state.sources.setdefault(row.id, manifest)
-        else:
-            part.setdefault(row.id, row)
 
 
 def _received(state: State, event: Event) -> None:
