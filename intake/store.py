@@ -2,7 +2,7 @@
 
 Rules:
 - Columns are an id, a period and sealed bytes. No time, counter or other column; on SQLite the
-  tables have no rowid, so no order of arrival is written on purpose (DESIGN 6, property 5).
+  tables have no rowid, so no order of arrival is written on purpose.
 - A row is durable when :meth:`Store.add` returns: ``synchronous=FULL`` with a truncated journal,
   measured to survive a power cut at every point.
 - Deleted rows are overwritten (``secure_delete``).

@@ -1,4 +1,4 @@
-"""Must show 3: the spine as four subprocesses over a real socket, and five mutants it catches."""
+"""The spine as four subprocesses over a real socket, and five mutants it catches."""
 
 from __future__ import annotations
 

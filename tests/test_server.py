@@ -77,7 +77,7 @@ class Links(HTMLParser):
 
 
 def test_one_request_and_its_size(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
-    """Must show 6: the whole form in one request of at most 16 KiB."""
+    """The whole form in one request of at most 16 KiB."""
     client = site.client()
     sizes = {}
     for path in ("/", "/en"):
@@ -136,7 +136,7 @@ def envelope_body(plaintext: bytes) -> dict[str, str]:
 
 
 def test_same_form_twice_is_one_row_also_after_a_restart(site: Site) -> None:
-    """Must show 4: one row and the same receipt; other words are another row of the case."""
+    """One row and the same receipt; other words are another row of the case."""
     first = site.client()
     seed = seed_in(first.get("/").text)
     receipts = {receipt_in(submit(first, seed=seed, account=BURMESE).text) for _ in range(2)}
@@ -151,7 +151,7 @@ def test_same_form_twice_is_one_row_also_after_a_restart(site: Site) -> None:
 
 
 def test_rows_of_200_submissions_have_one_size(site: Site) -> None:
-    """Must show 4: from empty to every limit, in any script, one size."""
+    """From empty to every limit, in any script, one size."""
     client = site.client()
     alphabet = ("", "က", "😀", "\x01", "a\r\n", "ေျ", "\u202e", "ၵႃႈ")
     for number in range(200):
@@ -468,7 +468,7 @@ def test_the_declared_form_is_whole_on_the_page(site: Site) -> None:
 
 
 def test_the_audit_path_fits_one_sitting(site: Site, capsys: pytest.CaptureFixture[str]) -> None:
-    """Must show 5: all our modules loaded by a server that took a POST, at most 1,100 lines."""
+    """All our modules loaded by a server that took a POST, at most 1,100 lines."""
     script = (
         "import sys, os\n"
         "from app import app\n"

@@ -1,7 +1,7 @@
 """Open what was sealed. The reading half of age v1.
 
 Rules:
-- The server and its admin never import this module, with the one exception DESIGN names.
+- The server and its admin never import this module (an import contract holds them to it).
 - Parsing is strict: canonical base64, wrapped stanzas, exact lengths, a capped header and a capped
   scrypt work. What the grammar does not allow is refused, not repaired.
 - :func:`unseal` gives all or nothing. :func:`unseal_stream` hands on verified chunks as it goes,

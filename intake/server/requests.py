@@ -22,7 +22,7 @@ MOST_FIELDS = 1000
 
 
 def check_origin(request: Request) -> None:
-    """Refuse a POST that another site made the browser send (DESIGN 6, property 15).
+    """Refuse a POST that another site made the browser send.
 
     Origin must be the Host's. Chromium sends no Sec-Fetch-Site to an http onion, and Firefox sends
     both; a browser that sends no Origin must say ``Sec-Fetch-Site: same-origin``. Raises 403.

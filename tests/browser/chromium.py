@@ -54,7 +54,12 @@ def requests(browser: webdriver.Chrome) -> list[str]:
 def resize(browser: webdriver.Chrome, width: int) -> None:
     """Make the page ``width`` CSS pixels wide; a phone's width with a phone's behaviour."""
     phone = width < DESK
-    size = {"width": width, "height": 780, "deviceScaleFactor": 1.5 if phone else 1, "mobile": phone}
+    size = {
+        "width": width,
+        "height": 780,
+        "deviceScaleFactor": 1.5 if phone else 1,
+        "mobile": phone,
+    }
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
 

@@ -1,4 +1,4 @@
-"""Must show 1: a Burmese testimony typed in Chromium without JavaScript is read at the desk.
+"""A Burmese testimony typed in Chromium without JavaScript is read at the desk.
 
 The pictures go to a temporary folder, or, with PICTURES set, to that folder (`make pictures`
 refreshes docs/pictures with them).
