@@ -40,6 +40,7 @@ PATHS: dict[str, Any] = {**PATH, "nargs": "+"}
 
 Item = TypeVar("Item")
 Commands = Mapping[str, tuple[Callable[[argparse.Namespace], None], str]]
+Options = Mapping[str, dict[str, Any]]
 
 
 def run(build: Callable[[], argparse.ArgumentParser]) -> NoReturn:
@@ -190,11 +191,7 @@ def parser(tool: str, description: str, examples: str) -> argparse.ArgumentParse
 
 
 def commands(
-    tool: str,
-    description: str,
-    examples: str,
-    table: Commands,
-    options: Mapping[str, dict[str, Any]],
+    tool: str, description: str, examples: str, table: Commands, options: Options
 ) -> argparse.ArgumentParser:
     """Return a tool's parser of commands, each with its docstring for help.
 
@@ -207,8 +204,9 @@ def commands(
     for name, (do, arguments) in table.items():
         group, _, last = name.rpartition(" ")
         if group not in groups:
-            above = groups[""].add_parser(group, help=f"See: {group} --help", allow_abbrev=False)
-            groups[group] = above.add_subparsers(metavar="COMMAND", required=True)
+            inner = ", ".join(other for other in table if other.startswith(f"{group} "))
+            above = groups[""].add_parser(group, help=inner, allow_abbrev=False)
+            groups[group] = above.add_subparsers(title="commands", metavar="COMMAND", required=True)
         what, _, more = inspect.cleandoc(do.__doc__ or "").partition("\n\n")
         own = groups[group].add_parser(last, help=what, description=what, epilog=more)
         own.formatter_class, own.allow_abbrev = made.formatter_class, False

@@ -17,6 +17,7 @@ the other order the old keyring, which the new one must follow, would be lost wi
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -80,11 +81,9 @@ def _check(settings: Settings, new: Keyring, *, demo: bool) -> None:
 
 def _put(settings: Settings, data: bytes) -> str:
     """Write the keyring unless it is there already; return what was done in words."""
-    try:
+    with contextlib.suppress(Refused):  # absent or damaged: that is what is put right here
         if files.read(settings.keyring, keyring.MAX_SIZE) == data:
             return "is already installed"
-    except Refused:
-        pass  # absent or damaged: that is what is put right here
     try:
         settings.keys.mkdir(parents=True, exist_ok=True)
     except OSError as error:
