@@ -49,18 +49,17 @@ def run(
     if out.exists():
         raise Misuse(f"{out} exists already.", "Choose another name, or move the old one away.")
     keyring = casebook.keyring
-    version = (keyring.version, keyring.sha256)
     keys = {who.name: who.quarters() for who in present}
     with casebook.locked():
         chains = casebook.chains([identity for own in keys.values() for identity in own])
         state = fold(chains)
-        rows = sorted(state.pending.values())
-        if not rows:
+        if not state.pending:
             raise Misuse(
                 "There is nothing to acknowledge: every row that is here was acknowledged.",
                 "If a return was lost, import the server's next bundle; it names the rows again.",
             )
-        blobs = [record.blob_path(Path(), row.blob) for row in rows if row.blob]
+        rows = {row: state.rows[row].blob for row in sorted(state.pending)}
+        blobs = [record.blob_path(Path(), blob) for blob in rows.values() if blob]
         for path in [
             *(p for p in copying.listed(casebook) if p.parts[0] != "blobs"),
             *blobs,
@@ -69,23 +68,30 @@ def run(
         known = {(r.id, r.blob): r for case in state.cases.values() for r in case.received}
         entries: list[Entry] = []
         waits: Counter[str] = Counter()
-        for row in rows:  # (2)
-            doubt = _doubt(second, known.get((row.id, row.blob)), keys) if row.blob else _NO_WORDS
-            if doubt:
+        for row, blob in rows.items():  # (2)
+            if doubt := _doubt(second, known.get((row, blob)), keys) if blob else _NO_WORDS:
                 waits[doubt] += 1
-            else:
-                entries.append(Entry(row.id, row.sha256))
+            elif len(entries) < MAX_COUNT:
+                entries.append(Entry(row, state.pending[row].sha256))
         if not entries:
             return None, waits
-        header = write_return(  # (3)
-            out,
-            ReturnHeader(deployment=keyring.deployment, number=state.number + 1, keyring=version),
-            {who.name: who.signing().sign for who in present},
-            entries[:MAX_COUNT],
+        header = ReturnHeader(
+            deployment=keyring.deployment,
+            number=state.number + 1,
+            keyring=(keyring.version, keyring.sha256),
         )
+        signers = {who.name: who.signing().sign for who in present}
+        header = write_return(out, header, signers, entries)  # (3)
+        what = {
+            "kind": "acknowledged",
+            "list": header.listed.hex(),
+            "manifest": header.sha256.hex(),
+            "number": header.number,
+            "rows": [(entry.id.hex(), entry.sha256.hex()) for entry in entries],
+            "signers": list(signers),
+        }
         try:
             pen = casebook.pen(present[0], chains)
-            what = _what(header, entries[:MAX_COUNT], present)
             pen.append([Draft(what, casebook.everyone(pen.day))])  # (4)
         except Refused:
             out.unlink(missing_ok=True)
@@ -109,16 +115,3 @@ def _doubt(second: Path, received: Received | None, keys: Mapping[str, Sequence[
     except Refused as refused:
         return f"{refused.what} {refused.hint}"
     return "" if found[0].kind in opened.WORDS else _NO_WORDS
-
-
-def _what(
-    header: ReturnHeader, entries: Sequence[Entry], present: Sequence[Present]
-) -> dict[str, object]:
-    return {
-        "kind": "acknowledged",
-        "list": header.listed.hex(),
-        "manifest": header.sha256.hex(),
-        "number": header.number,
-        "rows": [[entry.id.hex(), entry.sha256.hex()] for entry in entries],
-        "signers": [who.name for who in present],
-    }

@@ -24,12 +24,13 @@ import hashlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 
 from intake import canonical, files, keyring
 from intake.age.identity import Identity
 from intake.age.recipient import Recipient
+from intake.days import clock
 from intake.desk import chain, record
 from intake.desk.chain import Chain
 from intake.desk.present import Present
@@ -40,7 +41,7 @@ from intake.keyring import Keyring
 FORMAT = "intake casebook 1"
 ASSIGNED = 2  # reviewers of one case
 _LIMIT = 4096  # bytes of casebook.json
-_recipient = functools.cache(Recipient.parse)  # 4 ms each time, and they are few
+_recipient = functools.cache(Recipient.parse)  # three for each row, and there are few
 _CHAIN = re.compile(r"[a-z0-9-]{1,32}\.[a-z0-9-]{1,32}\Z")
 
 
@@ -128,11 +129,6 @@ class Casebook:
         return new
 
 
-def clock() -> date:
-    """Return the machine's day, in UTC."""
-    return datetime.now(tz=UTC).date()
-
-
 def create(folder: Path, first: bytes, desk: str) -> Casebook:
     """Make a casebook on a keyring whose fingerprint was compared. Raises :class:`Misuse`."""
     found = keyring.parse(first)
@@ -163,12 +159,9 @@ def load(folder: Path) -> Casebook:
     for file in sorted((folder / "keyrings").glob("[0-9]*")):
         data = files.read(file, keyring.MAX_SIZE)
         keyrings.append(keyring.follow(keyrings[-1] if keyrings else None, [data]))
-    desk, deployments = str(raw["desk"]), {k.deployment.hex() for k in keyrings}
-    if (
-        raw["format"] != FORMAT
-        or not keyring.NAME.match(desk)
-        or deployments != {raw["deployment"]}
-    ):
+    desk, known = str(raw["desk"]), raw["format"] == FORMAT
+    ours = {k.deployment.hex() for k in keyrings} == {raw["deployment"]}
+    if not known or not ours or not keyring.NAME.match(desk):
         raise BadFile(
             f"{folder} is damaged: its name, or its keyrings, are not those it was made with.",
             "Take the casebook from its second copy.",

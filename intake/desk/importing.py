@@ -21,6 +21,7 @@ Rules:
 
 from __future__ import annotations
 
+import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -209,19 +210,19 @@ class _Import:
 
 def _keyring_of(path: Path, casebook: Casebook) -> Keyring:
     """Return the keyring that a bundle names, before anything of it is believed."""
-    keyrings = {k.sha256.hex(): k for k in casebook.keyrings}
-    try:
+    # If it is no bundle, or not ours, reading it will say why.
+    with contextlib.suppress(BadFile, ValueError, TypeError, KeyError, OSError):
         with path.open("rb") as file:
             line: Any = canonical.load(file.readline(MAX_LINE).removesuffix(b"\n"))
-        ours, named = line["deployment"] == casebook.keyring.deployment.hex(), line["keyring"]
-        if ours and named["sha256"] not in keyrings:
+        version, digest = int(line["keyring"]["version"]), octets(line["keyring"]["sha256"], 32)
+        if found := [k for k in casebook.keyrings if k.sha256 == digest]:
+            return found[0]
+        if line["deployment"] == casebook.keyring.deployment.hex():
             raise BadKeyring(
-                f"The bundle was made under keyring {int(named['version'])}, which is not here.",
+                f"The bundle was made under keyring {version}, which is not here.",
                 "Bring it here first, then import again: python -m intake.desk keyring FILE",
             )
-        return keyrings[named["sha256"]]
-    except (BadFile, ValueError, TypeError, KeyError, OSError):
-        return casebook.keyring  # it is no bundle, or not ours; reading it will say why
+    return casebook.keyring
 
 
 def _open_period(
@@ -233,8 +234,7 @@ def _open_period(
             f"Keyring {keyring.version} has no period {header.period}, or is not the bundle's.",
             "Its key was destroyed, or the server has another keyring. Ask the admins.",
         )
-    keys = {who.name: who.quorum() for who in present}
-    return open_package(package, keys, period.recipient)
+    return open_package(package, {who.name: who.quorum() for who in present}, period.recipient)
 
 
 def _before(header: BundleHeader, state: State) -> tuple[str, bool]:

@@ -27,17 +27,14 @@ from intake.age.recipient import Recipient
 from intake.age.sealing import seal
 from intake.desk.chain import CONTEXT, FORMAT, Chain, Heads
 
-SALT = 32  # bytes
-
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """An event to write: what, for whom, about which case and why."""
+    """An event to write: what, for whom, and about which case."""
 
     what: Mapping[str, object]
     recipients: Sequence[Recipient]
     case: bytes | None = None
-    grounds: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -76,7 +73,7 @@ class Pen:
                 "deployment": self.deployment.hex(),
                 "desk": desk,
                 "format": FORMAT,
-                "grounds": list(draft.grounds),
+                "grounds": [],
                 "heads": {name: [n, digest.hex()] for name, (n, digest) in self.heads.items()},
                 "previous": previous.hex(),
                 "sequence": sequence,
@@ -138,7 +135,7 @@ def blob_path(folder: Path, name: bytes) -> Path:
 
 def new_name(words: bytes) -> tuple[bytes, bytes]:
     """Return name and salt of the blob that ``words`` will have."""
-    salt = secrets.token_bytes(SALT)
+    salt = secrets.token_bytes(32)
     return blob_name(salt, words), salt
 
 

@@ -109,10 +109,9 @@ class State:
     """All of it.
 
     ``bundles`` go by manifest, and so do ``parts``, the ids of the rows that each brought. By row
-    id: ``rows`` is what is kept, ``sources`` the manifest that brought it, ``pending`` what is to be
-    acknowledged. ``number`` is the last return's. ``assigned`` has, by the hash of a case's tag, the
-    manifest of the bundle that first brought the case, and its reviewers; also of cases that we
-    cannot open.
+    id: ``rows`` is what is kept, ``sources`` the manifest that brought it, ``pending`` what is to
+    be acknowledged. ``number`` is the last return's. ``assigned`` has, by the hash of a case's tag,
+    the manifest that first brought the case, and its reviewers; also of cases we cannot open.
     """
 
     cases: dict[bytes, Case] = field(default_factory=dict)
@@ -156,8 +155,8 @@ def _once(received: Sequence[Received], rows: Mapping[bytes, Row]) -> list[Recei
     """Return one of each id: an import that was cut short and run again records a row twice."""
     one: dict[bytes, Received] = {}
     for item in received:
-        named = rows[item.id].blob if item.id in rows else None
-        if one.setdefault(item.id, item).blob != named == item.blob:
+        first = one.setdefault(item.id, item)
+        if item.id in rows and first.blob != rows[item.id].blob == item.blob:
             one[item.id] = item
     return list(one.values())
 
@@ -184,7 +183,7 @@ def _rows(state: State, event: Event) -> None:
 
 
 def _received(state: State, event: Event) -> None:
-    what = event.what
+    what, version = event.what, event.what["keyring"]
     if event.case is None:
         raise ValueError
     assigned = tuple(map(str, what["assigned"]))
@@ -194,7 +193,7 @@ def _received(state: State, event: Event) -> None:
         day=day(what["day"]),
         blob=octets(what["blob"], 32),
         salt=octets(what["salt"], 32),
-        keyring=_keyring(what["keyring"]),
+        keyring=(_count(version[0]), octets(version[1], 32)),
         assigned=assigned,
         event=event,
     )
@@ -209,12 +208,7 @@ def _acknowledged(state: State, event: Event) -> None:
             del state.pending[pending.id]
 
 
-_KINDS = {
-    "import": _import,
-    "part": _rows,
-    "received": _received,
-    "acknowledged": _acknowledged,
-}
+_KINDS = {"import": _import, "part": _rows, "received": _received, "acknowledged": _acknowledged}
 
 
 def _ordered(chains: Mapping[str, Chain]) -> Iterator[Event]:
@@ -256,11 +250,6 @@ def _lost(chains: Mapping[str, Chain]) -> Iterator[str]:
                 told.add(name)
                 how = "is missing here" if ours is None else "is another one here"
                 yield f"{name}: event {sequence}, which {chain.name} has seen, {how}."
-
-
-def _keyring(raw: Sequence[Any]) -> tuple[int, bytes]:
-    version, digest = raw
-    return _count(version), octets(digest, 32)
 
 
 def _count(value: object) -> int:
