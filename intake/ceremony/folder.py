@@ -7,10 +7,9 @@ power cut leaves at most a hidden folder with locked or sealed files in it.
 from __future__ import annotations
 
 import contextlib
-import secrets
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from intake import files, keyring
 from intake.errors import Misuse
@@ -24,15 +23,11 @@ def whole(path: Path) -> Iterator[Path]:
     """
     if path.exists():
         raise Misuse(f"{path} is already there.", "It stays as it is. Choose another folder.")
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        partial.mkdir(mode=0o700)
-        try:
-            yield partial
-            partial.rename(path)
-        finally:
-            shutil.rmtree(partial, ignore_errors=True)
+        with TemporaryDirectory(".partial", f".{path.name}.", path.parent) as partial:  # 0700
+            yield Path(partial)
+            Path(partial).rename(path)  # then there is nothing left to remove
         files.sync_folder(path.parent)
     except OSError as error:
         raise files.trouble(error, path) from None
