@@ -103,7 +103,7 @@ def _doubt(second: Path, received: Received | None, keys: Mapping[str, Sequence[
     """Return what a row waits for, or nothing if a signer who did not record it vouches for it."""
     if received is None:
         return _UNKNOWN
-    others = [name for name in received.assigned if name != received.author]
+    others = [name for name in received.assigned if name != received.event.author]
     here = [name for name in others if name in keys]
     if not here:
         return f"wait for {' or '.join(others) or 'another reviewer'} to sign"
@@ -111,7 +111,7 @@ def _doubt(second: Path, received: Received | None, keys: Mapping[str, Sequence[
         # Dangerous line: with the author's own key too, an author could keep words for himself.
         found = [open_words(second, received, keys[name]) for name in here]
     except NoMatchingKey:
-        return f"do not open for {' and '.join(here)}, as {received.author} says they do"
+        return f"do not open for {' and '.join(here)}, as {received.event.author} says they do"
     except Refused as refused:
         return f"{refused.what} {refused.hint}"
     return "" if found[0].kind in opened.WORDS else _NO_WORDS

@@ -37,12 +37,6 @@ from intake.keyring import Keyring, octets, verified
 FORMAT = "intake event 1"
 CONTEXT = b"intake event 1\n"
 NONE = bytes(32)  # the hash before the first
-FIELDS = frozenset(
-    {
-        *("author", "case", "day", "deployment", "desk", "format"),
-        *("grounds", "heads", "previous", "sequence", "what"),
-    }
-)
 _HEAD = 9  # bytes: eight hex digits and LF
 _FRAME = re.compile(rb"([0-9a-f]{8})\nage-encryption\.org/v1\n")
 
@@ -51,15 +45,40 @@ Heads = Mapping[str, tuple[int, bytes]]
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One verified event. ``what`` has a ``kind``; ``case`` is the 16-byte tag, or None."""
+    """One event. ``what`` has a ``kind``; ``case`` is the 16-byte tag, or None."""
 
     chain: str
+    deployment: bytes
     sequence: int
     previous: bytes
     day: date
     case: bytes | None
     what: Mapping[str, Any]
     heads: Heads
+    grounds: Sequence[str] = ()
+
+    @property
+    def author(self) -> str:
+        """Who signed it."""
+        return self.chain.partition(".")[0]
+
+    def line(self) -> bytes:
+        """Return what the author signs, after the context."""
+        return canonical.dump(
+            {
+                "author": self.author,
+                "case": self.case.hex() if self.case else None,
+                "day": self.day.isoformat(),
+                "deployment": self.deployment.hex(),
+                "desk": self.chain.partition(".")[2],
+                "format": FORMAT,
+                "grounds": self.grounds,
+                "heads": {name: (n, digest.hex()) for name, (n, digest) in self.heads.items()},
+                "previous": self.previous.hex(),
+                "sequence": self.sequence,
+                "what": self.what,
+            }
+        )
 
 
 @dataclass(slots=True)
@@ -130,7 +149,7 @@ def _add(
         event = _event(chain.name, unseal(sealed, identities), keyrings)
     except NoMatchingKey:
         chain.closed += 1
-    except (BadFile, ValueError, TypeError, AttributeError):
+    except (BadFile, ValueError, TypeError, LookupError, AttributeError):
         chain.fault(f"event {sequence} is damaged, foreign or forged.")
     else:
         if event.sequence in chain.events:
@@ -153,32 +172,31 @@ def _add(
 def _event(name: str, plaintext: bytes, keyrings: Sequence[Keyring]) -> Event:
     """Return the event in ``plaintext`` if all that can be checked alone is right, or raise."""
     line, signature, rest = plaintext.split(b"\n")
-    raw: Any = canonical.load_object(line, FIELDS)
-    signed = CONTEXT + line
-    known = (keyring.reviewer(raw["author"]) for keyring in keyrings)
-    keys = {reviewer.key for reviewer in known if reviewer}
-    if (
-        rest
-        or raw["format"] != FORMAT
-        or f"{raw['author']}.{raw['desk']}" != name
-        or octets(raw["deployment"], 32) != keyrings[-1].deployment
-        or type(raw["sequence"]) is not int
-        or raw["sequence"] < 1
-        or not isinstance(raw["what"], dict)
-        or not isinstance(raw["what"].get("kind"), str)
-        # Dangerous line: without it, whoever can write to the folder writes history.
-        or not any(verified(key, octets(signature.decode(), 64), signed) for key in keys)
-    ):
-        raise ValueError
-    return Event(
+    raw: Any = canonical.load(line)
+    event = Event(
         chain=name,
+        deployment=keyrings[-1].deployment,
         sequence=raw["sequence"],
         previous=octets(raw["previous"], 32),
         day=day(raw["day"]),
         case=None if raw["case"] is None else octets(raw["case"], 16),
         what=raw["what"],
         heads={chain: (int(n), octets(h, 32)) for chain, (n, h) in raw["heads"].items()},
+        grounds=raw["grounds"],
     )
+    known = (keyring.reviewer(event.author) for keyring in keyrings)
+    keys = {reviewer.key for reviewer in known if reviewer}
+    if (
+        rest
+        or event.line() != line  # it names this chain and deployment, and has no other field
+        or type(event.sequence) is not int
+        or event.sequence < 1
+        or not isinstance(event.what["kind"], str)
+        # Dangerous line: without it, whoever can write to the folder writes history.
+        or not any(verified(k, octets(signature.decode(), 64), CONTEXT + line) for k in keys)
+    ):
+        raise ValueError
+    return event
 
 
 def _cut_removed(chain: Chain, keyring: Keyring) -> None:

@@ -128,10 +128,17 @@ class _Import:
             if row.verdict != HERE or entry.id not in done:
                 self._rows.append(row)
             if len(self._rows) == BATCH:
-                self._flush({"kind": "part", "manifest": header.sha256.hex()})
+                self._flush("part")
         others = self._state.manifests(header.number) - {header.sha256}
         if header.sha256 not in self._state.bundles or any(r.verdict in KEPT for r in self._rows):
-            self._flush(_facts(header))  # (6)
+            self._flush(  # (6)
+                "import",
+                bundle=header.number,
+                keyring=(header.keyring[0], header.keyring[1].hex()),
+                left=header.left,
+                period=header.period,
+                previous=header.previous.hex(),
+            )
         counts.update(left=header.left, doubled=len(bundle.doubled), stray=bundle.stray)
         counts.update(others=len(others))
         return self._result
@@ -191,7 +198,7 @@ class _Import:
         self._words.append((name, words, draft))
         return name
 
-    def _flush(self, what: dict[str, object]) -> None:
+    def _flush(self, kind: str, **facts: object) -> None:
         """Write blobs, then events (5)."""
         folder, everyone = self._casebook.folder, self._casebook.everyone(self._pen.day)
         # Whatever happens from here on, the next import knows which blobs may belong to nobody.
@@ -201,9 +208,9 @@ class _Import:
         with ThreadPoolExecutor(WRITERS) as pool:
             jobs = [(folder, name, words, draft.recipients) for name, words, draft in self._words]
             list(pool.map(lambda job: record.write_blob(*job), jobs))
-        rows = [row.as_list() for row in self._rows]
-        what = {**what, "cases": self._cases, "rows": rows}
-        self._pen.append([*(draft for _, _, draft in self._words), Draft(what, everyone)])
+        facts |= {"kind": kind, "manifest": self._result.header.sha256.hex()}
+        facts |= {"cases": self._cases, "rows": [row.as_list() for row in self._rows]}
+        self._pen.append([*(draft for _, _, draft in self._words), Draft(facts, everyone)])
         (folder / _NOTE).unlink()
         self._rows, self._words, self._cases = [], [], {}
 
@@ -248,19 +255,6 @@ def _before(header: BundleHeader, state: State) -> tuple[str, bool]:
     if before:
         return f"another bundle {number} is here than this one follows", False
     return f"bundle {number} is missing: carry it over", False
-
-
-def _facts(header: BundleHeader) -> dict[str, object]:
-    version, digest = header.keyring
-    return {
-        "bundle": header.number,
-        "keyring": (version, digest.hex()),
-        "kind": "import",
-        "left": header.left,
-        "manifest": header.sha256.hex(),
-        "period": header.period,
-        "previous": header.previous.hex(),
-    }
 
 
 def _tidy(folder: Path, chains: Mapping[str, Chain]) -> None:

@@ -102,10 +102,9 @@ def open_words(folder: Path, received: Received, identities: Sequence[Identity])
     told = (received.kind, received.day, received.keyring, received.event.case)
     bound = envelope.kind not in opened.WORDS or opened.is_bound(received.id, envelope)
     if not bound or told != (envelope.kind, envelope.day, envelope.keyring, envelope.case):
-        raise BadFile(
-            f"{received.author} recorded one envelope as what it is not: {path}",
-            f"Its row is still on the server, or in the bundle. Ask what {received.author} did.",
-        )
+        author = received.event.author
+        what = f"{author} recorded one envelope as what it is not: {path}"
+        raise BadFile(what, f"Its row stays on the server. Ask {author}, and tell the others.")
     return envelope
 
 

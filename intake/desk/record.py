@@ -22,10 +22,10 @@ from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from intake import canonical, files
+from intake import files
 from intake.age.recipient import Recipient
 from intake.age.sealing import seal
-from intake.desk.chain import CONTEXT, FORMAT, Chain, Heads
+from intake.desk.chain import CONTEXT, Chain, Event, Heads
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +64,8 @@ class Pen:
         self.last, self.hash = last, previous
 
     def _seal(self, draft: Draft, sequence: int, previous: bytes) -> bytes:
-        author, _, desk = self.path.name.partition(".")
-        line = canonical.dump(
-            {
-                "author": author,
-                "case": draft.case.hex() if draft.case else None,
-                "day": self.day.isoformat(),
-                "deployment": self.deployment.hex(),
-                "desk": desk,
-                "format": FORMAT,
-                "grounds": [],
-                "heads": {name: [n, digest.hex()] for name, (n, digest) in self.heads.items()},
-                "previous": previous.hex(),
-                "sequence": sequence,
-                "what": draft.what,
-            }
-        )
+        place = (self.path.name, self.deployment, sequence, previous, self.day)
+        line = Event(*place, draft.case, draft.what, self.heads).line()
         signature = self.key.sign(CONTEXT + line).hex().encode()
         return seal(line + b"\n" + signature + b"\n", draft.recipients)
 

@@ -83,11 +83,6 @@ class Received(NamedTuple):
     assigned: tuple[str, ...]
     event: Event
 
-    @property
-    def author(self) -> str:
-        """Who recorded it, and sealed its words."""
-        return self.event.chain.partition(".")[0]
-
 
 @dataclass(slots=True)
 class Case:
