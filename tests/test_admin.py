@@ -936,6 +936,14 @@ def bad_form(server: Server) -> None:
     os.environ["INTAKE_FORM"] = str(server.stick / "form.toml")
 
 
+def form_that_serves_and_is_wrong(server: Server) -> None:
+    text = server.settings.form.read_text(encoding="utf-8").replace(
+        "version = 1", "version = -5", 1
+    )
+    (server.stick / "form.toml").write_text(text, encoding="utf-8")
+    os.environ["INTAKE_FORM"] = str(server.stick / "form.toml")
+
+
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize(
     ("spoil", "line"),
@@ -950,6 +958,7 @@ def bad_form(server: Server) -> None:
         (rowid, "FAIL store"),
         (no_store, "FAIL store"),
         (bad_form, "FAIL form"),
+        (form_that_serves_and_is_wrong, "FAIL form: The form is wrong. In form.toml"),
     ],
 )
 def test_doctor_fails_with_a_remedy(

@@ -16,11 +16,10 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from intake import days, envelope, installed, misplaced, wording
+from intake import days, declaration, envelope, installed, misplaced, wording
 from intake.admin import setup, status
 from intake.age.recipient import Recipient
 from intake.errors import BadKeyring, MachineTrouble, Refused, Unsafe
-from intake.form import Form
 from intake.rows import Rows
 from intake.settings import Settings
 
@@ -123,7 +122,7 @@ def _space(settings: Settings) -> str:
 def _wording(_: Settings) -> str:
     if unsigned := [name for name in wording.LANGUAGES if name != "en" and not signed_off(name)]:
         what = f"Nobody has signed off this catalogue as it is now: {' '.join(unsigned)}."
-        raise _Warning(what, "Let somebody who reads it well sign (intake/wording.py says how).")
+        raise _Warning(what, "Let somebody who reads it well sign (docs/LANGUAGES.md says how).")
     return "every catalogue is signed off"
 
 
@@ -143,7 +142,7 @@ def signed_off(language: str, locale: Path = wording.LOCALE) -> str | None:
 
 
 def _form(settings: Settings) -> str:
-    form = Form.load(settings.form)
+    form = declaration.check(settings.form)
     return f"{form.id} {form.version}, {form.worst_case()} bytes at most, fits one envelope"
 
 
