@@ -28,7 +28,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any
 
-import gevent
+import gevent  # type: ignore[import-untyped]
 from gevent import socket
 from gunicorn.glogging import Logger
 from gunicorn.http.wsgi import Response, create
@@ -106,7 +106,7 @@ class Letterbox(GeventWorker):
         if any(name == "TRANSFER-ENCODING" for name, _ in req.headers):
             self.handle_error(req, sock, addr, None)  # no browser sends a form in chunks
             raise StopIteration
-        with gevent.Timeout(REQUEST, exception=False):  # type: ignore[arg-type]  # as documented
+        with gevent.Timeout(REQUEST, exception=False):
             kept = self.answer(*create(req, sock, addr, listener_name, self.cfg, Reply))
             if kept and self.alive:
                 self.waiting.add(sock)
