@@ -171,8 +171,7 @@ def acknowledge(given: Namespace) -> None:
         signers = " and ".join(who.name for who in present)
         raise Incomplete(
             f"Rows that {signers} cannot vouch for, and that stay on the server: {waits.total()}.",
-            "Copy, then acknowledge again with who is missing: a reviewer of the case, and not "
-            "the one who imported it.",
+            "If they wait for somebody: copy, then acknowledge again with them. The others stay.",
         )
 
 
