@@ -236,6 +236,26 @@ def test_later_events_of_a_removed_reviewer_are_refused(desk: Desk) -> None:
     assert len(state.cases) == 5
 
 
+@pytest.mark.parametrize("added", [b"x", b"00000004\nevil\n", b"0000000a\nto"])
+def test_what_is_added_to_a_removed_reviewers_chain_costs_nothing(desk: Desk, added: bytes) -> None:
+    last, digest = desk.chains("alice")["alice.desk-a"].head
+    removed(desk, "alice", {"alice.desk-a": [last, digest.hex()]})
+    with desk.chain().open("ab") as file:
+        file.write(added)
+    state = desk.state(*ALL)
+    assert state.faults
+    assert len(state.cases) == 5
+
+
+def test_damage_in_what_the_keyring_names_costs_all_of_it(desk: Desk) -> None:
+    last, digest = desk.chains("alice")["alice.desk-a"].head
+    removed(desk, "alice", {"alice.desk-a": [last, digest.hex()]})
+    data = bytearray(desk.chain().read_bytes())
+    data[len(data) // 2] ^= 1
+    desk.chain().write_bytes(data)
+    assert not desk.state(*ALL).cases
+
+
 def test_a_removed_reviewer_cannot_rewrite_what_went_before(desk: Desk) -> None:
     last, digest = desk.chains("alice")["alice.desk-a"].head
     desk.chain().write_bytes(b"".join(pieces(desk.chain())[:-1]))

@@ -126,17 +126,22 @@ def frames(data: bytes | mmap.mmap) -> Iterator[tuple[int, bytes | None]]:
 
 def read(path: Path, identities: Sequence[Identity], keyrings: Sequence[Keyring]) -> Chain:
     """Read one chain; ``keyrings`` are all that this casebook knows, the last one in force."""
-    chain = Chain(path.name)
+    chain, last = Chain(path.name), _last_accepted(path.name, keyrings[-1])
+    sound: int | None = None  # how many faults there were up to the last accepted event
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         for chain.whole, sealed in frames(data):
+            if last is not None and sound is None and chain.last >= last[0]:
+                sound = len(chain.faults)
             if sealed is None:
                 chain.fault(f"damaged after event {chain.last}.")
             else:
                 _add(chain, sealed, identities, keyrings)
         chain.torn = len(data) - chain.whole
+    faults = len(chain.faults) if sound is None else sound
     if chain.torn:
         chain.fault(f"the end is torn after event {chain.last}, as by a power cut.")
-    _cut_removed(chain, keyrings[-1])
+    if last is not None:
+        _cut(chain, last, faults)
     return chain
 
 
@@ -199,12 +204,19 @@ def _event(name: str, plaintext: bytes, keyrings: Sequence[Keyring]) -> Event:
     return event
 
 
-def _cut_removed(chain: Chain, keyring: Keyring) -> None:
-    reviewer = keyring.reviewer(chain.name.partition(".")[0])
+def _last_accepted(name: str, keyring: Keyring) -> tuple[int, bytes] | None:
+    """Return the last event of a removed reviewer's chain that counts; None if all do."""
+    reviewer = keyring.reviewer(name.partition(".")[0])
     if reviewer is None or reviewer.removed is None:
-        return
-    last, digest = reviewer.removed.get(chain.name, (0, NONE))
-    if last and (chain.faults or chain.hashes.get(last) != digest):
+        return None
+    found: tuple[int, bytes] = reviewer.removed.get(name, (0, NONE))
+    return found
+
+
+def _cut(chain: Chain, accepted: tuple[int, bytes], faults: int) -> None:
+    """Keep what the keyring names, if it is whole; what a thief added after it costs nothing."""
+    last, digest = accepted
+    if last and (faults or chain.hashes.get(last) != digest):
         chain.fault("not what the keyring names; none of it is used.")
         chain.events.clear()
     elif late := [sequence for sequence in chain.events if sequence > last]:
