@@ -9,9 +9,12 @@ One room for each person who uses it, and the trust boundary is a folder:
 
 and beneath them what they share:
 
-- ``form`` the declared form · ``wording`` its languages · ``receipt`` what a form hides
-- ``envelope`` the sealed row · ``keyring`` whom to seal to · ``installed`` the keyring in force
+- ``form`` the declared form · ``declaration`` its checks · ``wording`` its languages
+- ``receipt`` what a form hides · ``locked`` secrets at rest · ``quorum`` what k of n open
+- ``envelope`` the sealed row · ``keyring`` whom to seal to and believe · ``signatures`` on it
+- ``installed`` the keyring in force · ``days`` the day to act on · ``rows`` the store, for admins
 - ``bundle/`` what travels · ``store`` the tables · ``settings`` where things are
+- ``misplaced`` secrets where none belongs · ``sentences`` a keyring read aloud
 - ``age/`` the file format · ``canonical`` JSON with one spelling · ``files`` durable files
 - ``terminal`` the one place that prints and asks · ``errors`` everything we refuse
 

@@ -30,13 +30,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
 from intake import canonical
 from intake.age.recipient import Recipient
 from intake.days import day
 from intake.errors import BadFile, BadKeyring
+from intake.signatures import octets, split_signature, verified
 
 FORMAT = "intake keyring 1"
 CONTEXT = b"intake keyring 1\n"
@@ -52,7 +50,6 @@ FIELDS = frozenset(
         *("periods", "previous", "quorum", "reviewers", "roots", "threshold", "version"),
     }
 )
-_SIGNATURE = re.compile(rb"([a-z0-9-]{1,32}) ([0-9a-f]{128})\Z")
 _HASH = 32  # bytes
 _NEXT = "Get the keyring again from the people who signed it. What is installed stays as it was."
 
@@ -191,28 +188,6 @@ def _check_step(old: Keyring, new: Keyring) -> None:
         raise _bad("The keyring drops a root without naming it as leaving.")
 
 
-def verified(key: bytes, signature: bytes, message: bytes) -> bool:
-    """Return whether ``signature`` is ``key``'s over ``message`` (Ed25519, RFC 8032)."""
-    try:
-        Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
-    except (InvalidSignature, ValueError):
-        return False
-    return True
-
-
-def signature_line(name: str, signature: bytes) -> bytes:
-    """Return the line that carries a signature; keyrings and returns share it."""
-    return f"{name} {signature.hex()}\n".encode()
-
-
-def split_signature(line: bytes) -> tuple[str, bytes]:
-    """Return name and signature of such a line. Raises ``ValueError`` for any other spelling."""
-    match = _SIGNATURE.match(line)
-    if match is None:
-        raise ValueError
-    return match[1].decode(), bytes.fromhex(match[2].decode())
-
-
 def _lines(data: bytes) -> tuple[bytes, dict[str, bytes]]:
     if len(data) > MAX_SIZE or not data.endswith(b"\n"):
         raise _unknown()
@@ -331,14 +306,6 @@ def _count(value: object, least: int) -> int:
     if type(value) is not int or value < least:
         raise ValueError
     return value
-
-
-def octets(text: str, size: int) -> bytes:
-    """Return the bytes of lowercase hex of exactly ``size`` bytes. Raises ``ValueError``."""
-    data = bytes.fromhex(text)
-    if data.hex() != text or len(data) != size:
-        raise ValueError
-    return data
 
 
 def _bad(what: str) -> BadKeyring:

@@ -25,7 +25,7 @@ from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from intake import canonical, keyring
+from intake import canonical, keyring, signatures
 from intake.age.identity import Identity
 from intake.keyring import Keyring, Period
 
@@ -155,7 +155,7 @@ def signature_lines(
     signers: Iterable[tuple[str, Ed25519PrivateKey]], signed: bytes
 ) -> Iterable[bytes]:
     """Yield the line of each signer over ``signed``."""
-    return (keyring.signature_line(name, key.sign(signed)) for name, key in signers)
+    return (signatures.signature_line(name, key.sign(signed)) for name, key in signers)
 
 
 def identity(name: str) -> Identity:

@@ -50,6 +50,7 @@ from intake.errors import (
     NoMatchingKey,
     Unsafe,
 )
+from intake.signatures import signature_line
 from tests import makers
 from tests.makers import FIRST
 
@@ -484,16 +485,16 @@ def test_forged_attestations_are_refused(stage: Stage) -> None:
     stranger = makers.signing_key("a stranger")
     statement = package.statement(quorum.read_package(path.parent))
     for line in (
-        keyring.signature_line("bob", stranger.sign(statement)),
-        keyring.signature_line("zoe", stranger.sign(statement)),
-        keyring.signature_line("bob", stage.people["bob"][1].sign(b"other" + statement)),
+        signature_line("bob", stranger.sign(statement)),
+        signature_line("zoe", stranger.sign(statement)),
+        signature_line("bob", stage.people["bob"][1].sign(b"other" + statement)),
         b"bob\n",
         b"",
     ):
         path.write_bytes(line)
         with pytest.raises(BadFile, match="attestation-bob is no signature"):
             proposal.draft(stage.wish, None)
-    path.write_bytes(keyring.signature_line("bob", stage.people["bob"][1].sign(statement)))
+    path.write_bytes(signature_line("bob", stage.people["bob"][1].sign(statement)))
     assert proposal.draft(stage.wish, None)
 
 

@@ -30,6 +30,7 @@ from intake import (
     locked,
     quorum,
     receipt,
+    signatures,
 )
 from intake import store as stores
 from intake.admin import setup
@@ -152,7 +153,7 @@ def make_package(folder: Path, made: Deployment) -> None:
     }
     files.write(folder / "package.json", canonical.dump(facts), files.PUBLIC)
     for name, signature in period.attestations.items():
-        line = keyring.signature_line(name, signature)
+        line = signatures.signature_line(name, signature)
         files.write(folder / f"attestation-{name}", line, files.PUBLIC)
 
 
@@ -341,7 +342,7 @@ def test_package() -> None:
     assert quorum.open_package(folder, keys, expected) == made.periods[PERIOD]
     (period,) = made.keyring.periods
     for path in folder.glob("attestation-*"):
-        name, signature = keyring.split_signature(path.read_bytes().removesuffix(b"\n"))
+        name, signature = signatures.split_signature(path.read_bytes().removesuffix(b"\n"))
         assert period.attestations[name] == signature
 
 

@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intake import canonical, days, installed, keyring
+from intake import canonical, days, installed, keyring, signatures
 from intake.errors import BadKeyring
 from intake.keyring import Period
 from tests import makers
@@ -131,17 +131,17 @@ REFUSED: list[tuple[str, bytes, str]] = [
     (
         "a stranger in a root's name",
         signed_by("rosa")
-        + keyring.signature_line("ruth", STRANGER.sign(keyring.CONTEXT + LINE)),
+        + signatures.signature_line("ruth", STRANGER.sign(keyring.CONTEXT + LINE)),
         SIGNATURE,
     ),
     (
         "a stranger in their own name",
-        RAW + keyring.signature_line("zoe", STRANGER.sign(keyring.CONTEXT + LINE)),
+        RAW + signatures.signature_line("zoe", STRANGER.sign(keyring.CONTEXT + LINE)),
         SIGNATURE,
     ),
     (
         "a surplus bad signature",
-        signed_by("rosa", "ruth") + keyring.signature_line("rhea", bytes(64)),
+        signed_by("rosa", "ruth") + signatures.signature_line("rhea", bytes(64)),
         SIGNATURE,
     ),
     (
@@ -151,7 +151,7 @@ REFUSED: list[tuple[str, bytes, str]] = [
     ),
     (
         "a signature without the context",
-        signed_by("rosa") + keyring.signature_line("ruth", MADE.roots["ruth"].sign(LINE)),
+        signed_by("rosa") + signatures.signature_line("ruth", MADE.roots["ruth"].sign(LINE)),
         SIGNATURE,
     ),
     ("a signature in capitals", LINE + RAW[len(LINE) :].upper(), UNKNOWN),

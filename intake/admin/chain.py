@@ -18,8 +18,8 @@ from typing import Protocol, TypeVar
 from intake import canonical, files
 from intake.admin import setup
 from intake.errors import BadFile, MachineTrouble
-from intake.keyring import octets
 from intake.settings import Settings
+from intake.signatures import octets
 
 BUNDLES = "bundles"
 RETURNS = "returns"

@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from intake import files
 from intake.errors import BadFile, BadKeyring, Misuse, Unsafe
-from intake.keyring import Keyring, octets
+from intake.keyring import Keyring
 from intake.settings import Settings
+from intake.signatures import octets
 from intake.store import Store
 
 _SEED = 32  # bytes

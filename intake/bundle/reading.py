@@ -31,7 +31,8 @@ from typing import Any, BinaryIO, Generic, Literal, TypeVar
 from intake import canonical, files
 from intake.bundle import ENTRY, MAX_LINE, REPLY, SIGNERS, BundleHeader, Entry, Header, ReturnHeader
 from intake.errors import BadFile, Misuse
-from intake.keyring import Keyring, octets, split_signature, verified
+from intake.keyring import Keyring
+from intake.signatures import octets, split_signature, verified
 
 Verdict = Literal["ok", "altered", "missing"]
 Kind = TypeVar("Kind", bound=Header)

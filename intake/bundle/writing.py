@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 from intake import files
 from intake.bundle import SIGNERS, BundleHeader, Entry, Header, ReturnHeader, Sign
 from intake.errors import BadFile, Misuse
-from intake.keyring import signature_line
+from intake.signatures import signature_line
 
 Kind = TypeVar("Kind", bound=Header)
 

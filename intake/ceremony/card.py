@@ -17,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from intake import canonical, files, keyring
 from intake.canonical import Value
 from intake.errors import BadFile, Misuse, Unsafe
+from intake.signatures import octets, split_signature, verified
 
 ROOT = "intake root card 1"
 REVIEWER = "intake reviewer card 1"
@@ -54,8 +55,11 @@ def read(path: Path, kind: str) -> Card:
     raw = canonical.load_object(files.read(path, _LIMIT), _FIELDS[kind])
     name = str(raw["name"])
     try:
-        key, proof = keyring.octets(str(raw["key"]), 32), keyring.octets(str(raw.pop("proof")), 64)
-        good = keyring.verified(key, proof, _CONTEXT + canonical.dump(raw))
+        key, proof = (
+            octets(str(raw["key"]), 32),
+            octets(str(raw.pop("proof")), 64),
+        )
+        good = verified(key, proof, _CONTEXT + canonical.dump(raw))
     except ValueError:
         good = False
     if not good or raw["format"] != kind or not keyring.NAME.match(name):
@@ -90,8 +94,8 @@ def read_signature(path: Path, keys: Mapping[str, bytes], message: bytes) -> tup
     """
     try:
         data = files.read(path, _LIMIT)
-        name, signature = keyring.split_signature(data.removesuffix(b"\n"))
-        good = name in keys and keyring.verified(keys[name], signature, message)
+        name, signature = split_signature(data.removesuffix(b"\n"))
+        good = name in keys and verified(keys[name], signature, message)
     except ValueError:
         good = False
     if not good:

@@ -32,6 +32,7 @@ from intake.ceremony.card import Card
 from intake.errors import BadFile, Misuse
 from intake.keyring import Period
 from intake.quorum import Package
+from intake.signatures import signature_line
 
 ATTESTATION = "attestation-"
 MAX_WEEKS = 13
@@ -119,7 +120,7 @@ def attest(path: Path, people: Mapping[str, tuple[Identity, Ed25519PrivateKey]])
     for subset in itertools.combinations(sorted(keys), min(package.quorum, len(keys))):
         quorum.open_package(path, {name: keys[name] for name in subset})
     for name, (_, key) in people.items():
-        line = keyring.signature_line(name, key.sign(statement(package)))
+        line = signature_line(name, key.sign(statement(package)))
         files.write(path / f"{ATTESTATION}{name}", line, files.PUBLIC)
 
 

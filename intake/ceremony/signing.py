@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from intake import files, keyring
 from intake.ceremony import card
 from intake.errors import BadFile, Misuse
+from intake.signatures import signature_line
 
 
 def read_draft(path: Path) -> bytes:
@@ -32,7 +33,7 @@ def sign(line: bytes, name: str, key: Ed25519PrivateKey) -> bytes:
     if {**draft.roots, **draft.leaving}.get(name) != key.public_key().public_bytes_raw():
         what = f"The draft does not name {name} as a root with this key."
         raise Misuse(what, "Ask whoever proposed it which card they used.")
-    return keyring.signature_line(name, key.sign(keyring.CONTEXT + line))
+    return signature_line(name, key.sign(keyring.CONTEXT + line))
 
 
 def assemble(line: bytes, signatures: Sequence[Path], before: bytes | None) -> bytes:
@@ -51,6 +52,6 @@ def assemble(line: bytes, signatures: Sequence[Path], before: bytes | None) -> b
     if (signed := len(draft.roots) - len(missing)) < draft.threshold:
         what = f"{draft.threshold} roots must sign; {signed} did."
         raise Misuse(what, f"Still to sign: {', '.join(missing)}.")
-    data = line + b"\n" + b"".join(keyring.signature_line(*one) for one in sorted(found.items()))
+    data = line + b"\n" + b"".join(signature_line(*one) for one in sorted(found.items()))
     keyring.follow(keyring.parse(before) if before else None, [data])
     return data

@@ -32,7 +32,8 @@ from intake.age.identity import Identity
 from intake.age.unsealing import unseal
 from intake.days import day
 from intake.errors import BadFile, NoMatchingKey
-from intake.keyring import Keyring, octets, verified
+from intake.keyring import Keyring
+from intake.signatures import octets, verified
 
 FORMAT = "intake event 1"
 CONTEXT = b"intake event 1\n"

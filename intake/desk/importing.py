@@ -42,8 +42,9 @@ from intake.desk.record import Draft, Pen
 from intake.desk.state import CLOSED, FOREIGN, HERE, KEPT, VERDICTS, Row, State, fold
 from intake.envelope import Envelope
 from intake.errors import BadFile, BadKeyring, NoMatchingKey
-from intake.keyring import Keyring, octets
+from intake.keyring import Keyring
 from intake.quorum import open_package
+from intake.signatures import octets
 
 BATCH = 256  # rows between two writes of the chain
 WRITERS = 16  # blobs written at once

@@ -16,8 +16,8 @@ from intake.days import day
 from intake.envelope import KINDS, TESTIMONY, Envelope
 from intake.errors import BadFile, BadRequest
 from intake.form import Testimony
-from intake.keyring import octets
 from intake.receipt import submission_id
+from intake.signatures import octets
 
 WORDS = frozenset({TESTIMONY, "words"})  # kinds whose id follows from what they say
 

@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 from intake.days import day
 from intake.desk.chain import Chain, Event
-from intake.keyring import octets
+from intake.signatures import octets
 
 # Verdicts of a row.
 OK, HERE, ALTERED, MISSING = "ok", "here", "altered", "missing"
