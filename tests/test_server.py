@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deploy.lines import count
-from intake import days, envelope
+from intake import days, declaration, envelope
 from intake.age.unsealing import unseal
 from intake.errors import MachineTrouble, Unsafe
 from intake.form import Form
@@ -454,6 +454,25 @@ def test_another_group_replaces_the_form_with_one_file_and_one_setting(tmp_path:
     assert client.post("/", data=sent, headers=ORIGIN).status_code == 200
     ((_, sealed),) = rows(site)
     assert '{"answers":{"what":"ရေ"},"form":"river","version":3}'.encode() in open_row(site, sealed)
+
+
+@pytest.mark.parametrize("key", ["check", "declaration", "holding", "meta", "process", "trouble"])
+def test_a_question_may_have_any_key(tmp_path: Path, key: str) -> None:
+    """A key is data. It must not take the place of what the form's class does."""
+    path = tmp_path / "own.toml"
+    path.write_text(
+        'id = "own"\nversion = 1\ntitle = "T"\n[[section]]\nkey = "s"\ntitle = "S"\n'
+        f'[[section.question]]\nkey = "{key}"\nkind = "text"\nlabel = "L"\nlimit = 9\n'
+    )
+    declaration.check(path)
+    client = make_site(tmp_path, path).client()
+    page = client.get("/en").text
+    assert 'role="alert"' not in page
+    fields = {"_seed": seed_in(page), key: "ten letters"}
+    answer = client.post("/en", data=fields, headers=ORIGIN)
+    assert (answer.status_code, "ten letters" in answer.text) == (400, True)
+    answer = client.post("/en", data={**fields, key: "few"}, headers=ORIGIN)
+    assert receipt_in(answer.text)
 
 
 def test_the_declared_form_is_whole_on_the_page(site: Site) -> None:

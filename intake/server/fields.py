@@ -4,6 +4,8 @@ Rules:
 - Nothing is validated here: :meth:`DeclaredForm.check` asks ``intake.form``, the only place that
   decides, and hangs its sentences on the fields. The template shows and escapes.
 - What was typed goes back into the fields as it came.
+- A field is kept under a name that Python cannot spell, so that no question of a form, ``check`` or
+  ``meta`` for instance, takes the place of something that the form class does.
 - CSRF tokens of Flask-WTF are off: they need a cookie and carry a readable time. The Origin rule
   in ``requests`` stands in their place.
 """
@@ -16,10 +18,12 @@ from typing import Any, Self
 
 from flask_wtf import FlaskForm
 from werkzeug.datastructures import MultiDict
-from wtforms import SelectMultipleField, StringField
+from wtforms import Field, SelectMultipleField, StringField
 
 from intake.form import Form, Testimony
 from intake.wording import Wording
+
+_KEPT = "field-"
 
 
 class DeclaredForm(FlaskForm):
@@ -32,6 +36,10 @@ class DeclaredForm(FlaskForm):
         """Flask-WTF's switches."""
 
         csrf = False
+
+    def __getitem__(self, name: str) -> Field:
+        """Return the field of a wire name."""
+        return super().__getitem__(_KEPT + name)
 
     @classmethod
     def holding(cls, typed: Mapping[str, Sequence[str]], trouble: str = "") -> Self:
@@ -61,7 +69,8 @@ def generate(form: Form) -> type[DeclaredForm]:
     fields: dict[str, Any] = {"declaration": form}
     for question in form.questions():
         for name in question.names():
-            fields[name] = StringField()
+            fields[_KEPT + name] = StringField(name=name)
             if question.kind == "many":
-                fields[name] = SelectMultipleField(choices=[], validate_choice=False)
+                field = SelectMultipleField(name=name, choices=[], validate_choice=False)
+                fields[_KEPT + name] = field
     return type("SourceForm", (DeclaredForm,), fields)
