@@ -15,7 +15,8 @@ Rules of :func:`parse`, which takes one file and believes nothing else:
 5. Every key has one owner: none stands twice. One person under two names would be a quorum.
 
 Rules of :func:`follow`, which goes from the installed keyring to a new one:
-6. Versions rise by one, and each names the SHA-256 of line 1 before it; the deployment is the same.
+6. Versions rise by one, and each names the SHA-256 of line 1 before it; the deployment is the same,
+   and a demo's is never followed by a real one, nor the other way: anyone can sign a demo's.
 7. A threshold of the *old* roots signed too, and the roots that leave are named as leaving.
 
 Everything here is pure: bytes and days in, a keyring out, :class:`BadKeyring` raised.
@@ -177,6 +178,8 @@ def follow(old: Keyring | None, chain: Sequence[bytes]) -> Keyring:
 def _check_step(old: Keyring, new: Keyring) -> None:
     if new.deployment != old.deployment:
         raise _bad("The keyring belongs to another deployment.")
+    if new.demo != old.demo:
+        raise _bad("A demo's keyring and a real one never follow each other.")
     if new.version != old.version + 1:  # (6)
         raise _bad(f"Keyring {new.version} does not follow keyring {old.version}, the last one.")
     if new.previous != old.sha256:

@@ -338,10 +338,6 @@ def to_come(made: Deployment) -> bytes:
     return made.follow(issued=str(FIRST + DAY)).raw
 
 
-def demo(made: Deployment) -> bytes:
-    return made.follow(demo=True).raw
-
-
 def one_root(made: Deployment) -> bytes:
     draft = {**made.draft, "version": 2, "previous": made.keyring.sha256.hex()}
     return sign(canonical.dump(draft), {"rosa": made.roots["rosa"]})
@@ -355,7 +351,6 @@ def one_root(made: Deployment) -> bytes:
         (other_key, KEYRING),
         (expired, KEYRING),
         (to_come, KEYRING),
-        (demo, UNSAFE),
         (one_root, KEYRING),
     ],
 )
@@ -373,12 +368,13 @@ def test_a_refused_keyring_changes_nothing(
     assert {p: p.read_bytes() for folder in folders for p in folder.glob("*")} == before
 
 
-def test_a_demo_keyring_is_installed_on_purpose_only(server: Server) -> None:
-    path = give(server, demo(MADE))
-    assert server.run("keyring", "install", path)[0] == UNSAFE
-    assert server.run("keyring", "install", path, "--demo")[0] == DONE
-    assert "DEMO" in server.run("status")[1]
-    assert "DEMO" in server.run("keyring", "show")[1]
+def test_a_demo_keyring_is_installed_on_purpose_only(fresh: Server) -> None:
+    path = give(fresh, make_deployment(weeks=4, demo=True).raw)
+    assert fresh.run("keyring", "install", path, "--yes")[0] == UNSAFE
+    assert installed.read_record(fresh.settings) is None
+    assert fresh.run("keyring", "install", path, "--yes", "--demo")[0] == DONE
+    assert "DEMO" in fresh.run("status")[1]
+    assert "DEMO" in fresh.run("keyring", "show")[1]
 
 
 def test_a_new_keyring_lowers_a_day_that_a_wrong_clock_saved(

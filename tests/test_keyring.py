@@ -355,10 +355,11 @@ def step(**changes: object) -> bytes:
 STEPS: list[tuple[str, Callable[[], bytes], str | None]] = [
     ("the next version", step, None),
     ("the same again", lambda: RAW, "Keyring 1 does not follow keyring 1"),
-    ("the same version, other content", lambda: signed(demo=True), "does not follow"),
+    ("the same version, other content", lambda: signed(expires="2026-12-31"), "does not follow"),
     ("a gap", lambda: step(version=3), "Keyring 3 does not follow keyring 1"),
     ("a wrong previous", lambda: step(previous="11" * 32), "follows another keyring 1"),
     ("another deployment", lambda: OTHER.follow().raw, "another deployment"),
+    ("a demo's", lambda: step(demo=True), "never follow each other"),
     ("another deployment's id", lambda: step(deployment="11" * 32), "another deployment"),
     (
         "new roots, signed by old and new",
@@ -408,6 +409,14 @@ def test_steps(make: Callable[[], bytes], reason: str | None) -> None:
     else:
         with pytest.raises(BadKeyring, match=re.escape(reason)):
             keyring.follow(MADE.keyring, [data])
+
+
+def test_nothing_real_follows_a_demo() -> None:
+    """Anyone can sign as a demo's roots, and a step asks nobody to compare a fingerprint."""
+    made = makers.make_deployment(demo=True)
+    assert keyring.follow(made.keyring, [made.follow().raw]).demo
+    with pytest.raises(BadKeyring, match="never follow each other"):
+        keyring.follow(made.keyring, [made.follow(demo=False).raw])
 
 
 def test_a_step_back_is_refused() -> None:
