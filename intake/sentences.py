@@ -1,8 +1,12 @@
 """A keyring read aloud: for roots before they sign it, and for any outsider after.
 
-Rule: every fact that a keyring carries has a sentence here, so that none is signed or installed
-unseen. Keys are shown in hex, recipients by the SHA-256 of their text, both in groups to be read
-out loud. The fingerprint is the SHA-256 of line 1.
+Rules:
+- Every fact that a keyring carries has a sentence here, so that none is signed or installed unseen.
+- A sentence is one line, whatever stands in the keyring: a name for a body that holds a line feed
+  cannot write a line, a fingerprint say, that looks like ours.
+
+Keys are shown in hex, recipients by the SHA-256 of their text, both in groups to be read out loud.
+The fingerprint is the SHA-256 of line 1.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 import hashlib
 
 from intake.keyring import Keyring, Period, Reviewer
+from intake.terminal import visible
 
 
 def grouped(key: bytes) -> str:
@@ -25,7 +30,7 @@ def of_recipient(recipient: str) -> str:
 
 def describe(keyring: Keyring) -> list[str]:
     """Return the keyring in sentences, one fact a line, the fingerprint last."""
-    return [
+    lines = [
         *(["DEMO: made with a demo's passphrases. No real server takes it."] * keyring.demo),
         f"Keyring {keyring.version}, issued on {keyring.issued}, valid to {keyring.expires}.",
         f"The keyring before: {grouped(keyring.previous) if any(keyring.previous) else 'none'}",
@@ -42,6 +47,7 @@ def describe(keyring: Keyring) -> list[str]:
         f"Signed by: {', '.join(sorted(keyring.signers)) or 'nobody yet'}.",
         f"Fingerprint: {grouped(keyring.sha256)}",
     ]
+    return [visible(line, keep="") for line in lines]
 
 
 def differences(old: Keyring, new: Keyring) -> list[str]:

@@ -657,6 +657,32 @@ def test_every_fact_of_a_keyring_is_read_aloud() -> None:
     assert len(said) == 1 + len(changed)
 
 
+def test_a_sentence_of_a_keyring_is_one_line() -> None:
+    """A body's name must not write a line that roots and admins take for ours."""
+    base = makers.make_deployment().keyring
+    alice, *others = base.reviewers
+    body = "X\nFingerprint: 0000 0000\u2028\x1b[2K\u202e"
+    said = sentences.describe(replace(base, reviewers=(replace(alice, body=body), *others)))
+    assert len(said) == len(sentences.describe(base))
+    assert [line for line in said if line.startswith("Fingerprint")] == said[-1:]
+    assert all(line.isprintable() for line in said)
+
+
+def test_cards_are_compared_line_by_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = Passphrase("demo-words", 10)
+    for name in ("alice", "bob"):
+        body = "X: 0000\nbob, sent by us: 0000"
+        holder.make_reviewer(tmp_path / name, body, ["2026q4"], words, demo=True)
+    files.write(tmp_path / "words", b"")
+    arguments = ["--demo-passphrases", tmp_path / "words", "archive", "--quorum", "2", "--yes"]
+    arguments += ["--out", tmp_path, "--reviewers", tmp_path / "alice", tmp_path / "bob"]
+    given = __main__.build().parse_args(list(map(str, arguments)))
+    given.do(given)
+    assert capsys.readouterr().out.count("\nbob, sent by") == 1
+
+
 def test_rehearsal_finds_a_package_that_opens_with_too_few(tmp_path: Path) -> None:
     people, keys = cards(3)
     package.make(tmp_path / "archive", people, 2)

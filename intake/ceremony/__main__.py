@@ -207,7 +207,8 @@ def _cards(paths: list[Path], kind: str, given: Namespace) -> list[Card]:
 def _compared(given: Namespace) -> list[Card]:
     """Return the reviewers' cards, after a person said that they are theirs."""
     cards = _cards(given.reviewers, card.REVIEWER, given)
-    say(*(f"{one.name}, sent by {one.facts['body']}: {grouped(one.key)}" for one in cards))
+    shown = (f"{one.name}, sent by {one.facts['body']}: {grouped(one.key)}" for one in cards)
+    say(*(terminal.visible(line, keep="") for line in shown))  # nobody's card writes a line of ours
     question = "Did each reviewer read out this very key, face to face?"
     terminal.confirm(question, assume=given.yes)
     return cards
