@@ -185,6 +185,28 @@ def test_an_event_that_makes_no_sense_is_left_out(desk: Desk) -> None:
     assert len(state.cases) == 5
 
 
+@pytest.mark.parametrize(
+    ("kind", "field", "value"),
+    [
+        ("received", "assigned", ["bob\nCase 0000 · certified"]),
+        ("received", "envelope", "testimony\n  ! Case 0000"),
+        ("import", "period", "2026-w47\n  ! Case 0000"),
+        ("import", "cases", {"00" * 32: ["bob\u202e", "carol"]}),
+    ],
+)
+def test_a_planted_author_writes_no_line_that_looks_like_ours(
+    desk: Desk, kind: str, field: str, value: object
+) -> None:
+    events = desk.chains(*ALL)["alice.desk-a"].events.values()
+    event = next(event for event in events if event.what["kind"] == kind)
+    tag = event.case and bytes(16)  # a case of its own
+    recipients = casebook.load(desk.casebook).everyone(FIRST)
+    pen(desk, "bob").append([Draft({**event.what, field: value}, recipients, tag)])
+    state = desk.state(*ALL)
+    assert len([fault for fault in state.faults if "makes no sense" in fault]) == 1
+    assert bytes(16) not in state.cases
+
+
 def test_a_later_record_of_the_same_row_does_not_replace_the_first(desk: Desk) -> None:
     """A planted reviewer points a case at other words; the import's word for the row counts."""
     case = next(iter(desk.state(*ALL).cases.values()))

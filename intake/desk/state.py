@@ -5,6 +5,7 @@ Rules:
   heads that its author had seen. Ties go by hash, so every desk with the same events sees the same.
 - Which chains know more than we have is found from the heads.
 - An event that does not make sense is named and left out; a reviewer signed it, but may be planted.
+  Whatever it names has the form of a name, so nobody writes lines that look like ours.
 - Of an envelope that was recorded twice, the one counts whose blob the import names. Of a case, the
   first assignment counts.
 
@@ -23,6 +24,7 @@ from typing import Any, NamedTuple
 
 from intake.days import day
 from intake.desk.chain import Chain, Event
+from intake.keyring import NAME
 from intake.signatures import octets
 
 # Verdicts of a row.
@@ -157,7 +159,7 @@ def _once(received: Sequence[Received], rows: Mapping[bytes, Row]) -> list[Recei
 
 
 def _import(state: State, event: Event) -> None:
-    bundle = Bundle(_count(event.what["bundle"]), str(event.what["period"]))
+    bundle = Bundle(_count(event.what["bundle"]), _name(event.what["period"]))
     _rows(state, event)
     state.bundles.setdefault(octets(event.what["manifest"], 32), bundle)
 
@@ -165,7 +167,7 @@ def _import(state: State, event: Event) -> None:
 def _rows(state: State, event: Event) -> None:
     manifest = octets(event.what["manifest"], 32)
     for case, names in event.what["cases"].items():
-        assigned = (manifest, tuple(map(str, names)))
+        assigned = (manifest, tuple(map(_name, names)))
         state.assigned.setdefault(octets(case, 32), assigned)
     for row in map(Row.from_list, event.what["rows"]):
         if row.verdict in KEPT:
@@ -181,10 +183,10 @@ def _received(state: State, event: Event) -> None:
     what, version = event.what, event.what["keyring"]
     if event.case is None:
         raise ValueError
-    assigned = tuple(map(str, what["assigned"]))
+    assigned = tuple(map(_name, what["assigned"]))
     received = Received(
         id=octets(what["id"], 16),
-        kind=str(what["envelope"]),
+        kind=_name(what["envelope"]),
         day=day(what["day"]),
         blob=octets(what["blob"], 32),
         salt=octets(what["salt"], 32),
@@ -249,5 +251,11 @@ def _lost(chains: Mapping[str, Chain]) -> Iterator[str]:
 
 def _count(value: object) -> int:
     if type(value) is not int or value < 0:
+        raise ValueError
+    return value
+
+
+def _name(value: str) -> str:
+    if not NAME.match(value):
         raise ValueError
     return value
