@@ -171,13 +171,21 @@ def _typed(prompt: str) -> str:
         raise Misuse("No passphrase was typed.", "Run it in a terminal.") from None
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong with a command line, and spells the parts of it that it repeats."""
+
+    def error(self, message: str) -> NoReturn:
+        """Exit with 2: a name of a file on a stick may be somebody else's, and act."""
+        super().error(visible(message))
+
+
 def parser(tool: str, description: str, examples: str) -> argparse.ArgumentParser:
     """Return a tool's parser: description first, examples and exit codes last."""
     codes = (
         "exit codes: 0 done · 1 defect · 2 command line · 3 keyring · 4 damaged or forged file ·\n"
         "5 key or passphrase · 6 unsafe · 7 machine · 8 done, but something is missing"
     )
-    made = argparse.ArgumentParser(
+    made = _Parser(
         prog=f"python -m intake.{tool}",
         description=description,
         epilog=f"examples:\n{examples}\n\n{codes}",

@@ -250,6 +250,15 @@ def test_a_wrong_command_line_is_two() -> None:
     assert b"unrecognized arguments" in done.stderr
 
 
+def test_a_file_name_in_a_wrong_command_line_does_not_act() -> None:
+    """As when a shell fills in what lies on a stick."""
+    for name in ("\x1b[2J", "\u202egnp"):
+        done = process("pass", name)
+        assert done.returncode == 2
+        assert b"<U+" in done.stderr
+        assert name.encode() not in done.stderr
+
+
 def test_help_names_every_exit_code_and_not_the_demo_option() -> None:
     text = process("pass", "--help").stdout.decode()
     for code in range(9):
