@@ -360,6 +360,8 @@ def test_a_refused_keyring_changes_nothing(
 ) -> None:
     if not first:
         assert fresh.run("keyring", "install", give(fresh), "--yes")[0] == DONE
+    with chain.alone(fresh.settings):
+        pass  # its file stays, and says nothing
     folders = (fresh.data, fresh.settings.keys)
     before = {p: p.read_bytes() for folder in folders for p in folder.glob("*")}
     found, _, err = fresh.run("keyring", "install", give(fresh, make(MADE)), "--yes")
@@ -375,6 +377,28 @@ def test_a_demo_keyring_is_installed_on_purpose_only(fresh: Server) -> None:
     assert fresh.run("keyring", "install", path, "--yes", "--demo")[0] == DONE
     assert "DEMO" in fresh.run("status")[1]
     assert "DEMO" in fresh.run("keyring", "show")[1]
+
+
+def test_two_installs_at_once_never_put_the_older_keyring_in_force(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is checked; before it writes, somebody installs two steps."""
+    second = MADE.follow()
+    paths = [
+        give(server, raw, name) for name, raw in (("k2", second.raw), ("k3", second.follow().raw))
+    ]
+    check, codes = install._check, []
+
+    def slow(*arguments: Any, **options: Any) -> None:  # noqa: ANN401
+        check(*arguments, **options)
+        monkeypatch.setattr(install, "_check", check)
+        codes.append(server.run("keyring", "install", *paths)[0])
+
+    monkeypatch.setattr(install, "_check", slow)
+    assert server.run("keyring", "install", paths[0])[0] == DONE
+    assert codes == [MACHINE]
+    assert server.run("keyring", "install", *paths)[0] == DONE
+    assert installed.load(server.settings).version == 3
 
 
 def test_a_new_keyring_lowers_a_day_that_a_wrong_clock_saved(

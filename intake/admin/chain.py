@@ -2,8 +2,8 @@
 
 Small files in the data folder: ``bundles`` and ``returns`` hold the last number and the SHA-256 of
 its line 1, ``bundles.pending`` is the head of a bundle that may not have got its name yet, and
-``exporting`` is a lock: export and acknowledge exclude one another, or rows that are being written
-to a stick could be deleted meanwhile.
+``exporting`` is a lock: export, acknowledge and install exclude one another, or rows that are being
+written to a stick could be deleted meanwhile, and an older keyring put over a newer one.
 """
 
 from __future__ import annotations
@@ -80,5 +80,7 @@ def alone(settings: Settings) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             hint = "Wait until it is done, then run it again."
-            raise MachineTrouble("Another export or acknowledge is running.", hint) from None
+            raise MachineTrouble(
+                "Another export, acknowledge or install is running.", hint
+            ) from None
         yield

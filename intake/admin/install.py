@@ -1,6 +1,7 @@
 """A keyring, verified and put in force.
 
-Procedure of :func:`install`, which takes one file or a chain of them:
+Procedure of :func:`install`, which takes one file or a chain of them, under the lock of ``chain``:
+without it, two admins at once could put back the older of two keyrings.
 1. Where the chain holds the installed keyring, begin after it; so a whole chain may be given again,
    and so may the installed keyring, when its file was lost. Otherwise follow what is installed.
 2. Follow the chain (``intake.keyring``); on a first install a person compares the fingerprint.
@@ -22,6 +23,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from intake import days, files, installed, keyring
+from intake.admin import chain as chains
 from intake.admin import setup
 from intake.errors import BadKeyring, Refused, Unsafe
 from intake.keyring import Keyring
@@ -36,8 +38,16 @@ def install(
     """Put the last keyring of ``chain`` in force; return it, and what was done in words.
 
     ``compare`` is asked on a first install, and raises to stop. Raises :class:`BadKeyring`,
-    :class:`Unsafe` for a demo's keyring without ``demo``, or what ``compare`` raises.
+    :class:`Unsafe` for a demo's keyring without ``demo``, :class:`MachineTrouble` if the lock is
+    held, or what ``compare`` raises.
     """
+    with chains.alone(settings):
+        return _install(settings, chain, compare, demo=demo)
+
+
+def _install(
+    settings: Settings, chain: Sequence[bytes], compare: Compare, *, demo: bool
+) -> tuple[Keyring, str]:
     record = _record(settings)
     old: Keyring | None
     hashes = [keyring.parse(data).sha256.hex() for data in chain]
