@@ -222,5 +222,8 @@ def commands(
         for word in arguments.split():
             argument = word.strip("[]")
             must: dict[str, Any] = {"required": True} if word.startswith("-") else {}
-            own.add_argument(argument, **options.get(argument, PATH), **must)
+            how = options.get(argument, PATH) | must
+            if not argument.startswith("-"):
+                how["metavar"] = argument.upper()
+            own.add_argument(argument, **how)
     return made

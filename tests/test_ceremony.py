@@ -754,7 +754,9 @@ def test_a_whole_ceremony_as_commands(tmp_path: Path) -> None:
     for name in ("alice", "bob", "carol"):
         tool.done("reviewer", name, "--body", f"Body \x1b[2J{name}", "--out", ".")
     said = tool.done("archive", *made)
-    assert quorum.read_package(tmp_path / "made" / "archive").recipient in said.splitlines()
+    archive = quorum.read_package(tmp_path / "made" / "archive")
+    assert sentences.of_recipient(archive.recipient) in said
+    assert archive.recipient not in said
     tool.done("periods", "--from", "2026-11-25", "--weeks", "2", *made)
     opened = tool.done("attest", "made/archive", *week, "--reviewer", "alice", "--reviewer", "bob")
     assert opened.count("opened and attested by alice, bob") == 3

@@ -120,7 +120,7 @@ def test_an_assigned_reviewer_reads_and_another_opens_nothing(
     desk.run("list", *desk.here("carol"))
     out = capsys.readouterr().out
     assert "0 cases are yours, with 0 of the 1 envelopes here." in out
-    assert "1 events are not for you." in out
+    assert "For other reviewers, and closed to you: 1 of the log's events." in out
     with pytest.raises(Misuse, match="No case of yours"):
         desk.run("read", row.case.hex(), *desk.here("carol"))
     for blob in (desk.casebook / "blobs").rglob("*"):

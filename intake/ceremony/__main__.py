@@ -70,7 +70,6 @@ def archive(given: Namespace) -> None:
     """
     path = given.out / "archive"
     made = package.make(path, _compared(given), given.quorum)
-    say(made.recipient)
     _say_packages({path: made})
 
 
@@ -107,8 +106,6 @@ def attest(given: Namespace) -> None:
 
 def propose(given: Namespace) -> None:
     r"""Write the draft of a keyring. After --previous, only what changes is named.
-
-    --bundle-key is what the server's admin init printed.
 
     Example:
       python -m intake.ceremony propose --out draft --expires 2026-12-06 --threshold 2 \
@@ -250,12 +247,20 @@ def _key(text: str) -> str:
 _DAY = {"type": days.day, "metavar": "DAY"}
 _COUNT = {"type": int, "metavar": "NUMBER"}
 _OPTIONS: dict[str, dict[str, Any]] = {
-    **dict.fromkeys(("--expires", "--issued"), _DAY),
+    "--issued": {**_DAY, "help": "today, if not given"},
     **dict.fromkeys(("--quorum", "--threshold", "--weeks"), _COUNT),
-    **dict.fromkeys(("--periods", "--reviewers", "--roots", "packages", "signatures"), PATHS),
+    **dict.fromkeys(("packages", "signatures"), PATHS),
+    "--periods": {**PATHS, "help": "the folders of the periods' packages, attested"},
+    "--reviewers": {**PATHS, "help": "the reviewers' cards"},
+    "--roots": {**PATHS, "help": "the roots' cards"},
+    "--root": {**PATH, "help": "the root's folder"},
+    "--archive": {**PATH, "help": "the folder of the archive's package, attested"},
     "--body": {"metavar": "TEXT", "help": "who sent the reviewer"},
-    "--bundle-key": {"type": _key, "metavar": "HEX"},
-    "--from": {**_DAY, "dest": "first"},
+    "--bundle-key": {"type": _key, "metavar": "HEX", "help": "what the server's init printed"},
+    "--expires": {**_DAY, "help": "the last day, such as 2026-12-06"},
+    "--from": {**_DAY, "dest": "first", "help": "the first day, such as 2026-11-23"},
+    "--out": {**PATH, "help": "the folder or file to make"},
+    "--previous": {**PATH, "help": "the keyring that this one follows"},
     "--quarter": {"type": _quarter, "nargs": "+", "help": "2026q4; the one of today, if not given"},
     "--reviewer": {**PATH, "action": "append", "help": "a reviewer's folder; once for each"},
     "--yes": {**FLAG, "help": "do not ask"},

@@ -43,7 +43,7 @@ def init(given: Namespace) -> None:
     say(*describe(keyring.parse(data)))
     terminal.confirm("Is this the fingerprint that was announced to you?", assume=given.yes)
     made = casebook.create(given.casebook, data, given.desk)
-    say(f"{made.folder} is there, the casebook of {made.desk}. Next: import a bundle.")
+    say(f"{made.folder} is there, the casebook of {made.desk}. Next: {_ME} import --help")
 
 
 def newer(given: Namespace) -> None:
@@ -105,9 +105,9 @@ def list_cases(given: Namespace) -> None:
 
 
 def read(given: Namespace) -> None:
-    """Show one case, as text, or as a page that a browser shows with Burmese in its right shape.
+    r"""Show one case, as text, or as a page that a browser shows with Burmese in its right shape.
 
-    Example:
+    Examples:
       python -m intake.desk read 3f2a91bc --casebook casebook --reviewer keys/alice
       python -m intake.desk read 3f2a91bc --casebook casebook --reviewer keys/alice \
         --html /run/user/1000/page.html
@@ -215,13 +215,15 @@ def _case(found: State, number: str) -> Case:
 
 
 def _say_faults(found: State) -> None:
-    say(*[f"{found.closed} events are not for you."] * bool(found.closed))
+    if found.closed:
+        say(f"For other reviewers, and closed to you: {found.closed} of the log's events.")
     say(*(f"! {fault}" for fault in found.faults))
 
 
 _OPTIONS = {
     "--author": {"metavar": "NAME", "help": "who signs; the first reviewer, if not given"},
     "--casebook": {**PATH, "help": "the casebook's folder"},
+    "--keyring": {**PATH, "help": "the keyring, as the roots signed it"},
     "--desk": {"metavar": "NAME", "help": "the desk's name, such as desk-a"},
     "--html": {**PATH, "help": "write a page, readable by you alone"},
     "--out": {**PATH, "help": "the file to write"},
@@ -231,7 +233,9 @@ _OPTIONS = {
     "--text": {**FLAG, "help": "print the text too"},
     "--to": {**PATH, "help": "the second copy's folder"},
     "--yes": {**FLAG, "help": "do not ask"},
-    "case": {"metavar": "CASE", "help": "the case number, or its beginning"},
+    "bundle": {**PATH, "help": "what the server's export wrote"},
+    "file": {**PATH, "help": "the next keyring, as the roots signed it"},
+    "case": {"help": "the case number, or its beginning"},
 }
 _COMMANDS = {
     "init": (init, "--casebook --keyring --desk [--yes]"),
