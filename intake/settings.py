@@ -18,6 +18,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parent.parent
 FORM = Path(__file__).resolve().parent / "forms" / "cdm.toml"
@@ -60,4 +61,5 @@ class Settings:
     @property
     def url(self) -> str:
         """The SQLAlchemy URL of the store."""
-        return self.database or f"sqlite:///{self.data / 'intake.db'}"
+        # Dangerous line: after a bare "?" the rest of a folder's name would be a URL's options.
+        return self.database or f"sqlite:///{quote(str(self.data / 'intake.db'))}"

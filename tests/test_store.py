@@ -17,6 +17,7 @@ from sqlalchemy import text
 from intake import store as module
 from intake.errors import MachineTrouble
 from intake.rows import Rows
+from intake.settings import Settings
 
 SEALED = b"sealed bytes of one envelope" * 100
 
@@ -185,3 +186,13 @@ def test_a_new_file_put_in_place_is_used_at_once(made: Rows, tmp_path: Path) -> 
     (tmp_path / "fresh").rename(tmp_path / "intake.db")
     made.add(number(2), "p1", SEALED)
     assert made.count() == 2
+
+
+@pytest.mark.parametrize("name", ["what?mode=rw", "a%20b", "a b#c", "ဒေတာ"])
+def test_the_store_lies_in_its_folder_whatever_that_is_called(tmp_path: Path, name: str) -> None:
+    """Else it would lie beside the folder that only its owner enters."""
+    folder = tmp_path / name
+    folder.mkdir()
+    Rows(Settings(folder, folder).url, folder).create()
+    assert (folder / "intake.db").is_file()
+    assert list(tmp_path.iterdir()) == [folder]
