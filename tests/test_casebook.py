@@ -16,6 +16,8 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+from intake import files
+from intake.age.identity import Identity
 from intake.age.sealing import seal
 from intake.bundle.reading import open_return
 from intake.desk import casebook, chain, copying, opened, record
@@ -539,3 +541,12 @@ def test_a_circle_of_events_stops_nothing(desk: Desk) -> None:
     state = desk.state(*ALL)
     assert len(state.cases) == 5
     assert state.number == 2
+
+
+def test_a_blobs_own_folder_is_durable_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An event says that the words are on the disk; their folder's name must be, too."""
+    synced: list[Path] = []
+    monkeypatch.setattr(files, "sync_folder", synced.append)
+    record.write_blob(desk.casebook, b"new", b"words", [Identity.generate().recipient()])
+    path = record.blob_path(desk.casebook, b"new")
+    assert synced == [path.parent.parent, path.parent]

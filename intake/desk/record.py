@@ -128,5 +128,7 @@ def new_name(words: bytes) -> tuple[bytes, bytes]:
 def write_blob(folder: Path, name: bytes, words: bytes, recipients: Sequence[Recipient]) -> None:
     """Seal ``words`` durably into the blob of that name."""
     path = blob_path(folder, name)
-    path.parent.mkdir(mode=0o700, exist_ok=True)
+    if not path.parent.exists():
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        files.sync_folder(path.parent.parent)  # or a power cut takes the folder, and all in it
     files.write(path, seal(words, recipients), replace=False)
