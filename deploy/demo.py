@@ -13,12 +13,14 @@ the passphrases are the demo's, and no tool accepts them anywhere else.
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import re
 import secrets
 import select
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -47,6 +49,7 @@ BANNER = "DEMO: do not send real testimony"
 HOST = "127.0.0.1"
 PORTS = 50  # how many are tried from PORT on
 WAIT = 30  # seconds for the server to answer
+AGAIN = "If something is missing or too old in demo/: make demo-clean, then make demo."
 TESTIMONY = {
     "consent_store": "yes",
     "intent": ["certify", "testify"],
@@ -90,7 +93,7 @@ def tool(name: str, *arguments: object, allow: tuple[int, ...] = (0,)) -> str:
     )
     if done.returncode not in allow:
         shown = " ".join([f"python -m intake.{name}", *map(str, arguments)])
-        sys.exit(f"The demo stopped at: {shown}\n{done.stdout}{done.stderr}")
+        sys.exit(f"The demo stopped at: {shown}\n{done.stdout}{done.stderr}\n{AGAIN}")
     return done.stdout
 
 
@@ -397,12 +400,32 @@ def cbreak(wanted: bool) -> Iterator[None]:
         termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
 
 
+@contextlib.contextmanager
+def alone() -> Iterator[None]:
+    """Hold the demo's folder, so that no other terminal erases or serves it meanwhile."""
+    DEMO.mkdir(exist_ok=True)
+    folder = os.open(DEMO, os.O_RDONLY)
+    try:
+        fcntl.flock(folder, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
+    except BlockingIOError:
+        sys.exit("The demo runs in another terminal. Stop it there with Ctrl-C, then try again.")
+    finally:
+        os.close(folder)
+
+
+def erase() -> None:
+    """Empty the demo's folder; the folder itself stays, because it is held."""
+    for path in DEMO.iterdir():
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
 def serve() -> None:
     """Hold the ceremony if there was none, play the scripted path, then serve."""
     clock, first = Clock(), not (SERVER / "keys" / "keyring").exists()
     print(f"\n  {BANNER}\n")
     if first:
-        shutil.rmtree(DEMO, ignore_errors=True)
+        erase()
         hold_ceremony(clock)
     with serving() as url:
         once = bool(os.environ.get("ONCE"))
@@ -417,9 +440,13 @@ def main() -> None:
     """Do what the command line asks."""
     command = sys.argv[1] if len(sys.argv) > 1 else "serve"
     if command == "clean":
-        shutil.rmtree(DEMO, ignore_errors=True)
+        with alone():
+            erase()
+        DEMO.rmdir()
     elif command == "serve":
-        with contextlib.suppress(KeyboardInterrupt):
+        for ending in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # as a closed window sends
+            signal.signal(ending, signal.default_int_handler)
+        with contextlib.suppress(KeyboardInterrupt), alone():
             serve()
     elif command == "read" and (CASEBOOK / "casebook.json").exists():
         read_and_open(everything=True)
