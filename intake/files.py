@@ -69,9 +69,9 @@ def read(path: Path, limit: int, *, private: bool = False) -> bytes:
                     "stick, which has no permissions, copy it into a folder of your own first.",
                 )
             data = file.read(limit + 1)
-    except FileNotFoundError:
+    except (FileNotFoundError, IsADirectoryError):
         hint = "Check the name and the stick, then run it again."
-        raise Misuse(f"{path} is not there.", hint) from None
+        raise Misuse(f"{path} is not there, or is a folder.", hint) from None
     except OSError as error:
         raise trouble(error, path) from None
     if len(data) > limit:

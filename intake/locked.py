@@ -20,7 +20,7 @@ from intake.age.identity import Identity
 from intake.age.passphrase import Passphrase
 from intake.age.sealing import seal
 from intake.age.unsealing import unseal
-from intake.errors import BadFile
+from intake.errors import BadFile, WrongPassphrase
 
 _LIMIT = 1 << 16  # bytes of a locked file
 _SEED = 32  # bytes of an Ed25519 secret key (RFC 8032)
@@ -36,7 +36,11 @@ def unlock(path: Path, passphrase: Passphrase) -> str:
 
     Raises :class:`WrongPassphrase`, :class:`BadFile`, :class:`Unsafe` or :class:`Misuse`.
     """
-    text = unseal(files.read(path, _LIMIT, private=True), [passphrase]).decode("ascii", "replace")
+    sealed = files.read(path, _LIMIT, private=True)
+    try:
+        text = unseal(sealed, [passphrase]).decode("ascii", "replace")
+    except WrongPassphrase as wrong:
+        raise WrongPassphrase(f"The passphrase does not open {path}.", wrong.hint) from None
     lines = [line for line in text.splitlines() if line and not line.startswith("#")]
     if len(lines) != 1:
         raise _other(path)

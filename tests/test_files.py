@@ -203,5 +203,5 @@ def test_the_limit_is_the_last_size_that_is_read(old: Path) -> None:
 def test_what_cannot_be_read(tmp_path: Path) -> None:
     with pytest.raises(Misuse, match="is not there"):
         files.read(tmp_path / "none", 1)
-    with pytest.raises(MachineTrouble, match="is a directory"):
+    with pytest.raises(Misuse, match="is a folder"):
         files.read(tmp_path, 1)

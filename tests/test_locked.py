@@ -121,3 +121,10 @@ def test_no_message_carries_the_secret(path: Path) -> None:
     assert WORDS.text not in said
     assert WORDS.text not in repr(WORDS)
     assert IDENTITY.encode() not in repr(Identity.parse(IDENTITY.encode()))
+
+
+def test_of_several_files_the_one_that_a_passphrase_does_not_open_is_named(path: Path) -> None:
+    locked.lock(path, SEED, WORDS)
+    with pytest.raises(WrongPassphrase, match=r"does not open .*secret\.age") as caught:
+        locked.unlock(path, OTHER)
+    assert "Type it again" in caught.value.hint

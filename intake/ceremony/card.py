@@ -52,19 +52,18 @@ def read(path: Path, kind: str) -> Card:
     Raises :class:`BadFile` if it is damaged, altered or of another kind.
     """
     path = path / NAME if path.is_dir() else path
-    raw = canonical.load_object(files.read(path, _LIMIT), _FIELDS[kind])
-    name = str(raw["name"])
+    data = files.read(path, _LIMIT)
     try:
-        key, proof = (
-            octets(str(raw["key"]), 32),
-            octets(str(raw.pop("proof")), 64),
-        )
+        raw = canonical.load_object(data, _FIELDS[kind])
+        name, key = str(raw["name"]), octets(str(raw["key"]), 32)
+        proof = octets(str(raw.pop("proof")), 64)
         good = verified(key, proof, _CONTEXT + canonical.dump(raw))
-    except ValueError:
+        good = good and raw["format"] == kind and keyring.NAME.match(name) is not None
+    except (ValueError, BadFile):
         good = False
-    if not good or raw["format"] != kind or not keyring.NAME.match(name):
-        hint = "Ask its owner for the card again, and compare the key with them."
-        raise BadFile(f"{path} is not a card, or it was altered.", hint)
+    if not good:
+        hint = "Check whose it is, or ask its owner for the card again and compare the key."
+        raise BadFile(f"{path} is no {kind.split()[1]}'s card, or it was altered.", hint)
     return Card(name, key, raw["demo"] is True, raw)
 
 
