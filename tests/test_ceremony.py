@@ -327,18 +327,18 @@ def test_an_altered_card_is_refused(tmp_path: Path, field: str) -> None:
     path = tmp_path / "alice" / card.NAME
     other = json.loads((tmp_path / "bob" / card.NAME).read_bytes())
     path.write_bytes(canonical.dump({**json.loads(path.read_bytes()), field: other[field]}))
-    with pytest.raises(BadFile, match="no reviewer.s card"):
+    with pytest.raises(BadFile, match="no reviewer's card"):
         card.read(path, card.REVIEWER)
 
 
 def test_a_card_of_another_kind_or_version_is_refused(tmp_path: Path) -> None:
     holder.make_root(tmp_path / "rosa", WORDS, demo=False)
-    with pytest.raises(BadFile, match="no reviewer.s card"):
+    with pytest.raises(BadFile, match="no reviewer's card"):
         card.read(tmp_path / "rosa", card.REVIEWER)
     for name, format_ in (("rosa", "intake root card 2"), ("../rosa", card.ROOT)):
         facts = {"demo": False, "format": format_, "name": name}
         card.write(tmp_path, makers.signing_key("rosa"), facts)
-        with pytest.raises(BadFile, match="no root.s card"):
+        with pytest.raises(BadFile, match="no root's card"):
             card.read(tmp_path, card.ROOT)
 
 
