@@ -13,7 +13,7 @@ from __future__ import annotations
 from datetime import UTC, date, datetime
 
 from intake import files
-from intake.errors import BadKeyring
+from intake.errors import BadFile, BadKeyring
 from intake.settings import Settings
 
 _LIMIT = 64  # bytes
@@ -55,8 +55,8 @@ def read_floor(settings: Settings) -> date | None:
     path = settings.data / "floor"
     try:
         return day(files.read(path, _LIMIT).decode("ascii")) if path.exists() else None
-    except ValueError:
-        hint = "Install the keyring again: python -m intake.admin keyring install FILE"
+    except (BadFile, ValueError):
+        hint = f"See that this machine's clock is right, then move {path} away."
         raise BadKeyring("The saved day is damaged.", hint) from None
 
 

@@ -415,6 +415,18 @@ def test_a_new_keyring_lowers_a_day_that_a_wrong_clock_saved(
     assert days.read_floor(server.settings) == FIRST + DAY
 
 
+@pytest.mark.parametrize("damage", [b"2026-11", b"\xff", b"x" * 100])
+def test_a_damaged_day_says_what_helps(server: Server, damage: bytes) -> None:
+    """Installing the keyring again does not help: it is not written then."""
+    path = server.data / "floor"
+    path.write_bytes(damage)
+    with pytest.raises(BadKeyring, match="saved day is damaged") as refused:
+        days.today(server.settings, MADE.keyring.expires)
+    assert refused.value.hint.endswith(f"move {path} away.")
+    path.unlink()
+    assert days.today(server.settings, MADE.keyring.expires) == FIRST
+
+
 def test_a_new_keyring_does_not_raise_the_day(
     server: Server, clock: Callable[[date], None]
 ) -> None:
