@@ -774,6 +774,14 @@ def test_an_older_return_is_refused(server: Server) -> None:
     assert server.store.count() == 0
 
 
+def test_a_return_far_ahead_is_refused(server: Server) -> None:
+    entries = server.fill(W47, 2)
+    code, _, err = server.run("acknowledge", server.returned(entries, 1001))
+    assert (code, "far ahead" in err) == (FILE, True)
+    assert server.store.count() == 2
+    assert server.run("acknowledge", server.returned(entries, 1000))[0] == DONE
+
+
 def test_returns_that_are_not_for_this_server_delete_nothing(server: Server) -> None:
     entries = server.fill(W47, 2)
     path = server.returned(entries)

@@ -576,6 +576,16 @@ def test_text_can_be_undone_and_hides_nothing(typed: str) -> None:
     assert "\n" not in visible.line(typed)
 
 
+def test_a_page_never_replaces_a_file(desk: Desk) -> None:
+    row = sealed_row("mine")
+    desk.bring(desk.bundle_for("alice", True, row))
+    key = desk.root / "precious"
+    key.write_bytes(b"a key")
+    with pytest.raises(Misuse, match="exists already"):
+        desk.run("read", row.case.hex(), "--html", key, *desk.here("alice"))
+    assert key.read_bytes() == b"a key"
+
+
 @given(TEXT)
 def test_html_can_be_undone_and_hides_nothing(typed: str) -> None:
     shown = str(visible.html(typed))

@@ -32,6 +32,8 @@ from intake.settings import Settings
 
 _BATCH = 256  # rows of one transaction
 
+GAP = 1000  # how many numbers may be left out, so that two who collude cannot use them all up
+
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
@@ -78,8 +80,9 @@ def _is(entry: Entry, sealed: bytes | None) -> bool:
 
 
 def _check(header: ReturnHeader, before: Mark, keyring: Keyring) -> None:
-    if header.number <= before.number:
-        what = f"Return {header.number} is older than return {before.number}, the last one done."
+    if not before.number < header.number <= before.number + GAP:
+        place = "older than" if header.number <= before.number else "far ahead of"
+        what = f"Return {header.number} is {place} return {before.number}, the last one done."
         raise BadFile(what, "Ask the desk for a new return. Nothing was deleted.")
     if header.replies:  # until the server has mailboxes
         raise BadFile("This return carries replies, and this server cannot deliver them yet.")

@@ -117,7 +117,8 @@ def read(given: Namespace) -> None:
     opened = open_case(case)
     if given.html is not None:
         my = Wording.load("my", reading.form_path())
-        files.write(given.html, page.html(case, opened, my, demo=book.keyring.demo))
+        made = page.html(case, opened, my, demo=book.keyring.demo)
+        files.write(given.html, made, replace=False)
         say(f"{given.html} is there, in the clear. Open it here, and delete it after reading.")
     if given.html is None or given.text:
         say(page.text(case, opened))
