@@ -429,7 +429,7 @@ def serve() -> None:
         hold_ceremony(clock)
     with serving() as url:
         once = bool(os.environ.get("ONCE"))
-        if first or once:
+        if once or not any(STICK.glob("*.return")):  # it never went the whole way
             scripted(url, clock)
             print(f"\n     All of it took {time.monotonic() - clock.start:.1f} s.")
         if not once:

@@ -22,6 +22,7 @@ from intake.keyring import Keyring
 from intake.settings import Settings
 
 _LIMIT = 4096  # bytes of the record
+_NEXT = "Ask the roots for the next keyring: python -m intake.admin keyring install FILE"
 _INSTALL = "Install one with: python -m intake.admin keyring install FILE"
 
 
@@ -44,7 +45,7 @@ def load(settings: Settings) -> Keyring:
 def check_days(found: Keyring, day: date) -> None:
     """Refuse a keyring that is not yet, or no longer, valid on ``day``: :class:`BadKeyring`."""
     if day > found.expires:
-        raise BadKeyring(f"Keyring {found.version} expired on {found.expires}.", _INSTALL)
+        raise BadKeyring(f"Keyring {found.version} expired on {found.expires}.", _NEXT)
     if day < found.issued:
         what = f"Keyring {found.version} was issued on {found.issued}, which is still to come here."
         raise BadKeyring(what, "Set this machine's clock right, then run it again.")

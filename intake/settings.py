@@ -18,7 +18,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parent.parent
 FORM = Path(__file__).resolve().parent / "forms" / "cdm.toml"
@@ -62,4 +61,5 @@ class Settings:
     def url(self) -> str:
         """The SQLAlchemy URL of the store."""
         # Dangerous line: after a bare "?" the rest of a folder's name would be a URL's options.
-        return self.database or f"sqlite:///{quote(str(self.data / 'intake.db'))}"
+        path = str(self.data / "intake.db").replace("%", "%25").replace("?", "%3F")
+        return self.database or f"sqlite:///{path}"
