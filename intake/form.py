@@ -54,7 +54,7 @@ class Sentence(StrEnum):
     NO_CONSENT = "Without your yes here we keep nothing. Nothing was stored."
     NOT_A_CHOICE = "Please choose one of the answers shown here."
     DOUBLED = "This question was answered twice. Please answer it once."
-    TOO_LONG = "This is {over} characters too long; there is room for {limit}. Please shorten it."
+    TOO_LONG = "There is room for {limit} characters; this is {over} too long. Please shorten it."
     NOT_A_NUMBER = "Please write only a number here, with at most {limit} digits."
     HALF_A_DATE = "Please choose the year and the month, or leave the whole date empty."
     NO_SUCH_DAY = "This day is not in the calendar. Please choose again, or leave the day empty."

@@ -100,7 +100,7 @@ def test_numbers_are_shown_in_the_languages_numerals() -> None:
     assert "၁၂" in burmese
     assert "၂၀၀၀" in burmese
     english = Wording.load("en").text(Sentence.TOO_LONG, **numbers)
-    assert english == "This is 12 characters too long; there is room for 2000. Please shorten it."
+    assert english == "There is room for 2000 characters; this is 12 too long. Please shorten it."
     assert Wording.load("my").numerals("2026-11") == "၂၀၂၆-၁၁"
     assert Wording.load("en").numerals("2026-11") == "2026-11"
 
