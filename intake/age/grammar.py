@@ -44,7 +44,6 @@ HYBRID = b"mlkem768x25519"
 HYBRID_INFO = b"age-encryption.org/mlkem768x25519"
 HYBRID_PREFIX = "age1pq"
 HYBRID_SHARE = 1088 + 32  # bytes: ML-KEM-768 ciphertext, X25519 share
-HYBRID_PUBLIC = 1184 + 32  # bytes: ML-KEM-768 encapsulation key, X25519 public key
 SUITE = Suite(KEM.MLKEM768_X25519, KDF.HKDF_SHA256, AEAD.CHACHA20_POLY1305)
 
 # C2SP age.md, "The scrypt recipient type": N = 2^work, r = 8, p = 1.

@@ -42,12 +42,10 @@ class DeclaredForm(FlaskForm):
         return super().__getitem__(_KEPT + name)
 
     @classmethod
-    def holding(cls, typed: Mapping[str, Sequence[str]], trouble: str = "") -> Self:
+    def holding(cls, typed: Mapping[str, Sequence[str]]) -> Self:
         """Return the form with what was typed in it."""
         pairs = ((name, value) for name, values in typed.items() for value in values)
-        shown = cls(formdata=MultiDict(pairs))
-        shown.trouble = trouble
-        return shown
+        return cls(formdata=MultiDict(pairs))
 
     def check(
         self, typed: Mapping[str, Sequence[str]], today: date, wording: Wording
