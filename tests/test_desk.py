@@ -576,6 +576,23 @@ def test_text_can_be_undone_and_hides_nothing(typed: str) -> None:
     assert "\n" not in visible.line(typed)
 
 
+def test_the_wrong_file_is_said_in_words(desk: Desk) -> None:
+    desk.bring(desk.bundle(rows(3))[0])
+    desk.run("copy", "--to", desk.root / "second")
+    desk.acknowledge(desk.root / "1.return")
+    with pytest.raises(BadFile, match="of the other kind") as refused:
+        desk.bring(desk.root / "1.return")
+    assert "on the server" in refused.value.hint
+
+
+def test_what_is_missing_is_said_before_a_passphrase_is_typed(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(terminal.Passphrases, "ask", lambda *_, **__: pytest.fail("asked"))
+    with pytest.raises(Misuse, match=r"nowhere\.bundle is not there"):
+        desk.bring(desk.root / "nowhere.bundle")
+
+
 def test_a_page_never_replaces_a_file(desk: Desk) -> None:
     row = sealed_row("mine")
     desk.bring(desk.bundle_for("alice", True, row))

@@ -163,6 +163,9 @@ def _header(kind: type[Kind], file: BinaryIO, deployment: bytes) -> Kind:
     except (BadFile, ValueError, TypeError, KeyError):
         right = False
     if not right:
+        if b'"format":"intake return 1"' in line or b'"format":"intake bundle 1"' in line:
+            hint = "A bundle is imported at the desk, a return acknowledged on the server."
+            raise BadFile(f"{Path(file.name).name} is damaged, or of the other kind.", hint)
         raise ValueError
     if header.deployment != deployment:
         hint = "It is a file of other people's. Give it back to them; nothing here was changed."

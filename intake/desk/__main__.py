@@ -64,6 +64,11 @@ def bring(given: Namespace) -> None:
       python -m intake.desk import /stick/5f1c33aa-000003.bundle --casebook casebook \
         --package /stick/2026-w47 --reviewer keys/alice --reviewer keys/bob
     """
+    for path in (given.bundle, given.package / "package.json"):
+        if not path.is_file():  # said before anybody types a passphrase
+            raise Misuse(
+                f"{path} is not there.", "Check the name and the stick, then run it again."
+            )
     book, present = _arrive(given)
     author = next((who for who in present if who.name == given.author), present[0])
     if given.author not in {None, author.name}:
