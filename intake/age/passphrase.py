@@ -35,10 +35,6 @@ class Passphrase:
         body = self.cipher(salt, self.work).encrypt(bytes(12), file_key, None)
         return grammar.encode(salt), b"%d" % self.work, body
 
-    def unwrap(self, salt: bytes, work: int, body: bytes) -> bytes:
-        """Return the file key. Raises ``InvalidTag`` if the passphrase is another."""
-        return self.cipher(salt, work).decrypt(bytes(12), body, None)
-
     def cipher(self, salt: bytes, work: int) -> ChaCha20Poly1305:
         """Return the cipher for a 16-byte ``salt``.
 

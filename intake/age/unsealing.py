@@ -184,7 +184,7 @@ def _open_scrypt(stanza: Stanza, passphrase: Passphrase) -> bytes | None:
     if len(salt) != grammar.SCRYPT_SALT or not _WORK.match(work) or int(work) > MAX_WORK:
         raise _failure(HeaderFailure, "header")
     try:
-        return passphrase.unwrap(salt, int(work), stanza.body)
+        return passphrase.cipher(salt, int(work)).decrypt(bytes(12), stanza.body, None)
     except InvalidTag:
         return None
 
