@@ -97,4 +97,6 @@ def sync_folder(folder: Path) -> None:
 def trouble(error: OSError, path: Path) -> MachineTrouble:
     """Turn an operating system's error about ``path`` into a sentence with a next step."""
     hint = "Check free space, permissions and the stick. Nothing was half written; run it again."
+    if isinstance(error, FileNotFoundError):
+        hint = f"Make the folder {path.parent} first, or name another, then run it again."
     return MachineTrouble(f"{path}: {(error.strerror or 'input/output error').lower()}.", hint)

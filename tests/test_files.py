@@ -89,6 +89,12 @@ def test_a_taken_name_is_refused_before_anything_is_written(old: Path, trace: li
     assert names(old.parent) == ["file"]
 
 
+def test_a_folder_that_is_missing_is_said_to_be_missing(tmp_path: Path) -> None:
+    with pytest.raises(MachineTrouble) as refused:
+        files.write(tmp_path / "no" / "such", NEW)
+    assert f"Make the folder {tmp_path / 'no'} first" in refused.value.hint
+
+
 def test_a_name_taken_meanwhile_is_not_replaced(tmp_path: Path) -> None:
     path = tmp_path / "file"
 
