@@ -510,7 +510,7 @@ def test_the_audit_path_fits_one_sitting(site: Site, capsys: pytest.CaptureFixtu
         check=True,
         timeout=60,
     )
-    sizes = {Path(line).relative_to(ROOT): count(Path(line)) for line in done.stdout.split()}
+    sizes = {Path(line).relative_to(ROOT): count(Path(line)) for line in done.stdout.splitlines()}
     with capsys.disabled():
         sys.stdout.write(f"\n  audit path: {sum(sizes.values())} lines in {len(sizes)} modules\n")
     assert sum(sizes.values()) <= AUDIT_LIMIT, sizes
