@@ -338,6 +338,16 @@ def _expired(site: Site) -> None:
     site.install(make_deployment(first=past - timedelta(days=past.weekday()), weeks=2))
 
 
+def _expired_within_a_period(site: Site) -> None:
+    today = days.clock()
+    monday = today - timedelta(days=today.weekday() + 7)
+    site.install(make_deployment(first=monday, weeks=3, expires=today - timedelta(days=1)))
+
+
+def _issued_tomorrow_for_this_week(site: Site) -> None:
+    site.install(site.made.follow(issued=(days.clock() + timedelta(days=1)).isoformat()))
+
+
 def _not_yet(site: Site) -> None:
     site.install(make_deployment(first=days.clock() + timedelta(days=30), weeks=2))
 
@@ -350,7 +360,10 @@ def _flipped(site: Site) -> None:
 
 @pytest.mark.parametrize(
     "spoil",
-    [_no_keyring, _never_installed, _forged, _unsigned, _expired, _not_yet, _flipped],
+    [
+        *(_no_keyring, _never_installed, _forged, _unsigned, _flipped),
+        *(_expired, _expired_within_a_period, _not_yet, _issued_tomorrow_for_this_week),
+    ],
 )
 def test_closed_without_a_valid_keyring(site: Site, spoil: Callable[[Site], None]) -> None:
     """Closed with a sentence; a POST gets its words back; it opens again without a restart."""
@@ -366,6 +379,14 @@ def test_closed_without_a_valid_keyring(site: Site, spoil: Callable[[Site], None
     site.install(site.made)
     (site.settings.data / "floor").unlink(missing_ok=True)
     assert submit(client, seed=seed).status_code == 200
+
+
+def test_a_clock_set_back_never_seals_to_a_period_that_is_over(site: Site) -> None:
+    """The site has acted in the second week; the clock says that it is the first again."""
+    _, second = site.made.keyring.periods
+    days.write_floor(site.settings, second.first)
+    assert submit(site.client()).status_code == 200
+    assert site.store.periods() == [second.name]
 
 
 def test_a_store_that_fails_loses_nothing(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -120,6 +121,9 @@ def test_a_refusal_holds_nothing_of_the_row(made: Rows, tmp_path: Path) -> None:
     assert number(1).hex() not in shown
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__
+    of_the_driver = str(caught.value.__context__)  # suppressed above, and silent by itself
+    assert "envelopes" in of_the_driver
+    assert not {"canary", "p1"} & set(re.findall(r"\w+", of_the_driver))
     assert "doctor" in caught.value.hint
     assert (tmp_path / "intake.db").exists()
 
