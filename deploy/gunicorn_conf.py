@@ -45,11 +45,12 @@ REQUEST = 1800  # seconds for one request, upload and answer included
 DRAIN = 64 * 1024 * 1024  # bytes of an unread body we take, so that the client sees our answer
 DRAIN_STEP = 64 * 1024
 
-REFUSAL_PAGE = b"""<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>Not understood</title>
-<p>The request could not be understood. Nothing was stored. Press Back and try again.
+REFUSAL_PAGE = """<!doctype html>
+<html lang="my"><meta charset="utf-8"><title>400</title>
+<p>ပို့လိုက်သည်ကို နားမလည်နိုင်ပါ။ ဘာမျှ မသိမ်းရသေးပါ။ Back ကို နှိပ်ပြီး ထပ်ကြိုးစားပါ။
+<p lang="en">The request could not be understood. Nothing was stored. Press Back and try again.
 </html>
-"""
+""".encode()
 REFUSAL = (
     b"HTTP/1.1 400 Bad Request\r\n"
     b"Connection: close\r\n"
