@@ -3,7 +3,8 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test check lines demo demo-read demo-clean browser pictures locks clean
+.PHONY: help setup test check lines demo demo-read demo-clean browser pictures peers interop fuzz \
+	bench-quick locks clean
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -52,8 +53,21 @@ browser: setup $(VENV)/.locked-browser ## tests in a real chromium, without Java
 pictures: setup $(VENV)/.locked-browser ## refresh the README's pictures with a real chromium
 	PICTURES=docs/pictures $(RUN) -m pytest -m browser tests/browser -k typed
 
-clean: ## remove .venv and what the tools cached
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+peers: setup tests/node/node_modules/.package-lock.json ## other people's age, into .venv and .peers
+	@sh deploy/stock_age.sh
+
+interop: peers ## public vectors, and both directions with stock age, typage and pyrage
+	$(RUN) -m mypy tests/interop/*.py deploy/bench_sealing.py
+	$(RUN) -m pytest -m interop tests/interop $(ARGS)
+
+fuzz: setup ## a hundred thousand mutations of every file that strangers can hand us
+	HYPOTHESIS_PROFILE=fuzz $(RUN) -m pytest -m fuzz tests/fuzz $(ARGS)
+
+bench-quick: peers ## what sealing costs, beside the bare primitives and other people's
+	$(RUN) deploy/bench_sealing.py $(ARGS)
+
+clean: ## remove .venv, the peers and what the tools cached
+	rm -rf $(VENV) .peers tests/node/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 locks: ## maintainer, needs uv: make the locks anew, from releases at least a week old
 	@command -v $(UV) >/dev/null || { echo 'make locks needs uv: pipx install uv'; exit 1; }
@@ -61,7 +75,7 @@ locks: ## maintainer, needs uv: make the locks anew, from releases at least a we
 	@if [ -z "$${UV_DEFAULT_INDEX:-}" ] && index=$$(python3 -m pip config get global.index-url \
 		2>/dev/null) && [ -n "$$index" ]; then UV_DEFAULT_INDEX=$$index; export UV_DEFAULT_INDEX; \
 	fi; \
-	cd requirements && for lock in dev server desk browser; do \
+	cd requirements && for lock in dev server desk browser peers; do \
 		constraint='--constraint dev.txt'; \
 		if [ $$lock = dev ]; then constraint=; fi; \
 		echo "requirements/$$lock.txt"; \
@@ -97,12 +111,16 @@ $(VENV)/.locked: requirements/dev.txt $(STALE)
 	$$python $(PIP_INSTALL) -r requirements/dev.txt; \
 	touch $@
 
-$(VENV)/.locked-browser: requirements/browser.txt $(VENV)/.locked
+$(VENV)/.locked-%: requirements/%.txt $(VENV)/.locked
 	@set -eu; \
 	python=$$(sed -n 's/^executable = //p' $(VENV)/pyvenv.cfg); \
 	if [ -x $(VENV)/bin/pip ]; then python=$(RUN); fi; \
-	$$python $(PIP_INSTALL) -r requirements/browser.txt; \
+	$$python $(PIP_INSTALL) -r requirements/$*.txt; \
 	touch $@
+
+tests/node/node_modules/.package-lock.json: tests/node/package-lock.json $(VENV)/.locked-peers
+	$(VENV)/bin/npm --prefix tests/node ci --silent
+	@touch $@
 
 INSTALL_LINES = \
 	echo '  Debian, Ubuntu:  sudo apt install python3 python3-venv python3-pip make git'; \

@@ -16,6 +16,7 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from intake import files
+from intake.age.armor import armored, dearmor
 from intake.age.identity import Identity
 from intake.age.passphrase import Passphrase
 from intake.age.sealing import seal
@@ -37,6 +38,8 @@ def unlock(path: Path, passphrase: Passphrase) -> str:
     Raises :class:`WrongPassphrase`, :class:`BadFile`, :class:`Unsafe` or :class:`Misuse`.
     """
     sealed = files.read(path, _LIMIT, private=True)
+    if armored(sealed):  # as stock ``age -p -a`` writes one
+        sealed = dearmor(sealed)
     try:
         text = unseal(sealed, [passphrase]).decode("ascii", "replace")
     except WrongPassphrase as wrong:

@@ -31,12 +31,12 @@ from hypothesis import strategies as st
 import intake.age
 from intake import files
 from intake.age import bech32, grammar
+from intake.age.header import HeaderFailure
 from intake.age.identity import Identity
 from intake.age.passphrase import Passphrase
 from intake.age.recipient import Recipient
 from intake.age.sealing import seal, seal_stream
 from intake.age.unsealing import (
-    HeaderFailure,
     MacFailure,
     PayloadFailure,
     unseal,
@@ -141,7 +141,7 @@ def file_key(sealed: bytes) -> bytes:
     arguments, body = sealed.split(b"\n")[1:3]
     wrapped = base64.b64decode(arguments.split(b" ")[2] + b"==") + base64.b64decode(body + b"=")
     info = b"age-encryption.org/mlkem768x25519"
-    return grammar.SUITE.decrypt(wrapped, ALICE.hpke_key(), info)
+    return grammar.SUITE.decrypt(wrapped, ALICE.hpke, info)
 
 
 def scrypt_stanza(

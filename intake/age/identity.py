@@ -31,6 +31,7 @@ class Identity:
     seed: bytes = field(repr=False)
     ml_kem: MLKEM768PrivateKey = field(repr=False, compare=False)
     x25519: X25519PrivateKey = field(repr=False, compare=False)
+    hpke: MLKEM768X25519PrivateKey = field(repr=False, compare=False)
 
     @classmethod
     def generate(cls) -> Identity:
@@ -50,7 +51,8 @@ class Identity:
                 "This machine's cryptography library has no ML-KEM-768.",
                 "Install the pinned wheels with: make setup",
             ) from None
-        return cls(seed, ml_kem, X25519PrivateKey.from_private_bytes(expanded[_ML_KEM_SEED:]))
+        x25519 = X25519PrivateKey.from_private_bytes(expanded[_ML_KEM_SEED:])
+        return cls(seed, ml_kem, x25519, MLKEM768X25519PrivateKey(ml_kem, x25519))
 
     @classmethod
     def parse(cls, text: str) -> Identity:
@@ -70,10 +72,6 @@ class Identity:
         public = self.ml_kem.public_key().public_bytes_raw()
         public += self.x25519.public_key().public_bytes_raw()
         return Recipient.parse(bech32.encode(grammar.HYBRID_PREFIX, public))
-
-    def hpke_key(self) -> MLKEM768X25519PrivateKey:
-        """Return the key as HPKE takes it."""
-        return MLKEM768X25519PrivateKey(self.ml_kem, self.x25519)
 
 
 def _not_an_identity() -> BadFile:

@@ -16,7 +16,7 @@ Procedure (C2SP age.md):
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from io import BytesIO
 from typing import BinaryIO, Protocol
 
@@ -26,6 +26,7 @@ from intake.age import grammar
 from intake.errors import Misuse
 
 Buffer = bytes | bytearray | memoryview
+Write = Callable[[Buffer], object]
 
 
 class Wrapper(Protocol):
@@ -41,8 +42,9 @@ class Wrapper(Protocol):
 
 def seal(plaintext: Buffer, recipients: Sequence[Wrapper]) -> bytes:
     """Return the age file of ``plaintext`` to ``recipients``. Raises :class:`Misuse`."""
-    sink = BytesIO()
-    seal_stream(BytesIO(plaintext), sink, recipients)
+    sink, view = BytesIO(), memoryview(plaintext)
+    starts = range(0, len(view) or 1, grammar.CHUNK)
+    _seal((view[start : start + grammar.CHUNK] for start in starts), sink.write, recipients)
     return sink.getvalue()
 
 
@@ -51,11 +53,15 @@ def seal_stream(source: BinaryIO, sink: BinaryIO, recipients: Sequence[Wrapper])
 
     If it raises, what ``sink`` holds is not a whole file: write to a temporary name.
     """
+    _seal(_chunks(source), sink.write, recipients)
+
+
+def _seal(chunks: Iterator[Buffer], write: Write, recipients: Sequence[Wrapper]) -> None:
     file_key = secrets.token_bytes(grammar.FILE_KEY)  # (1)
     header = _header(file_key, recipients)  # (2)
     nonce = secrets.token_bytes(grammar.NONCE)  # (3)
-    sink.write(header + nonce)
-    _payload(source, sink.write, grammar.derive(file_key, nonce, b"payload"))  # (4)
+    write(header + nonce)
+    _payload(chunks, write, grammar.derive(file_key, nonce, b"payload"))  # (4)
 
 
 def _header(file_key: bytes, recipients: Sequence[Wrapper]) -> bytes:
@@ -75,19 +81,26 @@ def _header(file_key: bytes, recipients: Sequence[Wrapper]) -> bytes:
     return signed + b" " + grammar.encode(mac) + b"\n"
 
 
-def _payload(source: BinaryIO, write: Callable[[Buffer], object], key: bytes) -> None:
+def _payload(chunks: Iterator[Buffer], write: Write, key: bytes) -> None:
     """Encrypt chunk by chunk, one chunk behind the reader, to know which one is the last."""
-    aead = ChaCha20Poly1305(key)
-    out = memoryview(bytearray(grammar.CHUNK + grammar.TAG))
-    chunk = _read_chunk(source)
+    aead, chunk = ChaCha20Poly1305(key), next(chunks)
+    out = memoryview(bytearray(len(chunk) + grammar.TAG))  # no later chunk is longer
     for more, last in grammar.chunk_nonces():
-        following = _read_chunk(source) if len(chunk) == grammar.CHUNK else b""
+        following = next(chunks, b"")
         nonce = more if following else last
         size = aead.encrypt_into(nonce, chunk, None, out[: len(chunk) + grammar.TAG])
         write(out[:size])
         if not following:
             return
         chunk = following
+
+
+def _chunks(source: BinaryIO) -> Iterator[bytes]:
+    """Yield whole chunks, the last one shorter, and an empty one only if nothing else is there."""
+    chunk = _read_chunk(source)
+    yield chunk
+    while len(chunk) == grammar.CHUNK and (chunk := _read_chunk(source)):
+        yield chunk
 
 
 def _read_chunk(source: BinaryIO) -> bytes:
