@@ -1,4 +1,4 @@
-"""Deliberate breakages of the spine, and the word of the assertion that must catch each.
+"""Deliberate breakages of the spine, and the words of the assertion that must catch each.
 
 A mutant is one file, a piece of it that is there exactly once, and what stands there instead. When
 the code changes under a mutant, its test says so; then mend the mutant, do not drop it.
@@ -8,14 +8,17 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tests.boundaries import ROOMS
+
 
 class Mutant(NamedTuple):
-    """One breakage."""
+    """One breakage, in a checkout ``without`` some modules."""
 
     file: str
     old: str
     new: str
     caught_by: str
+    without: tuple[str, ...] = ()
 
 
 SPINE = {
@@ -51,5 +54,22 @@ SPINE = {
         "        Rows(self._settings.url, self._settings.data).remove([row])\n"
         "        sealed = envelope.seal(  # (4)\n",
         "sealed",
+    ),
+}
+
+_POST = "        nonce, digits = receipt.nonce(seed), receipt.receipt(seed)  # (1)\n"
+BOUNDARY = {
+    "a request asks for the desk, which is not there": Mutant(
+        "intake/server/letterbox.py",
+        _POST,
+        f"        from intake import desk\n{_POST}",
+        "asked for intake.desk",
+        without=ROOMS,
+    ),
+    "a request loads the keys that open, which are there": Mutant(
+        "intake/server/letterbox.py",
+        _POST,
+        f"        from intake.age import identity\n{_POST}",
+        "asked for intake.age.identity",
     ),
 }

@@ -1,13 +1,14 @@
-"""The spine as real processes: server, export, import and read, on folders of their own.
+"""The spine as real processes: server, export, import, read and acknowledge, in their own folders.
 
 :func:`play` takes the folder of a checkout, so that the same play runs on the real one and on
-copies with a deliberate breakage. Each assertion says in one word what it guards; the mutants in
-``mutants.py`` name the word that must catch them.
+copies with a deliberate breakage; the server and its admin may run another one. Each assertion says
+in one word what it guards; the mutants in ``mutants.py`` name the word that must catch them.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import socket
@@ -25,6 +26,7 @@ from urllib.parse import urlencode
 
 from intake import canonical, days, keyring, locked
 from intake.age.passphrase import Passphrase
+from tests.boundaries import CLOSED, within
 from tests.makers import Deployment, make_deployment, sign
 
 PASSPHRASE = "demo-one-for-all"
@@ -34,15 +36,28 @@ HOSTILE = (
 )
 SIZE = 34_427
 WAIT = 30  # seconds
+# Python loads this before anything else. It notes each module of ours that is ever asked for, there
+# or not: a worker says nothing of what fails in a request.
+WATCH = """
+import os, sys
+from pathlib import Path
+class Watch:
+    def find_spec(name, *_):
+        if name.startswith("intake"):
+            with Path(__file__).with_name("asked").open("a") as file:
+                file.write(name + chr(10))
+sys.meta_path.insert(0, Watch)
+"""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Machines:
-    """Folders that stand for machines, the checkout they run, and the keys of everybody."""
+    """Folders that stand for machines, the checkouts they run, and the keys of everybody."""
 
     root: Path
     folder: Path
     made: Deployment
+    online: Path  # the checkout on the server
 
     def __getitem__(self, name: str) -> Path:
         """Return the folder of a machine."""
@@ -53,15 +68,19 @@ class Machines:
         """The server's settings."""
         server = self["server"]
         own = {"INTAKE_DATA": str(server / "data"), "INTAKE_KEYS": str(server / "keys")}
+        own["PYTHONPATH"] = str(self["watch"])
         return {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"} | own
 
     def run(self, tool: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
         """Run a tool to its end."""
-        demo = [] if tool == "admin" else ["--demo-passphrases", self["passphrases"]]
+        root, env, demo = self.online, self.environment, []
+        if tool != "admin":
+            root, demo = self.root, ["--demo-passphrases", self["passphrases"]]
+            del env["PYTHONPATH"]
         return subprocess.run(
             [sys.executable, "-m", f"intake.{tool}", *map(str, (*demo, *arguments))],
-            cwd=self.root,
-            env=self.environment,
+            cwd=root,
+            env=env,
             capture_output=True,
             text=True,
             check=False,
@@ -69,9 +88,9 @@ class Machines:
         )
 
 
-def play(root: Path, folder: Path) -> None:
+def play(root: Path, folder: Path, online: Path | None = None) -> None:
     """Play the whole spine on the checkout in ``root``. Raises ``AssertionError``."""
-    machines = set_up(root, folder)
+    machines = set_up(root, folder, online)
     install(machines)
     witness(machines)
     with server(machines) as address:
@@ -81,19 +100,22 @@ def play(root: Path, folder: Path) -> None:
     bundle = export(machines)
     import_(machines, bundle)
     read(machines)
+    acknowledge(machines)
+    check_asked(machines)
 
 
-def set_up(root: Path, folder: Path) -> Machines:
+def set_up(root: Path, folder: Path, online: Path | None = None) -> Machines:
     """Make the machines' folders and keys; the server makes its own bundle key."""
     today = days.clock()
     made = make_deployment(first=today - timedelta(days=today.weekday()), weeks=2, demo=True)
-    machines = Machines(root, folder, made)
-    for name in ("server/keys", "desk/keys", "desk/package", "stick"):
+    machines = Machines(root, folder, made, online or root)
+    for name in ("server/keys", "desk/keys", "desk/package", "stick", "watch"):
         machines[name].mkdir(parents=True)
+    (machines["watch"] / "sitecustomize.py").write_text(WATCH)
     lines = "".join(f"{name} {PASSPHRASE}\n" for name in made.reviewers)
     machines["passphrases"].touch(mode=0o600)
     machines["passphrases"].write_text(lines)
-    for who in list(made.reviewers.values())[:2]:
+    for who in made.reviewers.values():
         own = machines["desk"] / "keys" / who.name
         own.mkdir()
         word = Passphrase(PASSPHRASE, 10)
@@ -162,7 +184,7 @@ def server(machines: Machines) -> Iterator[str]:
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     process = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn_conf.py"],
-        cwd=machines.root,
+        cwd=machines.online,
         env=machines.environment | {"INTAKE_BIND": address},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -175,6 +197,15 @@ def server(machines: Machines) -> Iterator[str]:
         process.terminate()
         said, _ = process.communicate(timeout=WAIT)
         assert CANARY not in said, "log"
+        check_asked(machines)
+
+
+def check_asked(machines: Machines) -> None:
+    """Server and admin asked for no module that opens anything, nor for one of an offline room."""
+    asked = set((machines["watch"] / "asked").read_text(encoding="utf-8").split())
+    assert {"intake.admin.setup", "intake.server.letterbox"} <= asked, "watch"
+    closed = sorted(name for name in asked if within(name, CLOSED))
+    assert not closed, f"asked for {', '.join(closed)}"
 
 
 def wait_for(process: subprocess.Popen[str], address: str) -> None:
@@ -223,6 +254,7 @@ def check_store(machines: Machines) -> None:
     """Nothing but sealed envelopes of one size ever stood in a row, nor lies in any file."""
     with contextlib.closing(sqlite3.connect(machines["server"] / "data" / "intake.db")) as db:
         seen = [bytes(row[0]) for row in db.execute("SELECT sealed FROM witness")]
+        db.executescript("DROP TRIGGER inserted; DROP TRIGGER updated; DROP TABLE witness")
     assert [len(sealed) for sealed in seen] == [SIZE] * 2, "sealed"
     assert all(sealed.startswith(b"age-encryption.org/v1\n") for sealed in seen), "sealed"
     everything = b"".join(p.read_bytes() for p in machines["server"].rglob("*") if p.is_file())
@@ -269,6 +301,25 @@ def read(machines: Machines) -> None:
                 assert not set(output) & {"\x1b", "\x07", "\u202e"}, "escape"
             assert typed(done.stdout) == HOSTILE.replace("\r\n", "\n"), "equal"
             assert page.stat().st_mode & 0o077 == 0, "private"
+
+
+def acknowledge(machines: Machines) -> None:
+    """Two reviewers acknowledge what was read back from a second copy; the server deletes it."""
+    desk, back = machines["desk"], machines["stick"] / "1.return"
+    book = ("--casebook", desk / "casebook")
+    copied = machines.run("desk", "copy", *book, "--to", desk / "copy")
+    assert copied.returncode == 0, copied.stderr
+    signers = [x for name in ("bob", "carol") for x in ("--reviewer", desk / "keys" / name)]
+    where = ("--second-copy", desk / "copy", "--out", back)
+    done = machines.run("desk", "acknowledge", *book, *where, *signers)
+    assert done.returncode == 0, done.stdout + done.stderr
+    done = machines.run("admin", "acknowledge", back)
+    assert "2 deleted, 0 already gone" in done.stdout, done.stdout + done.stderr
+    facts = json.loads(machines.run("admin", "status", "--json").stdout)
+    assert (facts["bundle"], facts["return"], facts["rows"]) == (1, 1, {}), facts
+    done = machines.run("admin", "doctor")
+    assert not re.search(r"^FAIL", done.stdout, re.MULTILINE), done.stdout
+    assert done.returncode == 0, done.stderr
 
 
 def typed(text: str) -> str:

@@ -28,7 +28,6 @@ from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-import intake.age
 from intake import files
 from intake.age import bech32, grammar
 from intake.age.header import HeaderFailure
@@ -51,6 +50,7 @@ from intake.errors import (
     WrongPassphrase,
 )
 from intake.settings import ROOT
+from tests.boundaries import CLOSED, within
 from tests.makers import sealed_size
 
 CHUNK = 65_536
@@ -860,28 +860,16 @@ def loaded(statement: str) -> set[str]:
     return set(done.stdout.split())
 
 
-def test_the_package_loads_nothing_until_it_is_asked() -> None:
-    assert {name for name in loaded("import intake.age") if "." in name} == {"intake.age"}
-    assert "intake.age.unsealing" not in loaded(
-        "from intake.age import Recipient, Passphrase, seal"
-    )
-    assert "intake.age.unsealing" in loaded("from intake.age import unseal")
-    assert "intake.age.sealing" not in loaded("from intake.age import unseal, Identity")
+def test_the_package_holds_no_name_and_loads_nothing() -> None:
+    """Whoever wants to open something says so in an import, which the contracts see."""
+    assert loaded("import intake.age") == {"intake", "intake.age"}
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        loaded("from intake.age import unseal")
+    assert "cannot import name 'unseal'" in refused.value.stderr
 
 
 @pytest.mark.parametrize("statement", ["import intake.envelope", "import intake.server.site"])
 def test_what_the_server_loads_opens_nothing(statement: str) -> None:
-    opening = {"intake.age.unsealing", "intake.age.identity", "intake.locked", "intake.quorum"}
-    assert not opening & loaded(statement)
-
-
-def test_the_names_that_outsiders_use() -> None:
-    assert intake.age.Identity is Identity
-    assert intake.age.unseal is unseal
-    assert intake.age.seal_stream is seal_stream
-    assert intake.age.Recipient is Recipient
-    assert intake.age.Passphrase is Passphrase
-    assert intake.age.seal is seal
-    assert intake.age.unseal_stream is unseal_stream
-    with pytest.raises(AttributeError):
-        _ = intake.age.decrypt
+    found = loaded(statement)
+    assert "intake.age.sealing" in found
+    assert not [name for name in found if within(name, CLOSED)]

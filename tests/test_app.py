@@ -1,9 +1,8 @@
-"""The WSGI entry as gunicorn loads it: what it says, what stops it, and what it can do without."""
+"""The WSGI entry as gunicorn loads it: what it says, and what stops it."""
 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,18 +10,7 @@ from pathlib import Path
 import pytest
 
 from intake.settings import FORM, ROOT
-from tests.site_maker import LEAST, ORIGIN, Site, make_site
-
-OFFLINE = ("intake/desk", "intake/ceremony", "templates/desk")
-POST = f"""
-import re
-from app import app
-client = app.test_client(use_cookies=False)
-page = client.get("/").text
-seed = re.search(r'name="_seed" value="(\\w+)"', page)[1]
-answer = client.post("/", data={{"_seed": seed, **{LEAST!r}}}, headers={ORIGIN!r})
-print(answer.status)
-"""
+from tests.site_maker import Site, make_site
 
 
 @pytest.fixture
@@ -31,12 +19,12 @@ def site(tmp_path: Path) -> Site:
     return make_site(tmp_path)
 
 
-def run(site: Site, script: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
+def run(site: Site, script: str) -> subprocess.CompletedProcess[str]:
     """Run ``script`` as the server's user would, with this site's settings."""
     own = {"INTAKE_DATA": str(site.settings.data), "INTAKE_KEYS": str(site.settings.keys)}
     return subprocess.run(
         [sys.executable, "-c", script],
-        cwd=root,
+        cwd=ROOT,
         env={"PATH": os.environ["PATH"], "INTAKE_FORM": str(site.settings.form), **own},
         capture_output=True,
         text=True,
@@ -94,16 +82,3 @@ def test_a_platform_that_cannot_seal_stops_it(site: Site) -> None:
     assert done.returncode == 1
     assert "ML-KEM" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_the_server_needs_nothing_of_the_offline_rooms(site: Site, tmp_path: Path) -> None:
-    server = tmp_path / "server"
-    for part in ("intake", "templates"):
-        skipped = shutil.ignore_patterns("__pycache__", "*.pyc")
-        shutil.copytree(ROOT / part, server / part, ignore=skipped)
-    shutil.copy(ROOT / "app.py", server)
-    for part in OFFLINE:
-        shutil.rmtree(server / part)
-    done = run(site, POST, server)
-    assert (done.stdout, done.stderr) == ("200 OK\n", "")
-    assert site.store.count() == 1

@@ -1,8 +1,11 @@
 """The age v1 file format over ``cryptography``: post-quantum recipients and passphrases.
 
-The names that most callers need::
+Import each name from its module; the package itself holds none, so that the import contracts see
+who can open what::
 
-    from intake.age import Identity, Passphrase, Recipient, seal, seal_stream, unseal, unseal_stream
+    from intake.age.identity import Identity
+    from intake.age.sealing import seal, seal_stream
+    from intake.age.unsealing import unseal, unseal_stream
 
     identity = Identity.generate()
     sealed = seal(b"...", [identity.recipient()])
@@ -10,28 +13,6 @@ The names that most callers need::
 
 Rules:
 - Writing (``sealing``) and reading (``unsealing``) are separate modules that do not import each
-  other; both know only the grammar.
-- The names here load on first use, so importing this package loads nothing that unseals. Inside
-  Intake, import from the module itself: the import contracts then see who can open what.
+  other. The writing half knows nothing of the reading half: ``pyproject.toml`` says which is which.
 - Source: C2SP ``age.md``. Why our own: no Python library speaks ``mlkem768x25519`` (docs/adr/0003).
 """
-
-from __future__ import annotations
-
-import importlib
-from typing import Any
-
-_HOME = {
-    "Identity": "identity",
-    "Passphrase": "passphrase",
-    "Recipient": "recipient",
-    **dict.fromkeys(("seal", "seal_stream"), "sealing"),
-    **dict.fromkeys(("unseal", "unseal_stream"), "unsealing"),
-}
-
-
-def __getattr__(name: str) -> Any:  # noqa: ANN401 - whatever the module gives
-    """Load one of the public names from its module (PEP 562)."""
-    if name not in _HOME:
-        raise AttributeError(name)
-    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)
