@@ -71,10 +71,8 @@ def alone(settings: Settings) -> Iterator[None]:
     """Hold the lock. Raises :class:`MachineTrouble` if another command has it."""
     setup.check_folder(settings)
     path = settings.data / "exporting"
-    try:
+    with files.troubled(path):
         path.touch(files.PRIVATE)
-    except OSError as error:
-        raise files.trouble(error, path) from None
     with path.open("rb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -94,9 +94,7 @@ def _put(settings: Settings, data: bytes) -> str:
     with contextlib.suppress(Refused):  # absent or damaged: that is what is put right here
         if files.read(settings.keyring, keyring.MAX_SIZE) == data:
             return "is already installed"
-    try:
+    with files.troubled(settings.keys):
         settings.keys.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise files.trouble(error, settings.keys) from None
     files.write(settings.keyring, data, files.PUBLIC)
     return "was installed, and its file is put back"

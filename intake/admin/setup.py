@@ -32,11 +32,9 @@ def init(settings: Settings) -> tuple[list[str], bytes]:
     """
     new = []
     if not settings.data.exists():
-        try:
+        with files.troubled(settings.data):
             settings.data.mkdir(mode=0o700, parents=True)
             files.sync_folder(settings.data.parent)
-        except OSError as error:
-            raise files.trouble(error, settings.data) from None
         new.append("data folder")
     check_folder(settings)
     Store(settings.url, settings.data).create()

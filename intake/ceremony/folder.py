@@ -23,14 +23,12 @@ def whole(path: Path) -> Iterator[Path]:
     """
     if path.exists():
         raise Misuse(f"{path} is already there.", "It stays as it is. Choose another folder.")
-    try:
+    with files.troubled(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with TemporaryDirectory(".partial", f".{path.name}.", path.parent) as partial:  # 0700
             yield Path(partial)
             Path(partial).rename(path)  # then there is nothing left to remove
         files.sync_folder(path.parent)
-    except OSError as error:
-        raise files.trouble(error, path) from None
 
 
 def put(path: Path, data: bytes) -> None:

@@ -136,11 +136,9 @@ def create(folder: Path, first: bytes, desk: str) -> Casebook:
         raise Misuse("A desk's name has small letters, digits and hyphens.", "Take desk-a, say.")
     if folder.exists() and any(folder.iterdir()):
         raise Misuse(f"{folder} is not empty.", "A casebook wants a folder of its own.")
-    try:
+    with files.troubled(folder):
         for name in ("", "keyrings", "chains", "blobs"):
             (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise files.trouble(error, folder) from None
     files.write(_keyring_path(folder, found.version), first, files.PUBLIC)
     facts = {"deployment": found.deployment.hex(), "desk": desk, "format": FORMAT}
     # Last, so that a casebook that was half made is none.

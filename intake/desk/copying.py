@@ -48,10 +48,8 @@ def listed(casebook: Casebook) -> Iterator[Path]:
 
 def check_same(folder: Path, second: Path, path: Path) -> None:
     """Refuse unless both have the same bytes at ``path``, read from the disk."""
-    try:
+    with files.troubled(second / path):
         same = (second / path).exists() and _hash(folder / path) == _hash(second / path)
-    except OSError as error:
-        raise files.trouble(error, second / path) from None
     if not same or second.samefile(folder):
         raise BadFile(
             f"The second copy lacks {path}, or has it otherwise, or is the casebook itself.",
@@ -85,13 +83,11 @@ def _differs(folder: Path, to: Path, path: Path) -> bool:
 
 
 def _copy_file(source: Path, target: Path) -> None:
-    try:
+    with files.troubled(target):
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with source.open("rb") as file, files.whole(target) as copied:
             while piece := file.read(_PIECE):
                 copied.write(piece)
-    except OSError as error:
-        raise files.trouble(error, target) from None
 
 
 def _hash(path: Path, size: int | None = None) -> bytes:
