@@ -141,7 +141,7 @@ def _asks(question: Question) -> bool:
 
 
 def _shown(question: Question, answers: Mapping[str, str | tuple[str, ...]]) -> Shown:
-    labels = {choice.code: choice.label for group in question.groups for choice in group.choices}
+    labels = {code: label for group in question.groups.values() for code, label in group.items()}
     if _asks(question):
         labels = {"yes": "Yes", "": "No"}
     given = answers.get(question.key, "")
