@@ -7,8 +7,7 @@ Rules:
 
 from __future__ import annotations
 
-import argparse
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from intake import canonical, files, installed, keyring, sentences, terminal
@@ -19,7 +18,6 @@ from intake.settings import Settings
 from intake.terminal import FLAG, PATH, PATHS, say
 
 _ME = "python -m intake.admin"
-_EXAMPLES = f"  {_ME} init\n  {_ME} status\n  {_ME} export /media/stick"
 _STATUS = f"  → {_ME} status"
 
 
@@ -173,10 +171,9 @@ _COMMANDS = {
 }
 
 
-def build() -> argparse.ArgumentParser:
-    """Return the command line."""
-    what = "What admins do on the server. It cannot open anything that a source sent."
-    return terminal.commands("admin", what, _EXAMPLES, _COMMANDS, _OPTIONS)
+def build() -> ArgumentParser:
+    """Do an admin's work on the server. Nothing here can open what a source sent."""
+    return terminal.commands("admin", build, _COMMANDS, _OPTIONS)
 
 
 if __name__ == "__main__":

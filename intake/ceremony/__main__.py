@@ -8,10 +8,9 @@ Rules:
 
 from __future__ import annotations
 
-import argparse
 import tempfile
 import time
-from argparse import Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +25,6 @@ from intake.signatures import octets
 from intake.terminal import FLAG, PATH, PATHS, say
 
 _ME = "python -m intake.ceremony"
-_EXAMPLES = f"""\
-  {_ME} rehearse
-  {_ME} root --help
-The order of the steps: root, reviewer, archive, periods, attest, propose, sign, assemble."""
 
 
 def root(given: Namespace) -> None:
@@ -230,13 +225,13 @@ def _say_packages(made: dict[Path, Package]) -> None:
 
 def _name(text: str) -> str:
     if not keyring.NAME.match(text):
-        raise argparse.ArgumentTypeError("a name has small letters, digits and -, 32 at most")
+        raise ArgumentTypeError("a name has small letters, digits and -, 32 at most")
     return text
 
 
 def _quarter(text: str) -> str:
     if not keyring.QUARTER.match(text):
-        raise argparse.ArgumentTypeError("a quarter looks like 2026q4")
+        raise ArgumentTypeError("a quarter looks like 2026q4")
     return text
 
 
@@ -281,10 +276,12 @@ _COMMANDS = {
 }
 
 
-def build() -> argparse.ArgumentParser:
-    """Return the command line."""
-    what = "Make, sign and destroy keys, offline."
-    return terminal.commands("ceremony", what, _EXAMPLES, _COMMANDS, _OPTIONS)
+def build() -> ArgumentParser:
+    """Make, sign and destroy keys, offline.
+
+    The order of the steps: root, reviewer, archive, periods, attest, propose, sign, assemble.
+    """
+    return terminal.commands("ceremony", build, _COMMANDS, _OPTIONS)
 
 
 if __name__ == "__main__":

@@ -7,8 +7,7 @@ Rules:
 
 from __future__ import annotations
 
-import argparse
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from functools import partial
 
@@ -24,12 +23,6 @@ from intake.terminal import FLAG, PATH, say
 from intake.wording import Wording
 
 _ME = "python -m intake.desk"
-_EXAMPLES = f"""\
-  {_ME} init --casebook casebook --keyring /stick/keyring --desk desk-a
-  {_ME} import /stick/5f1c33aa-000003.bundle --casebook casebook \\
-      --package /stick/2026-w47 --reviewer keys/alice --reviewer keys/bob
-  {_ME} list --casebook casebook --reviewer keys/alice
-  {_ME} read 3f2a91bc --casebook casebook --reviewer keys/alice"""
 _SHORTEST = 4  # hex digits that name a case
 
 
@@ -256,10 +249,9 @@ _COMMANDS = {
 }
 
 
-def build() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
-    what = "Open, record, read and acknowledge testimony, on a machine with no network."
-    return terminal.commands("desk", what, _EXAMPLES, _COMMANDS, _OPTIONS)
+def build() -> ArgumentParser:
+    """Open, record, read and acknowledge testimony, on a machine with no network."""
+    return terminal.commands("desk", build, _COMMANDS, _OPTIONS)
 
 
 if __name__ == "__main__":
