@@ -66,7 +66,9 @@ def read_record(settings: Settings) -> dict[str, Any] | None:
             return raw
     except BadFile:
         pass
-    raise BadKeyring("The record of the installed keyring is damaged.", _INSTALL)
+    what = "The record of the installed keyring is damaged."
+    hint = f"Move {settings.installed} away and install again; then compare the fingerprint"
+    raise BadKeyring(what, f"{hint} with the announcement, as the first time.")
 
 
 def write_record(settings: Settings, data: bytes) -> None:
