@@ -106,4 +106,4 @@ def test_the_server_needs_nothing_of_the_offline_rooms(site: Site, tmp_path: Pat
         shutil.rmtree(server / part)
     done = run(site, POST, server)
     assert (done.stdout, done.stderr) == ("200 OK\n", "")
-    assert site.store.count() == 1
+    assert site.store.counts().total() == 1

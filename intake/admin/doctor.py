@@ -63,7 +63,7 @@ def _store(settings: Settings) -> str:
     if settings.url.startswith("sqlite") and (wrong := _not_as_made(store)):
         what = f"These are not as they must be: {' '.join(wrong)}."
         raise MachineTrouble(what, "Export and acknowledge, move the database away, run init.")
-    return f"{store.count()} envelopes; deleted ones are overwritten"
+    return f"{store.counts().total()} envelopes; deleted ones are overwritten"
 
 
 def _not_as_made(store: Rows) -> list[str]:

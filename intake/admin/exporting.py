@@ -81,14 +81,14 @@ class Export:
                 return
             first = {p.name: p.first for p in self.keyring.periods}
             # Oldest first; rows of a period that the keyring no longer has before all others.
-            stored = sorted(self._store.periods(), key=lambda p: (first.get(p, date.min), p))
+            stored = sorted(self._store.counts(), key=lambda p: (first.get(p, date.min), p))
             if period is not None and period not in {*stored, *first}:
                 raise Misuse(f"There is no period {period}.", f"There are: {' '.join(first)}")
             for name in [period] if period else stored if everything else stored[:1]:
                 yield from self._period(name, empty=empty)
 
     def _period(self, period: str, *, empty: bool) -> Iterator[Exported]:
-        total = self._store.count(period)
+        total = self._store.counts()[period]
         entries, odd = [], 0
         for row, sealed in self._watch(f"Listing {period}", self._rows(period), total):  # (2)
             if len(sealed) == SEALED:
@@ -106,7 +106,7 @@ class Export:
                 period=period,
                 keyring=(self.keyring.version, self.keyring.sha256),
                 size=SEALED,
-                left=max(0, self._store.count(period) - len(part)),
+                left=max(0, self._store.counts()[period] - len(part)),
             )
             if (self._folder / header.name).exists():
                 what = f"{self._folder / header.name} is there already, and is another bundle."

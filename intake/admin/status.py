@@ -92,7 +92,7 @@ def _chain(settings: Settings, facts: Facts) -> None:
 
 def _store(settings: Settings, facts: Facts) -> None:
     store = Rows(settings.url, settings.data)
-    facts["rows"] = {name: store.count(name) for name in store.periods()}
+    facts["rows"] = store.counts()
     if facts["rows"]:
         ends = {period.name: period.last for period in installed.load(settings).periods}
         due = min(ends.get(name, days.clock()) for name in facts["rows"])
