@@ -18,7 +18,9 @@ from intake.desk.present import Present, arrive
 from intake.desk.reading import Opened
 from intake.desk.state import Case, State
 from intake.errors import Incomplete, Misuse
+from intake.form import Form
 from intake.sentences import describe
+from intake.settings import Settings
 from intake.terminal import FLAG, PATH, say
 from intake.wording import Wording
 
@@ -114,7 +116,7 @@ def read(given: Namespace) -> None:
     case = _case(found, given.case)
     opened = open_case(case)
     if given.html is not None:
-        my = Wording.load("my", reading.form_path())
+        my = Wording.load("my", Settings.from_environment().form)
         made = page.html(case, opened, my, demo=book.keyring.demo)
         files.write(given.html, made, replace=False)
         say(f"{given.html} is there, in the clear. Open it here, and delete it after reading.")
@@ -201,7 +203,8 @@ def _open(given: Namespace) -> tuple[Casebook, State, Callable[[Case], list[Open
     book, (reader,) = _arrive(given)
     identities = reader.quarters()
     found = state.fold(book.chains(identities))
-    return book, found, partial(reading.open_case, book.folder, found, identities, reading.form())
+    form = Form.load(Settings.from_environment().form)
+    return book, found, partial(reading.open_case, book.folder, found, identities, form)
 
 
 def _case(found: State, number: str) -> Case:
