@@ -12,7 +12,7 @@ import contextlib
 import fcntl
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Protocol, TypeVar
 
 from intake import canonical, files
@@ -62,8 +62,7 @@ def last(settings: Settings, what: str) -> Mark:
 
 def save(settings: Settings, what: str, mark: Mark) -> None:
     """Remember the last bundle or return, durably."""
-    data = canonical.dump({"number": mark.number, "sha256": mark.sha256.hex()})
-    files.write(settings.data / what, data)
+    files.write(settings.data / what, canonical.dump(asdict(mark)))
 
 
 @contextlib.contextmanager

@@ -63,7 +63,7 @@ def make(
     facts |= {"recipient": str(identity.recipient()), "reviewers": list(people)}
     facts["secret"] = quorum.PERIOD if days else quorum.ARCHIVE
     if days:
-        facts |= {"first": days[0].isoformat(), "last": days[1].isoformat()}
+        facts |= {"first": days[0], "last": days[1]}
     with folder.whole(path) as partial:
         for subset in itertools.combinations(people, needed):
             sealed = nested(identity, [people[name] for name in subset])

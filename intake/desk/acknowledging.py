@@ -84,10 +84,10 @@ def run(
         header = write_return(out, header, signers, entries)  # (3)
         what = {
             "kind": "acknowledged",
-            "list": header.listed.hex(),
-            "manifest": header.sha256.hex(),
+            "list": header.listed,
+            "manifest": header.sha256,
             "number": header.number,
-            "rows": [(entry.id.hex(), entry.sha256.hex()) for entry in entries],
+            "rows": [(entry.id, entry.sha256) for entry in entries],
             "signers": list(signers),
         }
         try:

@@ -140,7 +140,7 @@ def create(folder: Path, first: bytes, desk: str) -> Casebook:
         for name in ("", "keyrings", "chains", "blobs"):
             (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     files.write(_keyring_path(folder, found.version), first, files.PUBLIC)
-    facts = {"deployment": found.deployment.hex(), "desk": desk, "format": FORMAT}
+    facts = {"deployment": found.deployment, "desk": desk, "format": FORMAT}
     # Last, so that a casebook that was half made is none.
     files.write(folder / "casebook.json", canonical.dump(facts))
     return Casebook(folder, desk, [found])

@@ -135,10 +135,10 @@ class _Import:
             self._flush(  # (6)
                 "import",
                 bundle=header.number,
-                keyring=(header.keyring[0], header.keyring[1].hex()),
+                keyring=header.keyring,
                 left=header.left,
                 period=header.period,
-                previous=header.previous.hex(),
+                previous=header.previous,
             )
         counts.update(left=header.left, doubled=len(bundle.doubled), stray=bundle.stray)
         counts.update(others=len(others))
@@ -180,20 +180,19 @@ class _Import:
 
     def _record(self, row: bytes, words: bytes, envelope: Envelope) -> bytes:
         """Keep words, and the event that says where they lie, for the next flush."""
-        version, digest = envelope.keyring
         book, key = self._casebook, record.case_key(envelope.case)
         first, before = self._state.assigned.get(key, (self._result.header.sha256, ()))
         assigned = self._cases[key.hex()] = book.assign(envelope.case, first, before)
         name, salt = record.new_name(words)
         what = {
             "assigned": assigned,
-            "blob": name.hex(),
-            "day": envelope.day.isoformat(),
+            "blob": name,
+            "day": envelope.day,
             "envelope": envelope.kind,
-            "id": row.hex(),
-            "keyring": (version, digest.hex()),
+            "id": row,
+            "keyring": envelope.keyring,
             "kind": "received",
-            "salt": salt.hex(),
+            "salt": salt,
         }
         draft = Draft(what, book.recipients(assigned, self._pen.day), envelope.case)
         self._words.append((name, words, draft))
@@ -203,14 +202,14 @@ class _Import:
         """Write blobs, then events (5)."""
         folder, everyone = self._casebook.folder, self._casebook.everyone(self._pen.day)
         # Whatever happens from here on, the next import knows which blobs may belong to nobody.
-        batch = [self._pen.path.name, self._pen.last, *(name.hex() for name, _, _ in self._words)]
+        batch = [self._pen.path.name, self._pen.last, *(name for name, _, _ in self._words)]
         files.write(folder / _NOTE, canonical.dump(batch))
         # Side by side, because a disk that syncs many files at once takes the time of a few.
         with ThreadPoolExecutor(WRITERS) as pool:
             jobs = [(folder, name, words, draft.recipients) for name, words, draft in self._words]
             list(pool.map(lambda job: record.write_blob(*job), jobs))
-        facts |= {"kind": kind, "manifest": self._result.header.sha256.hex()}
-        facts |= {"cases": self._cases, "rows": [row.as_list() for row in self._rows]}
+        facts |= {"kind": kind, "manifest": self._result.header.sha256}
+        facts |= {"cases": self._cases, "rows": self._rows}
         self._pen.append([*(draft for _, _, draft in self._words), Draft(facts, everyone)])
         (folder / _NOTE).unlink()
         self._rows, self._words, self._cases = [], [], {}

@@ -46,17 +46,12 @@ Node = tuple[bytes, str, int]  # hash, chain and sequence number of an event
 
 
 class Row(NamedTuple):
-    """What one import said of one row."""
+    """What one import said of one row; an event has it as a list."""
 
     id: bytes
     sha256: bytes
     verdict: str
     blob: bytes | None
-
-    def as_list(self) -> list[str | None]:
-        """Return the row as events have it."""
-        blob = self.blob.hex() if self.blob else None
-        return [self.id.hex(), self.sha256.hex(), self.verdict, blob]
 
     @classmethod
     def from_list(cls, raw: Sequence[Any]) -> Row:
