@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from intake import days, files, keyring, locked, terminal
-from intake.ceremony import card, holder, package, proposal, rehearsal, signing
+from intake.ceremony import card, holder, package, proposal, rehearsal
 from intake.ceremony import folder as folders
 from intake.ceremony.card import Card
 from intake.errors import Misuse
@@ -121,7 +121,7 @@ def propose(given: Namespace) -> None:
             demo=given.demo is not None,
         )
         folders.put(given.out, proposal.draft(wish, _keyring(given.previous)) + b"\n")
-    say(*describe(keyring.draft(signing.read_draft(given.out))))
+    say(*describe(keyring.draft(proposal.read_draft(given.out))))
     say(f"{given.out} is there.")
     say(f"Next, each root on their own machine: {_ME} sign {given.out} --root FOLDER")
 
@@ -132,7 +132,7 @@ def sign(given: Namespace) -> None:
     Example:
       python -m intake.ceremony sign draft --root /media/rosa/rosa
     """
-    line, before = signing.read_draft(given.draft), _keyring(given.previous)
+    line, before = proposal.read_draft(given.draft), _keyring(given.previous)
     draft = keyring.draft(line)
     say(*describe(draft))
     if before is not None:
@@ -146,7 +146,7 @@ def sign(given: Namespace) -> None:
     passphrase = terminal.Passphrases(given.demo).ask(name, "to sign the keyring")
     key = locked.signing_key(given.root / holder.SIGNING, passphrase)
     out = given.out or given.draft.with_name(f"{given.draft.name}.{name}.sig")
-    folders.put(out, signing.sign(line, name, key))
+    folders.put(out, proposal.sign(line, name, key))
     say(f"{out} is there. Bring it to whoever assembles.")
     say(f"Next: {_ME} assemble {given.draft} SIG... --out FILE")
 
@@ -157,8 +157,8 @@ def assemble(given: Namespace) -> None:
     Example:
       python -m intake.ceremony assemble draft draft.rosa.sig draft.ruth.sig --out keyring
     """
-    line = signing.read_draft(given.draft)
-    data = signing.assemble(line, given.signatures, _keyring(given.previous))
+    line = proposal.read_draft(given.draft)
+    data = proposal.assemble(line, given.signatures, _keyring(given.previous))
     folders.put(given.out, data)
     made = keyring.parse(data)
     say(f"{given.out} is there: keyring {made.version}, signed by {len(made.signers)} roots.")

@@ -20,7 +20,7 @@ from intake import keyring, locked, quorum, terminal
 from intake.age.identity import PREFIX, Identity
 from intake.age.passphrase import Passphrase
 from intake.age.unsealing import unseal
-from intake.ceremony import card, holder, package, proposal, signing
+from intake.ceremony import card, holder, package, proposal
 from intake.ceremony import folder as folders
 from intake.errors import BadFile, MachineTrouble, NoMatchingKey
 
@@ -72,9 +72,9 @@ def play(folder: Path, day: date) -> Iterator[str]:
     signatures = [folder / f"draft.{name}.sig" for name in ROOTS]
     for name, path in zip(ROOTS, signatures, strict=True):
         key = locked.signing_key(folder / name / holder.SIGNING, words[name])
-        folders.put(path, signing.sign(signing.read_draft(draft), name, key))
+        folders.put(path, proposal.sign(proposal.read_draft(draft), name, key))
         yield f"{name} signed it."
-    data = signing.assemble(signing.read_draft(draft), signatures, None)
+    data = proposal.assemble(proposal.read_draft(draft), signatures, None)
     folders.put(folder / "keyring", data)
     yield f"Keyring {keyring.parse(data).version} is assembled, {len(data)} bytes."
 
