@@ -81,7 +81,7 @@ def _keyring(settings: Settings) -> str:
 
 def _clock(settings: Settings) -> str:
     floor, now = days.read_floor(settings), days.clock()
-    if floor is not None and floor > now:
+    if floor > now:
         what = f"The clock says {now}, and {floor} was acted on already."
         raise BadKeyring(what, f"Set the clock. If it is right: {status.NEXT_KEYRING}")
     return f"it says {now}"

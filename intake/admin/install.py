@@ -57,8 +57,7 @@ def install(
         _check(settings, new, demo=demo)  # (3)
         if old is None:
             compare(new)
-        floor = days.read_floor(settings)
-        if floor is not None and floor > days.clock():
+        if days.read_floor(settings) > days.clock():
             days.write_floor(settings, days.clock())  # (4)
         installed.write_record(settings, rest[-1])  # (5)
         _put(settings, rest[-1])  # (6)

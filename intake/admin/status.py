@@ -67,7 +67,7 @@ def keyring(settings: Settings, facts: Facts) -> str:
     """
     found = installed.load(settings)
     facts |= {"demo": found.demo, "expires": found.expires.isoformat(), "keyring": found.version}
-    today = days.acting(days.clock(), days.read_floor(settings))
+    today = max(days.clock(), days.read_floor(settings))
     installed.check_days(found, today)
     last = today - _DAY
     while (period := found.period_of(last + _DAY)) and last < found.expires:
