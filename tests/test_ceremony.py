@@ -33,7 +33,6 @@ from intake.age.unsealing import unseal
 from intake.ceremony import (
     __main__,
     card,
-    folder,
     holder,
     package,
     proposal,
@@ -701,10 +700,10 @@ def test_rehearsal(tmp_path: Path) -> None:
 
 
 def test_put_never_replaces(tmp_path: Path) -> None:
-    folder.put(tmp_path / "draft", b"one")
-    folder.put(tmp_path / "draft", b"one")
+    proposal.put(tmp_path / "draft", b"one")
+    proposal.put(tmp_path / "draft", b"one")
     with pytest.raises(Misuse, match="already there"):
-        folder.put(tmp_path / "draft", b"two")
+        proposal.put(tmp_path / "draft", b"two")
     assert (tmp_path / "draft").read_bytes() == b"one"
 
 

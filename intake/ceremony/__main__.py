@@ -16,7 +16,6 @@ from typing import Any
 
 from intake import days, files, keyring, locked, terminal
 from intake.ceremony import card, holder, package, proposal, rehearsal
-from intake.ceremony import folder as folders
 from intake.ceremony.card import Card
 from intake.errors import Misuse
 from intake.quorum import Package
@@ -120,7 +119,7 @@ def propose(given: Namespace) -> None:
             expires=given.expires,
             demo=given.demo is not None,
         )
-        folders.put(given.out, proposal.draft(wish, _keyring(given.previous)) + b"\n")
+        proposal.put(given.out, proposal.draft(wish, _keyring(given.previous)) + b"\n")
     say(*describe(keyring.draft(proposal.read_draft(given.out))))
     say(f"{given.out} is there.")
     say(f"Next, each root on their own machine: {_ME} sign {given.out} --root FOLDER")
@@ -146,7 +145,7 @@ def sign(given: Namespace) -> None:
     passphrase = terminal.Passphrases(given.demo).ask(name, "to sign the keyring")
     key = locked.signing_key(given.root / holder.SIGNING, passphrase)
     out = given.out or given.draft.with_name(f"{given.draft.name}.{name}.sig")
-    folders.put(out, proposal.sign(line, name, key))
+    proposal.put(out, proposal.sign(line, name, key))
     say(f"{out} is there. Bring it to whoever assembles.")
     say(f"Next: {_ME} assemble {given.draft} SIG... --out FILE")
 
@@ -159,7 +158,7 @@ def assemble(given: Namespace) -> None:
     """
     line = proposal.read_draft(given.draft)
     data = proposal.assemble(line, given.signatures, _keyring(given.previous))
-    folders.put(given.out, data)
+    proposal.put(given.out, data)
     made = keyring.parse(data)
     say(f"{given.out} is there: keyring {made.version}, signed by {len(made.signers)} roots.")
     say(f"Fingerprint: {grouped(made.sha256)}")

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from intake import files, keyring
+from intake import files
 from intake.errors import Misuse
 
 
@@ -29,12 +29,3 @@ def whole(path: Path) -> Iterator[Path]:
             yield Path(partial)
             Path(partial).rename(path)  # then there is nothing left to remove
         files.sync_folder(path.parent)
-
-
-def put(path: Path, data: bytes) -> None:
-    """Write a public file, unless these very bytes are there. Raises :class:`Misuse` for others."""
-    if not path.exists():
-        files.write(path, data, files.PUBLIC, replace=False)
-    elif files.read(path, keyring.MAX_SIZE) != data:
-        what = f"{path} is already there, with other content."
-        raise Misuse(what, "It stays as it is. Take another name.")

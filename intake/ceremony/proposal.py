@@ -112,6 +112,15 @@ def assemble(line: bytes, signatures: Sequence[Path], before: bytes | None) -> b
     return data
 
 
+def put(path: Path, data: bytes) -> None:
+    """Write a public file, unless these very bytes are there. Raises :class:`Misuse` for others."""
+    if not path.exists():
+        files.write(path, data, files.PUBLIC, replace=False)
+    elif files.read(path, keyring.MAX_SIZE) != data:
+        what = f"{path} is already there, with other content."
+        raise Misuse(what, "It stays as it is. Take another name.")
+
+
 def _start(before: bytes | None, *, demo: bool) -> dict[str, Any]:
     if before is not None:
         old = keyring.parse(before)

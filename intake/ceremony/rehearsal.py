@@ -21,7 +21,6 @@ from intake.age.identity import PREFIX, Identity
 from intake.age.passphrase import Passphrase
 from intake.age.unsealing import unseal
 from intake.ceremony import card, holder, package, proposal
-from intake.ceremony import folder as folders
 from intake.errors import BadFile, MachineTrouble, NoMatchingKey
 
 ROOTS = ("rosa", "ruth")
@@ -67,15 +66,15 @@ def play(folder: Path, day: date) -> Iterator[str]:
         roots, len(roots), cards, archive, periods, server, day, expires, demo=True
     )
     draft = folder / "draft"
-    folders.put(draft, proposal.draft(wish, None) + b"\n")
+    proposal.put(draft, proposal.draft(wish, None) + b"\n")
     yield "The draft of the keyring is written."
     signatures = [folder / f"draft.{name}.sig" for name in ROOTS]
     for name, path in zip(ROOTS, signatures, strict=True):
         key = locked.signing_key(folder / name / holder.SIGNING, words[name])
-        folders.put(path, proposal.sign(proposal.read_draft(draft), name, key))
+        proposal.put(path, proposal.sign(proposal.read_draft(draft), name, key))
         yield f"{name} signed it."
     data = proposal.assemble(proposal.read_draft(draft), signatures, None)
-    folders.put(folder / "keyring", data)
+    proposal.put(folder / "keyring", data)
     yield f"Keyring {keyring.parse(data).version} is assembled, {len(data)} bytes."
 
 

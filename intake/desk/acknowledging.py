@@ -59,11 +59,9 @@ def run(
                 "If a return was lost, import the server's next bundle; it names the rows again.",
             )
         rows = {row: state.rows[row].blob for row in sorted(state.pending)}
+        logs = [path for path in copying.listed(casebook) if path.parts[0] != "blobs"]
         blobs = [record.blob_path(Path(), blob) for blob in rows.values() if blob]
-        for path in [
-            *(p for p in copying.listed(casebook) if p.parts[0] != "blobs"),
-            *blobs,
-        ]:  # (1)
+        for path in logs + blobs:  # (1)
             copying.check_same(casebook.folder, second, path)
         known = {(r.id, r.blob): r for case in state.cases.values() for r in case.received}
         entries: list[Entry] = []
