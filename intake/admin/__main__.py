@@ -13,7 +13,6 @@ from typing import Any
 from intake import canonical, files, installed, keyring, sentences, terminal
 from intake.admin import acknowledging, doctor, exporting, install, setup, status
 from intake.errors import Incomplete, Misuse, Unsafe
-from intake.keyring import Keyring
 from intake.settings import Settings
 from intake.terminal import FLAG, PATH, PATHS, say
 
@@ -47,7 +46,7 @@ def do_install(given: Namespace) -> None:
       python -m intake.admin keyring install k2 k3 k4
     """
 
-    def compare(first: Keyring) -> None:
+    def compare(first: keyring.Keyring) -> None:
         say(*sentences.describe(first))
         question = "Is this the fingerprint that was announced elsewhere?"
         terminal.confirm(question, assume=given.yes)

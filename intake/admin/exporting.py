@@ -28,7 +28,6 @@ from pathlib import Path
 
 from intake import installed
 from intake.admin import chain, setup
-from intake.admin.chain import BUNDLES, Mark, Watch
 from intake.bundle import BundleHeader, Entry, fits
 from intake.bundle.reading import open_bundle
 from intake.bundle.writing import write_bundle, write_manifest
@@ -54,7 +53,7 @@ class Exported:
 class Export:
     """One run: the folder it writes to, and what it writes with."""
 
-    def __init__(self, settings: Settings, folder: Path, watch: Watch) -> None:
+    def __init__(self, settings: Settings, folder: Path, watch: chain.Watch) -> None:
         """Check keyring, key and folder before anything is read."""
         self.keyring = installed.load(settings)
         self._settings = settings
@@ -98,7 +97,7 @@ class Export:
         each = fits(SEALED)
         parts = [entries[at : at + each] for at in range(0, len(entries), each)]
         for part in parts or ([[]] if empty or odd else []):
-            before = chain.last(self._settings, BUNDLES)
+            before = chain.last(self._settings, chain.BUNDLES)
             header = BundleHeader(
                 deployment=self.keyring.deployment,
                 number=before.number + 1,
@@ -126,7 +125,7 @@ class Export:
             what = f"{self._note}, the note of an unfinished bundle, is damaged."
             hint = "Move it away and export again; tell the desk that one number may come twice."
             raise BadFile(what, hint) from None
-        if header.number <= chain.last(self._settings, BUNDLES).number:
+        if header.number <= chain.last(self._settings, chain.BUNDLES).number:
             self._note.unlink()
             return None
         try:
@@ -149,7 +148,7 @@ class Export:
         return Exported(header, path, digest, odd, again)
 
     def _done(self, header: BundleHeader) -> None:
-        chain.save(self._settings, BUNDLES, Mark(header.number, header.sha256))  # (5)
+        chain.save(self._settings, chain.BUNDLES, chain.Mark(header.number, header.sha256))  # (5)
         self._note.unlink()  # (6)
 
     def _rows(self, period: str) -> Iterator[tuple[bytes, bytes]]:

@@ -16,7 +16,6 @@ from typing import Any
 
 from intake import days, files, keyring, locked, terminal
 from intake.ceremony import card, holder, package, proposal, rehearsal
-from intake.ceremony.card import Card
 from intake.errors import Misuse
 from intake.quorum import Package
 from intake.sentences import describe, differences, grouped, of_recipient
@@ -191,11 +190,11 @@ def rehearse(given: Namespace) -> None:
     say(f"Next, the real ceremony: {_ME} root --help")
 
 
-def _cards(paths: list[Path], kind: str, given: Namespace) -> list[Card]:
+def _cards(paths: list[Path], kind: str, given: Namespace) -> list[card.Card]:
     return card.read_all(paths, kind, demo=given.demo is not None)
 
 
-def _compared(given: Namespace) -> list[Card]:
+def _compared(given: Namespace) -> list[card.Card]:
     """Return the reviewers' cards, after a person said that they are theirs."""
     cards = _cards(given.reviewers, card.REVIEWER, given)
     shown = (f"{one.name}, sent by {one.facts['body']}: {grouped(one.key)}" for one in cards)
@@ -209,7 +208,7 @@ def _keyring(path: Path | None) -> bytes | None:
     return None if path is None else files.read(path, keyring.MAX_SIZE)
 
 
-def _say_card(path: Path, made: Card, to: str) -> None:
+def _say_card(path: Path, made: card.Card, to: str) -> None:
     say(f"{path} is there. The key of {made.name}: {grouped(made.key)}")
     say(f"Next: read the key out to the others, and give {path / card.NAME} to {to}.")
 

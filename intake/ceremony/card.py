@@ -15,7 +15,6 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from intake import canonical, files, keyring
-from intake.canonical import Value
 from intake.errors import BadFile, Misuse, Unsafe
 from intake.signatures import octets, split_signature, verified
 
@@ -36,7 +35,7 @@ class Card:
     name: str
     key: bytes
     demo: bool
-    facts: Mapping[str, Value]
+    facts: Mapping[str, canonical.Value]
 
 
 def write(folder: Path, key: Ed25519PrivateKey, facts: Mapping[str, object]) -> None:

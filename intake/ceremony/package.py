@@ -28,9 +28,7 @@ from intake.age.identity import Identity
 from intake.age.recipient import Recipient
 from intake.age.sealing import seal
 from intake.ceremony import card, folder
-from intake.ceremony.card import Card
 from intake.errors import BadFile, Misuse
-from intake.keyring import Period
 from intake.quorum import Package
 from intake.signatures import signature_line
 
@@ -39,7 +37,7 @@ MAX_WEEKS = 13
 
 
 def make(
-    path: Path, reviewers: Sequence[Card], needed: int, days: tuple[date, date] | None = None
+    path: Path, reviewers: Sequence[card.Card], needed: int, days: tuple[date, date] | None = None
 ) -> Package:
     """Make a secret that ``needed`` of ``reviewers`` open, as a package in the folder ``path``.
 
@@ -73,7 +71,7 @@ def make(
 
 
 def periods(
-    out: Path, first: date, weeks: int, reviewers: Sequence[Card], needed: int
+    out: Path, first: date, weeks: int, reviewers: Sequence[card.Card], needed: int
 ) -> Iterator[Package]:
     """Make the package of each week in ``out``, in order, and yield it when it is there."""
     for name, days in spans(first, weeks).items():
@@ -127,7 +125,7 @@ def attest(path: Path, people: Mapping[str, tuple[Identity, Ed25519PrivateKey]])
 def statement(package: Package) -> bytes:
     """Return what is signed: the period's statement, or the archive's."""
     if package.days:
-        return Period(package.name, *package.days, package.recipient, {}).statement()
+        return keyring.Period(package.name, *package.days, package.recipient, {}).statement()
     facts = {"name": package.name, "recipient": package.recipient}
     return keyring.ATTESTATION + canonical.dump(facts)
 

@@ -22,9 +22,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from intake import canonical, files, keyring, quorum
 from intake.ceremony import card, package
-from intake.ceremony.card import Card
 from intake.errors import BadFile, Misuse
-from intake.keyring import Period
 from intake.signatures import signature_line
 
 
@@ -32,9 +30,9 @@ from intake.signatures import signature_line
 class Wish:
     """What a draft is to say. None or empty: as in the keyring before."""
 
-    roots: Sequence[Card]
+    roots: Sequence[card.Card]
     threshold: int | None
-    reviewers: Sequence[Card]
+    reviewers: Sequence[card.Card]
     archive: Path | None
     periods: Sequence[Path]
     bundle_key: str | None
@@ -140,7 +138,7 @@ def _same_keys(old: Mapping[str, str], new: Mapping[str, str]) -> None:
             raise Misuse(f"{name} has another key in the keyring before.", hint)
 
 
-def _add_reviewers(raw: dict[str, Any], cards: Sequence[Card]) -> None:
+def _add_reviewers(raw: dict[str, Any], cards: Sequence[card.Card]) -> None:
     people = {one["name"]: one for one in raw["reviewers"]}
     keys = {one.name: one.key.hex() for one in cards}
     _same_keys({name: one["key"] for name, one in people.items()}, keys)
@@ -165,7 +163,7 @@ def _add_packages(raw: dict[str, Any], wish: Wish) -> None:
             raise Misuse(what, "Make it again for this keyring's; all packages have one quorum.")
         marks = package.attestations(folder, made, keys)
         if made.days:
-            period = Period(made.name, *made.days, made.recipient, marks)
+            period = keyring.Period(made.name, *made.days, made.recipient, marks)
             periods[period.name] = {**period.facts(), "attestations": marks}
         else:
             raw["archive"] = made.recipient

@@ -13,7 +13,6 @@ from functools import partial
 
 from intake import files, keyring, terminal
 from intake.desk import acknowledging, casebook, copying, importing, page, reading, record, state
-from intake.desk.casebook import Casebook
 from intake.desk.present import Present, arrive
 from intake.desk.reading import Opened
 from intake.desk.state import Case, State
@@ -192,12 +191,12 @@ def repair(given: Namespace) -> None:
     say("Next: import the last bundle again, to be sure." if torn else "Nothing is torn.")
 
 
-def _arrive(given: Namespace) -> tuple[Casebook, list[Present]]:
+def _arrive(given: Namespace) -> tuple[casebook.Casebook, list[Present]]:
     book = casebook.load(given.casebook)
     return book, arrive(given.reviewer, book.keyring, terminal.Passphrases(given.demo))
 
 
-def _open(given: Namespace) -> tuple[Casebook, State, Callable[[Case], list[Opened]]]:
+def _open(given: Namespace) -> tuple[casebook.Casebook, State, Callable[[Case], list[Opened]]]:
     """Return the casebook, what it says to the first reviewer, and what opens a case for them."""
     given.reviewer = given.reviewer[:1]
     book, (reader,) = _arrive(given)

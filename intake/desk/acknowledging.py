@@ -29,7 +29,6 @@ from intake.desk import copying, opened, record
 from intake.desk.casebook import Casebook
 from intake.desk.present import Present
 from intake.desk.reading import open_words
-from intake.desk.record import Draft
 from intake.desk.state import Received, fold
 from intake.errors import Misuse, NoMatchingKey, Refused
 
@@ -90,7 +89,7 @@ def run(
         }
         try:
             pen = casebook.pen(present[0], chains)
-            pen.append([Draft(what, casebook.everyone(pen.day))])  # (4)
+            pen.append([record.Draft(what, casebook.everyone(pen.day))])  # (4)
         except Refused:
             out.unlink(missing_ok=True)
             raise

@@ -19,7 +19,6 @@ from intake import days, envelope, receipt
 from intake.age.recipient import Recipient
 from intake.form import Testimony
 from intake.server import inforce
-from intake.server.inforce import InForce
 from intake.settings import Settings
 from intake.store import Store
 
@@ -28,7 +27,7 @@ from intake.store import Store
 class Today:
     """Whom to seal to now."""
 
-    keyring: InForce
+    keyring: inforce.InForce
     day: date
     period: str
     recipient: Recipient
