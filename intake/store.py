@@ -76,13 +76,10 @@ class Store:
     def transaction(self) -> Iterator[sa.Connection]:
         """Run one transaction under the shared lock. Raises :class:`MachineTrouble`."""
         try:
-            lock = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
-            try:
+            with os.fdopen(os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)) as lock:
                 fcntl.flock(lock, fcntl.LOCK_SH)
                 with self._engine.begin() as connection:
                     yield connection
-            finally:
-                os.close(lock)
         except (SQLAlchemyError, OSError):
             # The cause is not passed on: a driver's message could hold what was to be stored.
             raise MachineTrouble(
