@@ -52,7 +52,7 @@ def newer(given: Namespace) -> None:
 
 
 def bring(given: Namespace) -> None:
-    r"""Open a bundle and record it. The quorum of its period must be present.
+    r"""Open a bundle and record it. Its period's quorum must be present; the first of them signs.
 
     Example:
       python -m intake.desk import /stick/5f1c33aa-000003.bundle --casebook casebook \
@@ -64,11 +64,8 @@ def bring(given: Namespace) -> None:
                 f"{path} is not there.", "Check the name and the stick, then run it again."
             )
     book, present = _arrive(given)
-    author = next((who for who in present if who.name == given.author), present[0])
-    if given.author not in {None, author.name}:
-        raise Misuse("The author is not here.", "Take one of the reviewers named with --reviewer.")
     watch = partial(terminal.progress, "Opening and recording")
-    result = importing.run(book, given.bundle, given.package, present, author=author, watch=watch)
+    result = importing.run(book, given.bundle, given.package, present, watch)
     header, counts = result.header, result.counts
     opened = header.count - result.lacking
     start = f"{header.count} in the bundle, {opened} opened, {result.before}"
@@ -222,7 +219,6 @@ def _say_faults(found: State) -> None:
 
 
 _OPTIONS = {
-    "--author": {"metavar": "NAME", "help": "who signs; the first reviewer, if not given"},
     "--casebook": {**PATH, "help": "the casebook's folder"},
     "--keyring": {**PATH, "help": "the keyring, as the roots signed it"},
     "--desk": {"metavar": "NAME", "help": "the desk's name, such as desk-a"},
@@ -241,7 +237,7 @@ _OPTIONS = {
 _COMMANDS = {
     "init": (init, "--casebook --keyring --desk [--yes]"),
     "keyring": (newer, "file --casebook"),
-    "import": (bring, "bundle --casebook --package --reviewer [--author]"),
+    "import": (bring, "bundle --casebook --package --reviewer"),
     "list": (list_cases, "--casebook --reviewer"),
     "read": (read, "case --casebook --reviewer [--html] [--text]"),
     "export": (export, "--casebook --reviewer [--out]"),

@@ -86,16 +86,17 @@ class Result:
         return self.follows and not self.lacking and not self.counts["others"]
 
 
-def run(  # noqa: PLR0913 - the command's arguments
+def run(
     casebook: Casebook,
     path: Path,
     package: Path,
     present: Sequence[Present],
-    *,
-    author: Present,
     watch: Callable[[Iterable[Item], int], Iterable[Item]] = lambda items, _: items,
 ) -> Result:
-    """Import a bundle; ``watch`` shows progress. Raises any :class:`Refused`."""
+    """Import a bundle; the first who is present signs, ``watch`` shows progress.
+
+    Raises any :class:`Refused`.
+    """
     keyring = _keyring_of(path, casebook)  # (1)
     with open_bundle(path, keyring.bundle_key, keyring.deployment) as bundle:
         period = _open_period(bundle.header, keyring, package, present)  # (2)
@@ -104,7 +105,7 @@ def run(  # noqa: PLR0913 - the command's arguments
             chains = casebook.chains(identities)
             state = fold(chains)
             _tidy(casebook.folder, chains)
-            work = _Import(casebook, state, casebook.pen(author, chains), period, bundle.header)
+            work = _Import(casebook, state, casebook.pen(present[0], chains), period, bundle.header)
             return work.run(bundle, watch(bundle, bundle.header.count))
 
 
