@@ -10,8 +10,6 @@ Rules:
 The form is that of RFC 8785 for these values, except that keys sort by code point, not UTF-16 unit.
 """
 
-from __future__ import annotations
-
 import json
 from datetime import date
 

@@ -8,8 +8,6 @@ keyring may lower it.
 Rule: days are UTC, so that a day is the same on every machine; nothing finer is ever read or kept.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime
 
 from intake import files

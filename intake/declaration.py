@@ -6,8 +6,6 @@ Rules:
 - A declaration is refused at its first fault, with its place in words.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Mapping, Sequence

@@ -7,8 +7,6 @@ Rules:
 - A private file that group or others can read is refused, not repaired: someone may have read it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import secrets

@@ -24,8 +24,6 @@ Wire names: the key of the question; for a date ``key-year``, ``key-month`` and 
 begins with a letter, so fields of the page that are no question begin with an underscore.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field

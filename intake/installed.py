@@ -9,8 +9,6 @@ checkout, cannot bring an old keyring back. The site compares that one hash (``s
 what it means for a keyring to be good is decided here, before the hash is written.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 from datetime import date

@@ -9,8 +9,6 @@ Rules: a file that others can read is refused; nothing is written unlocked, not 
 The server and its admin never import this module.
 """
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey

@@ -5,8 +5,6 @@ Rules:
 - The site never imports this module; it can add a row, and nothing else.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Iterable
 

@@ -11,8 +11,6 @@ Rules:
 - The adding half cannot fail with a message that holds a row: parameters are hidden.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os

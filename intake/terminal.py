@@ -9,8 +9,6 @@ Rules:
   then every one must begin with ``demo-``, which no tool accepts without that option.
 """
 
-from __future__ import annotations
-
 import argparse
 import getpass
 import inspect

@@ -5,8 +5,6 @@ Rules:
 - A command's docstring is its ``--help``.
 """
 
-from __future__ import annotations
-
 from argparse import ArgumentParser, Namespace
 from typing import Any
 

@@ -13,8 +13,6 @@ What a crash leaves: before (5), some rows deleted, each of which was signed for
 again deletes the rest and counts those as already gone.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from itertools import islice

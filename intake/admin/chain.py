@@ -6,8 +6,6 @@ its line 1, ``bundles.pending`` is the head of a bundle that may not have got it
 written to a stick could be deleted meanwhile, and an older keyring put over a newer one.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os

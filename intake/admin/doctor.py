@@ -6,8 +6,6 @@ Rules:
 - FAIL is what costs a source or stops the site; warn is what will, or what only a person can judge.
 """
 
-from __future__ import annotations
-
 import hashlib
 import platform
 import resource

@@ -18,8 +18,6 @@ damaged disk), the number is given up and said to be, and the next bundle has th
 Nothing is deleted here. Until a return comes, every export carries the same rows again.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

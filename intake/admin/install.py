@@ -16,8 +16,6 @@ and the same command again ends at (6), because the record's hash says which byt
 the other order the old keyring, which the new one must follow, would be lost with the crash.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Sequence
 

@@ -7,8 +7,6 @@ Rules:
   digits. Its public half goes into the keyring, and a server with another key exports nothing.
 """
 
-from __future__ import annotations
-
 import secrets
 import stat
 

@@ -8,8 +8,6 @@ Rules:
   is all that counts: an export carries it again.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta

@@ -6,8 +6,6 @@ Rules:
 - A command's docstring is its ``--help``.
 """
 
-from __future__ import annotations
-
 import tempfile
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace

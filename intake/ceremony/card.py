@@ -6,8 +6,6 @@ Rules:
 - Who a card belongs to is not proven by it: compare the key face to face.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path

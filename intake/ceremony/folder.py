@@ -4,8 +4,6 @@ Rule: its files are written under a hidden temporary name beside it, and one ren
 power cut leaves at most a hidden folder with locked or sealed files in it.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path

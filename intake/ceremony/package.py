@@ -14,8 +14,6 @@ Rules:
   here; ``propose`` asks for them, because a case that no archive opens dies with its quarter.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta

@@ -9,8 +9,6 @@ Rules:
   fixed, so the same signatures always give the same file.
 """
 
-from __future__ import annotations
-
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

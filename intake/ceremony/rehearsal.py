@@ -6,8 +6,6 @@ Rules:
 - Nothing stays: the caller erases the folder.
 """
 
-from __future__ import annotations
-
 import itertools
 import secrets
 from collections.abc import Iterator, Mapping, Sequence

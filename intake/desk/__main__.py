@@ -5,8 +5,6 @@ Rules:
 - What a source wrote comes here only through ``page``, spelled. ``terminal`` spells it all again.
 """
 
-from __future__ import annotations
-
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from functools import partial

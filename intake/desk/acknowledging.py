@@ -16,8 +16,6 @@ Rules:
 - A row that a later bundle brings again is acknowledged again: then the return before was lost.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path

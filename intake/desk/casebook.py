@@ -15,8 +15,6 @@ Rules:
   the same author here: a clock set back backdates nothing.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import functools

@@ -16,8 +16,6 @@ Rules:
   everything up to there is whole: the signing key may be in other hands.
 """
 
-from __future__ import annotations
-
 import hashlib
 import mmap
 import re

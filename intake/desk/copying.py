@@ -7,8 +7,6 @@ Rules:
 - Words that are gone here are not deleted there by this command; it only adds.
 """
 
-from __future__ import annotations
-
 import os
 import shutil
 from collections.abc import Iterator

@@ -19,8 +19,6 @@ Rules:
 - A case's reviewers are chosen when it first comes, and stay (``Casebook.assign``).
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence

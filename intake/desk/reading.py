@@ -7,8 +7,6 @@ Rules:
 - Everything ``typed`` is a source's own text. Whoever shows it goes through ``visible``.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path

@@ -10,8 +10,6 @@ Rules:
   ``torn/`` and the chain goes on before it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import secrets

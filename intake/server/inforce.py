@@ -8,8 +8,6 @@ nothing (docs/adr/0008-keyring-in-force.md).
 Rule: a file with any other hash is not in force, whoever signed it, and the site is closed.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from dataclasses import dataclass

@@ -10,8 +10,6 @@ Procedure of :func:`post` (every step in memory but the last):
 Rule: nothing reaches the store that is not sealed, and nothing is sealed to a period but today's.
 """
 
-from __future__ import annotations
-
 import functools
 
 from intake import envelope, receipt
