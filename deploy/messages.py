@@ -162,10 +162,10 @@ def _of_question(question: Question) -> Iterator[str]:
     yield from filter(None, (question.label, question.help))
     if question.kind == "consent":
         yield from ("Yes", "No")  # as the desk shows the answer
-    for group in question.groups:
-        if group.label:
-            yield group.label
-        yield from (choice.label for choice in group.choices)
+    for heading, group in question.groups.items():
+        if heading:
+            yield heading
+        yield from group.values()
 
 
 def _of_template(path: Path) -> Iterator[str]:

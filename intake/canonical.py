@@ -3,16 +3,15 @@
 Rules:
 - UTF-8, sorted keys, no white space, nothing escaped that need not be.
 - Values are objects, arrays, strings, integers of at most 15 digits, true, false and null, never
-  floats.
+  floats. Writing also takes bytes, which are spelled as lowercase hex, and days, ``YYYY-MM-DD``.
 - Reading refuses every other spelling of the same value, doubled keys among them, by writing the
   value again and comparing. So a signed byte string has no second form that means the same.
 
 The form is that of RFC 8785 for these values, except that keys sort by code point, not UTF-16 unit.
 """
 
-from __future__ import annotations
-
 import json
+from datetime import date
 
 from intake.errors import BadFile
 
@@ -24,11 +23,9 @@ Value = dict[str, "Value"] | list["Value"] | str | int | bool | None
 
 def dump(value: object) -> bytes:
     """Return the one spelling of ``value``. Raises ``ValueError`` for what has none."""
-    if _depth(value) > MAX_DEPTH:
-        raise ValueError("no canonical form")
-    return json.dumps(
-        value, ensure_ascii=False, allow_nan=False, sort_keys=True, separators=(",", ":")
-    ).encode("utf-8")
+    plain = _plain(value, MAX_DEPTH)
+    text = json.dumps(plain, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+    return text.encode("utf-8")
 
 
 def load(data: bytes) -> Value:
@@ -56,12 +53,18 @@ def check_object(value: object, keys: frozenset[str] | set[str]) -> dict[str, Va
     raise BadFile("A part of the file has missing or unknown fields.", hint)
 
 
-def _depth(value: object) -> int:
-    """Return how deep ``value`` is nested. Raises ``ValueError`` for what ``json`` would let by."""
-    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
-        return 1 + max(map(_depth, value.values()), default=0)
-    if isinstance(value, list | tuple):
-        return 1 + max(map(_depth, value), default=0)
-    if isinstance(value, dict | float) or (isinstance(value, int) and abs(value) >= MAX_INTEGER):
-        raise ValueError("no canonical form")
-    return 0
+def _plain(value: object, room: int) -> object:
+    """Return ``value`` as ``json`` knows it, at most ``room`` deep. Raises ``ValueError``."""
+    if isinstance(value, dict) and room and all(isinstance(key, str) for key in value):
+        return {key: _plain(inner, room - 1) for key, inner in value.items()}
+    if isinstance(value, list | tuple) and room:
+        return [_plain(inner, room - 1) for inner in value]
+    if isinstance(value, bytes):
+        return value.hex()
+    if type(value) is date:  # not a datetime, which is finer
+        return value.isoformat()
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, int) and abs(value) < MAX_INTEGER:
+        return value
+    raise ValueError("no canonical form")

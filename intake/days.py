@@ -8,8 +8,6 @@ keyring may lower it.
 Rule: days are UTC, so that a day is the same on every machine; nothing finer is ever read or kept.
 """
 
-from __future__ import annotations
-
 from datetime import UTC, date, datetime
 
 from intake import files
@@ -32,29 +30,19 @@ def day(text: str) -> date:
     return value
 
 
-def acting(now: date, floor: date | None) -> date:
-    """Return the day to act on."""
-    return now if floor is None else max(now, floor)
-
-
-def risen(now: date, floor: date | None, expires: date) -> date:
-    """Return the floor to save, under a keyring that ``expires``."""
-    return acting(min(now, expires), floor)
-
-
 def today(settings: Settings, expires: date) -> date:
     """Return the day to act on, and raise the saved floor if it rose (at most once a day)."""
     now, floor = clock(), read_floor(settings)
-    if (rises := risen(now, floor, expires)) != floor:
+    if (rises := max(floor, min(now, expires))) != floor:
         write_floor(settings, rises)
-    return acting(now, floor)
+    return max(now, floor)
 
 
-def read_floor(settings: Settings) -> date | None:
-    """Return the saved floor, or None. Raises :class:`BadKeyring` if it is damaged."""
+def read_floor(settings: Settings) -> date:
+    """Return the saved floor, the first of all days if none is. Raises :class:`BadKeyring`."""
     path = settings.data / "floor"
     try:
-        return day(files.read(path, _LIMIT).decode("ascii")) if path.exists() else None
+        return day(files.read(path, _LIMIT).decode("ascii")) if path.exists() else date.min
     except (BadFile, ValueError):
         hint = f"See that this machine's clock is right, then move {path} away."
         raise BadKeyring("The saved day is damaged.", hint) from None

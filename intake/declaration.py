@@ -6,8 +6,6 @@ Rules:
 - A declaration is refused at its first fault, with its place in words.
 """
 
-from __future__ import annotations
-
 import re
 import tomllib
 from collections.abc import Mapping, Sequence
@@ -15,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from intake.errors import Misuse
-from intake.form import WORST_CASE, Form
+from intake.form import WORST_CASE, Form, grouped
 
 KEY = re.compile(r"[a-z][a-z0-9_]{0,31}")
 CODE = re.compile(r"[A-Za-z0-9_]{1,32}")
@@ -65,13 +63,12 @@ def _question(table: dict[str, Any], where: str) -> str:
 
 
 def _choices(choices: dict[str, Any], where: str) -> None:
-    headed = {heading: under for heading, under in choices.items() if isinstance(under, dict)}
-    flat = {code: label for code, label in choices.items() if code not in headed}
+    groups = grouped(choices)
+    headed = {heading: group for heading, group in groups.items() if heading is not None}
     _check(headed, dict.fromkeys(headed, dict), {}, where)
-    groups = [flat, *headed.values()]
-    for group in groups:
+    for group in groups.values():
         _check(group, dict.fromkeys(filter(CODE.fullmatch, group), str), {}, where)
-    _check_doubles([code for group in groups for code in group], where)
+    _check_doubles([code for group in groups.values() for code in group], where)
 
 
 def _check(table: Mapping[str, Any], needed: Rules, optional: Rules, where: str) -> None:

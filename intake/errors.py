@@ -20,8 +20,6 @@ Exit codes of every tool:
 ==== ==================================================================
 """
 
-from __future__ import annotations
-
 
 class Refused(Exception):  # noqa: N818 - the domain's word; every subclass names a reason
     """Something was refused. ``what`` happened, and ``hint`` says what to do next."""

@@ -7,8 +7,6 @@ Rules:
 - A private file that group or others can read is refused, not repaired: someone may have read it.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import secrets
@@ -32,7 +30,7 @@ def whole(path: Path, mode: int = PRIVATE, *, replace: bool = True) -> Iterator[
     """
     _check_name(path, replace=replace)
     partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
-    try:
+    with troubled(path):
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
         try:
             with os.fdopen(descriptor, "wb") as file:
@@ -44,8 +42,6 @@ def whole(path: Path, mode: int = PRIVATE, *, replace: bool = True) -> Iterator[
         finally:
             partial.unlink(missing_ok=True)
         sync_folder(path.parent)
-    except OSError as error:
-        raise trouble(error, path) from None
 
 
 def write(path: Path, data: bytes, mode: int = PRIVATE, *, replace: bool = True) -> None:
@@ -92,6 +88,15 @@ def sync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+@contextlib.contextmanager
+def troubled(path: Path) -> Iterator[None]:
+    """Run a block about ``path``: what the operating system refuses is :class:`MachineTrouble`."""
+    try:
+        yield
+    except OSError as error:
+        raise trouble(error, path) from None
 
 
 def trouble(error: OSError, path: Path) -> MachineTrouble:

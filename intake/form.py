@@ -24,11 +24,9 @@ Wire names: the key of the question; for a date ``key-year``, ``key-month`` and 
 begins with a letter, so fields of the page that are no question begin with an underscore.
 """
 
-from __future__ import annotations
-
 import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -38,6 +36,7 @@ from intake import canonical
 from intake.errors import Misuse
 
 Answer = str | tuple[str, ...]
+Groups = Mapping[str | None, Mapping[str, str]]
 
 WORST_CASE = 30_000  # bytes of canonical JSON; the envelope's 32,768 also hold its own fields
 BODY_SPARE = 4096  # bytes for fields of the page that are no question
@@ -96,24 +95,11 @@ class Testimony:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
-    """One answer that can be chosen: what is stored, and the msgid that is shown."""
-
-    code: str
-    label: str
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """Choices under one heading, or under none."""
-
-    label: str | None
-    choices: tuple[Choice, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Question:
-    """One question. ``limit`` counts characters (text) or digits (number)."""
+    """One question. ``limit`` counts characters (text) or digits (number).
+
+    ``groups`` maps a heading, None for none, to the choices under it: code -> label, a msgid.
+    """
 
     key: str
     kind: str
@@ -121,7 +107,7 @@ class Question:
     help: str = ""
     required: bool = False
     limit: int = 0
-    groups: tuple[Group, ...] = ()
+    groups: Groups = field(default_factory=dict)
     show: str = "radio"
     lines: int = 1
     from_year: int = 0
@@ -133,7 +119,7 @@ class Question:
 
     def codes(self) -> tuple[str, ...]:
         """Return the declared codes, in order."""
-        return tuple(choice.code for group in self.groups for choice in group.choices)
+        return tuple(code for group in self.groups.values() for code in group)
 
     def years(self, today: date) -> range:
         """Return the years to offer for a date, the latest first."""
@@ -324,12 +310,11 @@ def _section(table: dict[str, Any]) -> Section:
 
 def _question(table: dict[str, Any]) -> Question:
     plain = {name: value for name, value in table.items() if name != "choices"}
-    return Question(**plain, groups=_groups(table.get("choices", {})))
+    return Question(**plain, groups=grouped(table.get("choices", {})))
 
 
-def _groups(choices: dict[str, Any]) -> tuple[Group, ...]:
+def grouped(choices: Mapping[str, Any]) -> Groups:
     """Return the choices of a table; a table in it holds those under the heading that names it."""
-    headed = {heading: under for heading, under in choices.items() if isinstance(under, dict)}
+    headed: dict[str | None, Any] = {h: own for h, own in choices.items() if isinstance(own, dict)}
     flat = {code: label for code, label in choices.items() if code not in headed}
-    groups: list[tuple[str | None, dict[str, str]]] = [(None, flat), *headed.items()]
-    return tuple(Group(h, tuple(Choice(*c) for c in g.items())) for h, g in groups if g)
+    return {None: flat, **headed} if flat else headed

@@ -9,8 +9,6 @@ checkout, cannot bring an old keyring back. The site compares that one hash (``s
 what it means for a keyring to be good is decided here, before the hash is written.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 from datetime import date
@@ -66,7 +64,9 @@ def read_record(settings: Settings) -> dict[str, Any] | None:
             return raw
     except BadFile:
         pass
-    raise BadKeyring("The record of the installed keyring is damaged.", _INSTALL)
+    what = "The record of the installed keyring is damaged."
+    hint = f"Move {settings.installed} away and install again; then compare the fingerprint"
+    raise BadKeyring(what, f"{hint} with the announcement, as the first time.")
 
 
 def write_record(settings: Settings, data: bytes) -> None:

@@ -12,8 +12,6 @@ Rules: symbolic links to folders are not followed; of a large file the first 64 
 a database or a spool never fails by. The secret itself is never returned, only where it lies.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path

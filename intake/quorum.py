@@ -11,8 +11,6 @@ Rules:
 - The identity is returned and never written. The server and its admin never import this module.
 """
 
-from __future__ import annotations
-
 import contextlib
 import itertools
 from collections.abc import Mapping

@@ -14,8 +14,6 @@ Rules:
 - Nothing here is stored, logged or shown, but for the receipt, shown once to its source.
 """
 
-from __future__ import annotations
-
 import hmac
 import secrets
 

@@ -5,8 +5,7 @@ Rules:
 - The site never imports this module; it can add a row, and nothing else.
 """
 
-from __future__ import annotations
-
+from collections import Counter
 from collections.abc import Iterable
 
 from sqlalchemy import delete, func, select
@@ -17,19 +16,12 @@ from intake.store import Store, envelopes
 class Rows(Store):
     """The envelopes behind a database URL."""
 
-    def count(self, period: str | None = None) -> int:
-        """Return how many envelopes there are, of one period or of all."""
-        statement = select(func.count()).select_from(envelopes)
-        if period is not None:
-            statement = statement.where(envelopes.c.period == period)
+    def counts(self) -> Counter[str]:
+        """Return how many envelopes each period has that has any, in order of their names."""
+        period = envelopes.c.period
+        statement = select(period, func.count()).group_by(period).order_by(period)
         with self.transaction() as connection:
-            return int(connection.execute(statement).scalar_one())
-
-    def periods(self) -> list[str]:
-        """Return the periods that have envelopes, in order of their names."""
-        statement = select(envelopes.c.period).distinct().order_by(envelopes.c.period)
-        with self.transaction() as connection:
-            return list(connection.execute(statement).scalars())
+            return Counter(dict(connection.execute(statement).all()))
 
     def page(self, period: str, after: bytes, limit: int) -> list[tuple[bytes, bytes]]:
         """Return up to ``limit`` pairs of id and envelope, in order of id, beyond ``after``."""

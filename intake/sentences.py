@@ -9,8 +9,6 @@ Keys are shown in hex, recipients by the SHA-256 of their text, both in groups t
 The fingerprint is the SHA-256 of line 1.
 """
 
-from __future__ import annotations
-
 import hashlib
 
 from intake.keyring import Keyring, Period, Reviewer

@@ -12,12 +12,11 @@ INTAKE_DATABASE     SQLAlchemy URL of the store                        SQLite in
 Rule: no secret is ever a setting.
 """
 
-from __future__ import annotations
-
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 ROOT = Path(__file__).resolve().parent.parent
 FORM = Path(__file__).resolve().parent / "forms" / "cdm.toml"
@@ -33,7 +32,7 @@ class Settings:
     database: str | None = None
 
     @classmethod
-    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Settings:
+    def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
         """Read the settings; relative paths count from the working folder."""
         return cls(
             data=Path(environment.get("INTAKE_DATA", "data")).absolute(),

@@ -7,8 +7,6 @@ Rules:
   counts for another.
 """
 
-from __future__ import annotations
-
 import re
 
 from cryptography.exceptions import InvalidSignature

@@ -11,8 +11,6 @@ Rules:
 - The adding half cannot fail with a message that holds a row: parameters are hidden.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os
@@ -76,13 +74,10 @@ class Store:
     def transaction(self) -> Iterator[sa.Connection]:
         """Run one transaction under the shared lock. Raises :class:`MachineTrouble`."""
         try:
-            lock = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
-            try:
+            with os.fdopen(os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)) as lock:
                 fcntl.flock(lock, fcntl.LOCK_SH)
                 with self._engine.begin() as connection:
                     yield connection
-            finally:
-                os.close(lock)
         except (SQLAlchemyError, OSError):
             # The cause is not passed on: a driver's message could hold what was to be stored.
             raise MachineTrouble(

@@ -9,8 +9,6 @@ Rules:
   then every one must begin with ``demo-``, which no tool accepts without that option.
 """
 
-from __future__ import annotations
-
 import argparse
 import getpass
 import inspect
@@ -199,15 +197,20 @@ def parser(tool: str, description: str, examples: str) -> argparse.ArgumentParse
 
 
 def commands(
-    tool: str, description: str, examples: str, table: Commands, options: Options
+    tool: str, build: Callable[[], object], table: Commands, options: Options
 ) -> argparse.ArgumentParser:
     """Return a tool's parser of commands, each with its docstring for help.
+
+    The tool's own help is the docstring of ``build``, and all examples of its commands.
 
     ``table`` maps a command's name, ``show`` or ``keyring show``, to what does it and to its
     arguments, those it need not have in brackets: ``draft --root [--out]``. ``options`` says what
     argparse is to know of an argument, by its name; one that is not there is a path.
     """
-    made = parser(tool, description, examples)
+    texts = {name: inspect.getdoc(do) or "" for name, (do, _) in table.items()}
+    lines = "\n".join(texts.values()).splitlines()
+    examples = "\n".join(line for line in lines if line.startswith(" "))
+    made = parser(tool, inspect.getdoc(build) or "", examples)
     groups = {"": made.add_subparsers(title="commands", metavar="COMMAND", required=True)}
     for name, (do, arguments) in table.items():
         group, _, last = name.rpartition(" ")
@@ -215,7 +218,7 @@ def commands(
             inner = ", ".join(other for other in table if other.startswith(f"{group} "))
             above = groups[""].add_parser(group, help=inner, allow_abbrev=False)
             groups[group] = above.add_subparsers(title="commands", metavar="COMMAND", required=True)
-        what, _, more = inspect.cleandoc(do.__doc__ or "").partition("\n\n")
+        what, _, more = texts[name].partition("\n\n")
         own = groups[group].add_parser(last, help=what, description=what, epilog=more)
         own.formatter_class, own.allow_abbrev = made.formatter_class, False
         own.set_defaults(do=do)

@@ -11,8 +11,6 @@ Rules:
 Languages stand in the order in which they are offered; the first is the default.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from gettext import NullTranslations, translation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -77,6 +78,10 @@ HAVE_NO_FORM: dict[str, object] = {
     "true as a key": {True: 1},
     "null as a key": {None: 1},
     "thirteen deep": json.loads("[" * 13 + "]" * 13),
+    "a time": datetime(2026, 11, 22, tzinfo=UTC),
+    "bytes that change": bytearray(1),
+    "bytes as a key": {b"a": 1},
+    "a set": {1},
 }
 
 
@@ -160,6 +165,11 @@ def test_the_edges_that_are_allowed() -> None:
     )
     assert type(canonical.load(b"1")) is int
     assert canonical.load(b"true") is True
+
+
+def test_bytes_are_written_as_hex_and_days_as_days() -> None:
+    value = {"hash": (1, b"\x00\xff"), "none": b"", "day": date(2026, 11, 2)}
+    assert canonical.dump(value) == b'{"day":"2026-11-02","hash":[1,"00ff"],"none":""}'
 
 
 def test_keys_sort_by_code_point() -> None:

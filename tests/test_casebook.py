@@ -455,7 +455,7 @@ def plant(
             "salt": salt.hex(),
         }
         drafts = [Draft(what, book.recipients(("bob", "carol"), FIRST), said.case)]
-    listed = Row(row.entry.id, row.entry.sha256, "ok", blob).as_list()
+    listed = Row(row.entry.id, row.entry.sha256, "ok", blob)
     part = {"cases": {}, "kind": "part", "manifest": "00" * 32, "rows": [listed]}
     writer.append([*drafts, Draft(part, book.everyone(FIRST))])
 

@@ -33,12 +33,10 @@ from intake.age.unsealing import unseal
 from intake.ceremony import (
     __main__,
     card,
-    folder,
     holder,
     package,
     proposal,
     rehearsal,
-    signing,
 )
 from intake.ceremony.card import Card
 from intake.ceremony.proposal import Wish
@@ -381,7 +379,7 @@ class Stage:
         """Let the roots of these names sign, each into a file."""
         paths = [self.folder / f"draft.{name}.sig" for name in names]
         for path, name in zip(paths, names, strict=True):
-            path.write_bytes(signing.sign(line, name, self.roots[name]))
+            path.write_bytes(proposal.sign(line, name, self.roots[name]))
         return paths
 
 
@@ -424,7 +422,7 @@ def stage(_made: Stage, tmp_path: Path) -> Stage:
 def assembled(stage: Stage, wish: Wish, before: bytes | None = None) -> bytes:
     """Draft, sign by rosa and ruth, assemble."""
     line = proposal.draft(wish, before)
-    return signing.assemble(line, stage.sign(line, ["rosa", "ruth"]), before)
+    return proposal.assemble(line, stage.sign(line, ["rosa", "ruth"]), before)
 
 
 def test_a_keyring_comes_out(stage: Stage) -> None:
@@ -466,8 +464,8 @@ def test_a_change_of_roots_names_who_leaves(stage: Stage) -> None:
     line = proposal.draft(replace(stage.wish, roots=roots), raw)
     assert set(keyring.draft(line).leaving) == {"rosa"}
     with pytest.raises(BadKeyring, match="roots before"):
-        signing.assemble(line, stage.sign(line, ["ruth", "rhea"]), raw)
-    data = signing.assemble(line, stage.sign(line, ["rosa", "ruth", "rhea"]), raw)
+        proposal.assemble(line, stage.sign(line, ["ruth", "rhea"]), raw)
+    data = proposal.assemble(line, stage.sign(line, ["rosa", "ruth", "rhea"]), raw)
     assert set(keyring.follow(keyring.parse(raw), [data]).roots) == {"rhea", "ruth"}
 
 
@@ -578,17 +576,17 @@ def test_signatures_that_do_not_belong_are_refused(stage: Stage) -> None:
     line = proposal.draft(stage.wish, None)
     paths = stage.sign(line, ["rosa", "ruth"])
     with pytest.raises(Misuse, match="2 roots must sign; 1 did") as refusal:
-        signing.assemble(line, paths[:1], None)
+        proposal.assemble(line, paths[:1], None)
     assert refusal.value.hint == "Still to sign: ruth."
     with pytest.raises(Misuse, match="1 did"):
-        signing.assemble(line, [paths[0], paths[0]], None)
+        proposal.assemble(line, [paths[0], paths[0]], None)
     with pytest.raises(Misuse, match="does not name rhea"):
-        signing.sign(line, "rhea", stage.roots["rhea"])
+        proposal.sign(line, "rhea", stage.roots["rhea"])
     with pytest.raises(Misuse, match="does not name rosa"):
-        signing.sign(line, "rosa", stage.roots["rhea"])
+        proposal.sign(line, "rosa", stage.roots["rhea"])
     other = proposal.draft(stage.wish, None)  # another deployment
     with pytest.raises(BadFile, match=r"rosa.sig is no signature"):
-        signing.assemble(other, paths, None)
+        proposal.assemble(other, paths, None)
 
 
 def test_a_later_keyring_is_assembled_only_after_the_one_before(stage: Stage) -> None:
@@ -596,9 +594,9 @@ def test_a_later_keyring_is_assembled_only_after_the_one_before(stage: Stage) ->
     line = proposal.draft(stage.wish, raw)
     paths = stage.sign(line, ["rosa", "ruth"])
     with pytest.raises(Misuse, match="follows another one"):
-        signing.assemble(line, paths, None)
+        proposal.assemble(line, paths, None)
     with pytest.raises(BadKeyring, match="another deployment"):
-        signing.assemble(line, paths, makers.make_deployment().raw)
+        proposal.assemble(line, paths, makers.make_deployment().raw)
 
 
 def test_what_is_no_draft_is_refused(tmp_path: Path) -> None:
@@ -606,7 +604,7 @@ def test_what_is_no_draft_is_refused(tmp_path: Path) -> None:
     for data in (b"", b"{}", b"{}\n\n", b"\n{}", makers.make_deployment().raw):
         path.write_bytes(data)
         with pytest.raises(BadFile, match="not a draft"):
-            signing.read_draft(path)
+            proposal.read_draft(path)
     for line in (b"", b"{}", b"[]", b"\xff"):
         with pytest.raises(BadKeyring, match="not a keyring that this version"):
             keyring.draft(line)
@@ -702,10 +700,10 @@ def test_rehearsal(tmp_path: Path) -> None:
 
 
 def test_put_never_replaces(tmp_path: Path) -> None:
-    folder.put(tmp_path / "draft", b"one")
-    folder.put(tmp_path / "draft", b"one")
+    proposal.put(tmp_path / "draft", b"one")
+    proposal.put(tmp_path / "draft", b"one")
     with pytest.raises(Misuse, match="already there"):
-        folder.put(tmp_path / "draft", b"two")
+        proposal.put(tmp_path / "draft", b"two")
     assert (tmp_path / "draft").read_bytes() == b"one"
 
 

@@ -126,7 +126,7 @@ def make_examples(folder: Path, work: Path) -> None:
         mock.patch.object(importing, "BATCH", 1),
     ):
         book = casebook.create(work / "casebook", made.raw, "desk-a")
-        importing.run(book, bundle, folder / PERIOD, present, author=present[0])
+        importing.run(book, bundle, folder / PERIOD, present)
         copying.copy(book, work / "second")
         out = folder / header.name.replace(".bundle", ".return")
         acknowledging.run(book, work / "second", present, out)

@@ -89,6 +89,27 @@ def test_a_keyring_counts_from_its_day_of_issue_to_its_last(day: date, fine: boo
             installed.check_days(MADE.keyring, day)
 
 
+@pytest.mark.parametrize(
+    "row",  # the clock, the floor, the day acted on, and the floor then
+    [
+        ("2026-11-20", "", "2026-11-20", "2026-11-20"),
+        ("2026-11-20", "2026-11-18", "2026-11-20", "2026-11-20"),
+        ("2016-11-20", "2026-11-20", "2026-11-20", "2026-11-20"),  # back ten years
+        ("2036-11-20", "2026-11-20", "2036-11-20", "2026-11-29"),  # forward: saved up to expiry
+        ("2026-11-21", "2026-11-29", "2026-11-29", "2026-11-29"),  # and right again
+    ],
+)
+def test_today(
+    settings: Settings, clock: Callable[[date], None], row: tuple[str, str, str, str]
+) -> None:
+    now, floor, acted_on, saved = row
+    clock(days.day(now))
+    if floor:
+        days.write_floor(settings, days.day(floor))
+    assert days.today(settings, MADE.keyring.expires) == days.day(acted_on)
+    assert days.read_floor(settings) == days.day(saved)
+
+
 def test_a_clock_set_back_does_not_bring_a_day_back(
     settings: Settings, clock: Callable[[date], None]
 ) -> None:

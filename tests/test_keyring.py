@@ -19,7 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intake import canonical, days, installed, keyring, signatures
+from intake import canonical, installed, keyring, signatures
 from intake.errors import BadKeyring
 from intake.keyring import Period
 from tests import makers
@@ -447,22 +447,6 @@ def test_an_expired_keyring_is_still_a_step_in_a_chain() -> None:
     """Expiry counts for the last one only: parse and follow know no clock."""
     third = SECOND.follow(issued="2030-01-01", expires="2030-02-01")
     assert keyring.follow(MADE.keyring, [SECOND.raw, third.raw]).version == 3
-
-
-@pytest.mark.parametrize(
-    ("clock", "floor", "acted_on", "saved"),
-    [
-        ("2026-11-20", None, "2026-11-20", "2026-11-20"),
-        ("2026-11-20", "2026-11-18", "2026-11-20", "2026-11-20"),
-        ("2016-11-20", "2026-11-20", "2026-11-20", "2026-11-20"),  # back ten years
-        ("2036-11-20", "2026-11-20", "2036-11-20", "2026-11-29"),  # forward: saved up to expiry
-        ("2026-11-21", "2026-11-29", "2026-11-29", "2026-11-29"),  # and right again
-    ],
-)
-def test_today(clock: str, floor: str | None, acted_on: str, saved: str) -> None:
-    now, low = days.day(clock), days.day(floor) if floor else None
-    assert days.acting(now, low) == days.day(acted_on)
-    assert days.risen(now, low, MADE.keyring.expires) == days.day(saved)
 
 
 def test_the_period_of_a_day() -> None:

@@ -5,21 +5,16 @@ Rules:
 - A command's docstring is its ``--help``.
 """
 
-from __future__ import annotations
-
-import argparse
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from intake import canonical, files, installed, keyring, sentences, terminal
 from intake.admin import acknowledging, doctor, exporting, install, setup, status
 from intake.errors import Incomplete, Misuse, Unsafe
-from intake.keyring import Keyring
 from intake.settings import Settings
 from intake.terminal import FLAG, PATH, PATHS, say
 
 _ME = "python -m intake.admin"
-_EXAMPLES = f"  {_ME} init\n  {_ME} status\n  {_ME} export /media/stick"
 _STATUS = f"  → {_ME} status"
 
 
@@ -49,7 +44,7 @@ def do_install(given: Namespace) -> None:
       python -m intake.admin keyring install k2 k3 k4
     """
 
-    def compare(first: Keyring) -> None:
+    def compare(first: keyring.Keyring) -> None:
         say(*sentences.describe(first))
         question = "Is this the fingerprint that was announced elsewhere?"
         terminal.confirm(question, assume=given.yes)
@@ -173,10 +168,9 @@ _COMMANDS = {
 }
 
 
-def build() -> argparse.ArgumentParser:
-    """Return the command line."""
-    what = "What admins do on the server. It cannot open anything that a source sent."
-    return terminal.commands("admin", what, _EXAMPLES, _COMMANDS, _OPTIONS)
+def build() -> ArgumentParser:
+    """Do an admin's work on the server. Nothing here can open what a source sent."""
+    return terminal.commands("admin", build, _COMMANDS, _OPTIONS)
 
 
 if __name__ == "__main__":

@@ -13,8 +13,6 @@ What a crash leaves: before (5), some rows deleted, each of which was signed for
 again deletes the rest and counts those as already gone.
 """
 
-from __future__ import annotations
-
 import hashlib
 from dataclasses import dataclass
 from itertools import islice
@@ -22,7 +20,6 @@ from pathlib import Path
 
 from intake import installed
 from intake.admin import chain
-from intake.admin.chain import RETURNS, Mark, Watch
 from intake.bundle import Entry, ReturnHeader
 from intake.bundle.reading import open_return
 from intake.errors import BadFile, BadKeyring, Misuse
@@ -46,7 +43,7 @@ class Acknowledged:
     again: bool = False
 
 
-def acknowledge(settings: Settings, path: Path, watch: Watch) -> Acknowledged:
+def acknowledge(settings: Settings, path: Path, watch: chain.Watch) -> Acknowledged:
     """Delete what the return at ``path`` signs for.
 
     Raises :class:`BadFile`, :class:`BadKeyring`, :class:`Misuse`, :class:`MachineTrouble`.
@@ -54,8 +51,8 @@ def acknowledge(settings: Settings, path: Path, watch: Watch) -> Acknowledged:
     keyring = installed.load(settings)
     with chain.alone(settings), open_return(path, keyring) as opened:  # (1)
         header = opened.header
-        before = chain.last(settings, RETURNS)
-        mark = Mark(header.number, header.sha256)
+        before = chain.last(settings, chain.RETURNS)
+        mark = chain.Mark(header.number, header.sha256)
         if mark == before:  # (2)
             return Acknowledged(header.number, again=True)
         _check(header, before, keyring)
@@ -71,7 +68,7 @@ def acknowledge(settings: Settings, path: Path, watch: Watch) -> Acknowledged:
             gone += sum(sealed is None for _, sealed in found)
             different += sum(sealed is not None for _, sealed in found) - len(matching)
             deleted += store.remove(matching)
-        chain.save(settings, RETURNS, mark)  # (5)
+        chain.save(settings, chain.RETURNS, mark)  # (5)
         return Acknowledged(header.number, deleted, gone, different)
 
 
@@ -79,7 +76,7 @@ def _is(entry: Entry, sealed: bytes | None) -> bool:
     return sealed is not None and hashlib.sha256(sealed).digest() == entry.sha256
 
 
-def _check(header: ReturnHeader, before: Mark, keyring: Keyring) -> None:
+def _check(header: ReturnHeader, before: chain.Mark, keyring: Keyring) -> None:
     if not before.number < header.number <= before.number + GAP:
         place = "older than" if header.number <= before.number else "far ahead of"
         what = f"Return {header.number} is {place} return {before.number}, the last one done."

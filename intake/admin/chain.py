@@ -6,13 +6,11 @@ its line 1, ``bundles.pending`` is the head of a bundle that may not have got it
 written to a stick could be deleted meanwhile, and an older keyring put over a newer one.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Protocol, TypeVar
 
 from intake import canonical, files
@@ -62,8 +60,7 @@ def last(settings: Settings, what: str) -> Mark:
 
 def save(settings: Settings, what: str, mark: Mark) -> None:
     """Remember the last bundle or return, durably."""
-    data = canonical.dump({"number": mark.number, "sha256": mark.sha256.hex()})
-    files.write(settings.data / what, data)
+    files.write(settings.data / what, canonical.dump(asdict(mark)))
 
 
 @contextlib.contextmanager
@@ -71,10 +68,8 @@ def alone(settings: Settings) -> Iterator[None]:
     """Hold the lock. Raises :class:`MachineTrouble` if another command has it."""
     setup.check_folder(settings)
     path = settings.data / "exporting"
-    try:
+    with files.troubled(path):
         path.touch(files.PRIVATE)
-    except OSError as error:
-        raise files.trouble(error, path) from None
     with path.open("rb") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -6,8 +6,6 @@ Rules:
 - FAIL is what costs a source or stops the site; warn is what will, or what only a person can judge.
 """
 
-from __future__ import annotations
-
 import hashlib
 import platform
 import resource
@@ -63,7 +61,7 @@ def _store(settings: Settings) -> str:
     if settings.url.startswith("sqlite") and (wrong := _not_as_made(store)):
         what = f"These are not as they must be: {' '.join(wrong)}."
         raise MachineTrouble(what, "Export and acknowledge, move the database away, run init.")
-    return f"{store.count()} envelopes; deleted ones are overwritten"
+    return f"{store.counts().total()} envelopes; deleted ones are overwritten"
 
 
 def _not_as_made(store: Rows) -> list[str]:
@@ -81,7 +79,7 @@ def _keyring(settings: Settings) -> str:
 
 def _clock(settings: Settings) -> str:
     floor, now = days.read_floor(settings), days.clock()
-    if floor is not None and floor > now:
+    if floor > now:
         what = f"The clock says {now}, and {floor} was acted on already."
         raise BadKeyring(what, f"Set the clock. If it is right: {status.NEXT_KEYRING}")
     return f"it says {now}"

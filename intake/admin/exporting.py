@@ -18,8 +18,6 @@ damaged disk), the number is given up and said to be, and the next bundle has th
 Nothing is deleted here. Until a return comes, every export carries the same rows again.
 """
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -28,7 +26,6 @@ from pathlib import Path
 
 from intake import installed
 from intake.admin import chain, setup
-from intake.admin.chain import BUNDLES, Mark, Watch
 from intake.bundle import BundleHeader, Entry, fits
 from intake.bundle.reading import open_bundle
 from intake.bundle.writing import write_bundle, write_manifest
@@ -54,7 +51,7 @@ class Exported:
 class Export:
     """One run: the folder it writes to, and what it writes with."""
 
-    def __init__(self, settings: Settings, folder: Path, watch: Watch) -> None:
+    def __init__(self, settings: Settings, folder: Path, watch: chain.Watch) -> None:
         """Check keyring, key and folder before anything is read."""
         self.keyring = installed.load(settings)
         self._settings = settings
@@ -81,14 +78,14 @@ class Export:
                 return
             first = {p.name: p.first for p in self.keyring.periods}
             # Oldest first; rows of a period that the keyring no longer has before all others.
-            stored = sorted(self._store.periods(), key=lambda p: (first.get(p, date.min), p))
+            stored = sorted(self._store.counts(), key=lambda p: (first.get(p, date.min), p))
             if period is not None and period not in {*stored, *first}:
                 raise Misuse(f"There is no period {period}.", f"There are: {' '.join(first)}")
             for name in [period] if period else stored if everything else stored[:1]:
                 yield from self._period(name, empty=empty)
 
     def _period(self, period: str, *, empty: bool) -> Iterator[Exported]:
-        total = self._store.count(period)
+        total = self._store.counts()[period]
         entries, odd = [], 0
         for row, sealed in self._watch(f"Listing {period}", self._rows(period), total):  # (2)
             if len(sealed) == SEALED:
@@ -98,7 +95,7 @@ class Export:
         each = fits(SEALED)
         parts = [entries[at : at + each] for at in range(0, len(entries), each)]
         for part in parts or ([[]] if empty or odd else []):
-            before = chain.last(self._settings, BUNDLES)
+            before = chain.last(self._settings, chain.BUNDLES)
             header = BundleHeader(
                 deployment=self.keyring.deployment,
                 number=before.number + 1,
@@ -106,7 +103,7 @@ class Export:
                 period=period,
                 keyring=(self.keyring.version, self.keyring.sha256),
                 size=SEALED,
-                left=max(0, self._store.count(period) - len(part)),
+                left=max(0, self._store.counts()[period] - len(part)),
             )
             if (self._folder / header.name).exists():
                 what = f"{self._folder / header.name} is there already, and is another bundle."
@@ -126,7 +123,7 @@ class Export:
             what = f"{self._note}, the note of an unfinished bundle, is damaged."
             hint = "Move it away and export again; tell the desk that one number may come twice."
             raise BadFile(what, hint) from None
-        if header.number <= chain.last(self._settings, BUNDLES).number:
+        if header.number <= chain.last(self._settings, chain.BUNDLES).number:
             self._note.unlink()
             return None
         try:
@@ -149,7 +146,7 @@ class Export:
         return Exported(header, path, digest, odd, again)
 
     def _done(self, header: BundleHeader) -> None:
-        chain.save(self._settings, BUNDLES, Mark(header.number, header.sha256))  # (5)
+        chain.save(self._settings, chain.BUNDLES, chain.Mark(header.number, header.sha256))  # (5)
         self._note.unlink()  # (6)
 
     def _rows(self, period: str) -> Iterator[tuple[bytes, bytes]]:

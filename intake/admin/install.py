@@ -16,16 +16,13 @@ and the same command again ends at (6), because the record's hash says which byt
 the other order the old keyring, which the new one must follow, would be lost with the crash.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Sequence
-from typing import Any
 
 from intake import days, files, installed, keyring
 from intake.admin import chain as chains
 from intake.admin import setup
-from intake.errors import BadKeyring, Refused, Unsafe
+from intake.errors import Refused, Unsafe
 from intake.keyring import Keyring
 from intake.settings import Settings
 
@@ -42,42 +39,27 @@ def install(
     held, or what ``compare`` raises.
     """
     with chains.alone(settings):
-        return _install(settings, chain, compare, demo=demo)
-
-
-def _install(
-    settings: Settings, chain: Sequence[bytes], compare: Compare, *, demo: bool
-) -> tuple[Keyring, str]:
-    record = _record(settings)
-    old: Keyring | None
-    hashes = [keyring.parse(data).sha256.hex() for data in chain]
-    if record is not None and record["sha256"] in hashes:  # (1)
-        place = hashes.index(record["sha256"])
-        old, rest = keyring.parse(chain[place]), chain[place + 1 :]
-        if not rest:
-            # Other signatures on the same line 1 are other bytes, and the record names the bytes.
-            installed.write_record(settings, chain[place])
-            return old, _put(settings, chain[place])
-    else:
-        old, rest = installed.load(settings) if record else None, chain
-    new = keyring.follow(old, rest)  # (2)
-    _check(settings, new, demo=demo)  # (3)
-    if old is None:
-        compare(new)
-    floor = days.read_floor(settings)
-    if floor is not None and floor > days.clock():
-        days.write_floor(settings, days.clock())  # (4)
-    installed.write_record(settings, rest[-1])  # (5)
-    _put(settings, rest[-1])  # (6)
-    return new, "is in force"
-
-
-def _record(settings: Settings) -> dict[str, Any] | None:
-    try:
-        return installed.read_record(settings)
-    except BadKeyring as error:
-        hint = f"Move {settings.installed} away and install again; then compare the fingerprint"
-        raise BadKeyring(error.what, f"{hint} with the announcement, as the first time.") from None
+        record = installed.read_record(settings)
+        old: Keyring | None
+        hashes = [keyring.parse(data).sha256.hex() for data in chain]
+        if record is not None and record["sha256"] in hashes:  # (1)
+            place = hashes.index(record["sha256"])
+            old, rest = keyring.parse(chain[place]), chain[place + 1 :]
+            if not rest:
+                # The record names bytes: other signatures on the same line 1 are other bytes.
+                installed.write_record(settings, chain[place])
+                return old, _put(settings, chain[place])
+        else:
+            old, rest = installed.load(settings) if record else None, chain
+        new = keyring.follow(old, rest)  # (2)
+        _check(settings, new, demo=demo)  # (3)
+        if old is None:
+            compare(new)
+        if days.read_floor(settings) > days.clock():
+            days.write_floor(settings, days.clock())  # (4)
+        installed.write_record(settings, rest[-1])  # (5)
+        _put(settings, rest[-1])  # (6)
+        return new, "is in force"
 
 
 def _check(settings: Settings, new: Keyring, *, demo: bool) -> None:
@@ -94,9 +76,7 @@ def _put(settings: Settings, data: bytes) -> str:
     with contextlib.suppress(Refused):  # absent or damaged: that is what is put right here
         if files.read(settings.keyring, keyring.MAX_SIZE) == data:
             return "is already installed"
-    try:
+    with files.troubled(settings.keys):
         settings.keys.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise files.trouble(error, settings.keys) from None
     files.write(settings.keyring, data, files.PUBLIC)
     return "was installed, and its file is put back"

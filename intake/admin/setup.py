@@ -7,8 +7,6 @@ Rules:
   digits. Its public half goes into the keyring, and a server with another key exports nothing.
 """
 
-from __future__ import annotations
-
 import secrets
 import stat
 
@@ -32,11 +30,9 @@ def init(settings: Settings) -> tuple[list[str], bytes]:
     """
     new = []
     if not settings.data.exists():
-        try:
+        with files.troubled(settings.data):
             settings.data.mkdir(mode=0o700, parents=True)
             files.sync_folder(settings.data.parent)
-        except OSError as error:
-            raise files.trouble(error, settings.data) from None
         new.append("data folder")
     check_folder(settings)
     Store(settings.url, settings.data).create()

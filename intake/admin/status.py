@@ -8,8 +8,6 @@ Rules:
   is all that counts: an export carries it again.
 """
 
-from __future__ import annotations
-
 import shutil
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
@@ -67,7 +65,7 @@ def keyring(settings: Settings, facts: Facts) -> str:
     """
     found = installed.load(settings)
     facts |= {"demo": found.demo, "expires": found.expires.isoformat(), "keyring": found.version}
-    today = days.acting(days.clock(), days.read_floor(settings))
+    today = max(days.clock(), days.read_floor(settings))
     installed.check_days(found, today)
     last = today - _DAY
     while (period := found.period_of(last + _DAY)) and last < found.expires:
@@ -92,7 +90,7 @@ def _chain(settings: Settings, facts: Facts) -> None:
 
 def _store(settings: Settings, facts: Facts) -> None:
     store = Rows(settings.url, settings.data)
-    facts["rows"] = {name: store.count(name) for name in store.periods()}
+    facts["rows"] = store.counts()
     if facts["rows"]:
         ends = {period.name: period.last for period in installed.load(settings).periods}
         due = min(ends.get(name, days.clock()) for name in facts["rows"])

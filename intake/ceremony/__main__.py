@@ -6,19 +6,14 @@ Rules:
 - A command's docstring is its ``--help``.
 """
 
-from __future__ import annotations
-
-import argparse
 import tempfile
 import time
-from argparse import Namespace
+from argparse import ArgumentParser, ArgumentTypeError, Namespace
 from pathlib import Path
 from typing import Any
 
 from intake import days, files, keyring, locked, terminal
-from intake.ceremony import card, holder, package, proposal, rehearsal, signing
-from intake.ceremony import folder as folders
-from intake.ceremony.card import Card
+from intake.ceremony import card, holder, package, proposal, rehearsal
 from intake.errors import Misuse
 from intake.quorum import Package
 from intake.sentences import describe, differences, grouped, of_recipient
@@ -26,10 +21,6 @@ from intake.signatures import octets
 from intake.terminal import FLAG, PATH, PATHS, say
 
 _ME = "python -m intake.ceremony"
-_EXAMPLES = f"""\
-  {_ME} rehearse
-  {_ME} root --help
-The order of the steps: root, reviewer, archive, periods, attest, propose, sign, assemble."""
 
 
 def root(given: Namespace) -> None:
@@ -125,8 +116,8 @@ def propose(given: Namespace) -> None:
             expires=given.expires,
             demo=given.demo is not None,
         )
-        folders.put(given.out, proposal.draft(wish, _keyring(given.previous)) + b"\n")
-    say(*describe(keyring.draft(signing.read_draft(given.out))))
+        proposal.put(given.out, proposal.draft(wish, _keyring(given.previous)) + b"\n")
+    say(*describe(keyring.draft(proposal.read_draft(given.out))))
     say(f"{given.out} is there.")
     say(f"Next, each root on their own machine: {_ME} sign {given.out} --root FOLDER")
 
@@ -137,7 +128,7 @@ def sign(given: Namespace) -> None:
     Example:
       python -m intake.ceremony sign draft --root /media/rosa/rosa
     """
-    line, before = signing.read_draft(given.draft), _keyring(given.previous)
+    line, before = proposal.read_draft(given.draft), _keyring(given.previous)
     draft = keyring.draft(line)
     say(*describe(draft))
     if before is not None:
@@ -151,7 +142,7 @@ def sign(given: Namespace) -> None:
     passphrase = terminal.Passphrases(given.demo).ask(name, "to sign the keyring")
     key = locked.signing_key(given.root / holder.SIGNING, passphrase)
     out = given.out or given.draft.with_name(f"{given.draft.name}.{name}.sig")
-    folders.put(out, signing.sign(line, name, key))
+    proposal.put(out, proposal.sign(line, name, key))
     say(f"{out} is there. Bring it to whoever assembles.")
     say(f"Next: {_ME} assemble {given.draft} SIG... --out FILE")
 
@@ -162,9 +153,9 @@ def assemble(given: Namespace) -> None:
     Example:
       python -m intake.ceremony assemble draft draft.rosa.sig draft.ruth.sig --out keyring
     """
-    line = signing.read_draft(given.draft)
-    data = signing.assemble(line, given.signatures, _keyring(given.previous))
-    folders.put(given.out, data)
+    line = proposal.read_draft(given.draft)
+    data = proposal.assemble(line, given.signatures, _keyring(given.previous))
+    proposal.put(given.out, data)
     made = keyring.parse(data)
     say(f"{given.out} is there: keyring {made.version}, signed by {len(made.signers)} roots.")
     say(f"Fingerprint: {grouped(made.sha256)}")
@@ -197,11 +188,11 @@ def rehearse(given: Namespace) -> None:
     say(f"Next, the real ceremony: {_ME} root --help")
 
 
-def _cards(paths: list[Path], kind: str, given: Namespace) -> list[Card]:
+def _cards(paths: list[Path], kind: str, given: Namespace) -> list[card.Card]:
     return card.read_all(paths, kind, demo=given.demo is not None)
 
 
-def _compared(given: Namespace) -> list[Card]:
+def _compared(given: Namespace) -> list[card.Card]:
     """Return the reviewers' cards, after a person said that they are theirs."""
     cards = _cards(given.reviewers, card.REVIEWER, given)
     shown = (f"{one.name}, sent by {one.facts['body']}: {grouped(one.key)}" for one in cards)
@@ -215,7 +206,7 @@ def _keyring(path: Path | None) -> bytes | None:
     return None if path is None else files.read(path, keyring.MAX_SIZE)
 
 
-def _say_card(path: Path, made: Card, to: str) -> None:
+def _say_card(path: Path, made: card.Card, to: str) -> None:
     say(f"{path} is there. The key of {made.name}: {grouped(made.key)}")
     say(f"Next: read the key out to the others, and give {path / card.NAME} to {to}.")
 
@@ -230,13 +221,13 @@ def _say_packages(made: dict[Path, Package]) -> None:
 
 def _name(text: str) -> str:
     if not keyring.NAME.match(text):
-        raise argparse.ArgumentTypeError("a name has small letters, digits and -, 32 at most")
+        raise ArgumentTypeError("a name has small letters, digits and -, 32 at most")
     return text
 
 
 def _quarter(text: str) -> str:
     if not keyring.QUARTER.match(text):
-        raise argparse.ArgumentTypeError("a quarter looks like 2026q4")
+        raise ArgumentTypeError("a quarter looks like 2026q4")
     return text
 
 
@@ -281,10 +272,12 @@ _COMMANDS = {
 }
 
 
-def build() -> argparse.ArgumentParser:
-    """Return the command line."""
-    what = "Make, sign and destroy keys, offline."
-    return terminal.commands("ceremony", what, _EXAMPLES, _COMMANDS, _OPTIONS)
+def build() -> ArgumentParser:
+    """Make, sign and destroy keys, offline.
+
+    The order of the steps: root, reviewer, archive, periods, attest, propose, sign, assemble.
+    """
+    return terminal.commands("ceremony", build, _COMMANDS, _OPTIONS)
 
 
 if __name__ == "__main__":

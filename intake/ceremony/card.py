@@ -6,8 +6,6 @@ Rules:
 - Who a card belongs to is not proven by it: compare the key face to face.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,6 @@ from pathlib import Path
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from intake import canonical, files, keyring
-from intake.canonical import Value
 from intake.errors import BadFile, Misuse, Unsafe
 from intake.signatures import octets, split_signature, verified
 
@@ -36,7 +33,7 @@ class Card:
     name: str
     key: bytes
     demo: bool
-    facts: Mapping[str, Value]
+    facts: Mapping[str, canonical.Value]
 
 
 def write(folder: Path, key: Ed25519PrivateKey, facts: Mapping[str, object]) -> None:

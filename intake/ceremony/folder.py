@@ -4,14 +4,12 @@ Rule: its files are written under a hidden temporary name beside it, and one ren
 power cut leaves at most a hidden folder with locked or sealed files in it.
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from intake import files, keyring
+from intake import files
 from intake.errors import Misuse
 
 
@@ -23,20 +21,9 @@ def whole(path: Path) -> Iterator[Path]:
     """
     if path.exists():
         raise Misuse(f"{path} is already there.", "It stays as it is. Choose another folder.")
-    try:
+    with files.troubled(path):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with TemporaryDirectory(".partial", f".{path.name}.", path.parent) as partial:  # 0700
             yield Path(partial)
             Path(partial).rename(path)  # then there is nothing left to remove
         files.sync_folder(path.parent)
-    except OSError as error:
-        raise files.trouble(error, path) from None
-
-
-def put(path: Path, data: bytes) -> None:
-    """Write a public file, unless these very bytes are there. Raises :class:`Misuse` for others."""
-    if not path.exists():
-        files.write(path, data, files.PUBLIC, replace=False)
-    elif files.read(path, keyring.MAX_SIZE) != data:
-        what = f"{path} is already there, with other content."
-        raise Misuse(what, "It stays as it is. Take another name.")

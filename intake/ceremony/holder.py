@@ -11,8 +11,6 @@ Rules:
   (docs/adr/0005).
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path

@@ -14,8 +14,6 @@ Rules:
   here; ``propose`` asks for them, because a case that no archive opens dies with its quarter.
 """
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date, timedelta
@@ -28,9 +26,7 @@ from intake.age.identity import Identity
 from intake.age.recipient import Recipient
 from intake.age.sealing import seal
 from intake.ceremony import card, folder
-from intake.ceremony.card import Card
 from intake.errors import BadFile, Misuse
-from intake.keyring import Period
 from intake.quorum import Package
 from intake.signatures import signature_line
 
@@ -39,7 +35,7 @@ MAX_WEEKS = 13
 
 
 def make(
-    path: Path, reviewers: Sequence[Card], needed: int, days: tuple[date, date] | None = None
+    path: Path, reviewers: Sequence[card.Card], needed: int, days: tuple[date, date] | None = None
 ) -> Package:
     """Make a secret that ``needed`` of ``reviewers`` open, as a package in the folder ``path``.
 
@@ -63,7 +59,7 @@ def make(
     facts |= {"recipient": str(identity.recipient()), "reviewers": list(people)}
     facts["secret"] = quorum.PERIOD if days else quorum.ARCHIVE
     if days:
-        facts |= {"first": days[0].isoformat(), "last": days[1].isoformat()}
+        facts |= {"first": days[0], "last": days[1]}
     with folder.whole(path) as partial:
         for subset in itertools.combinations(people, needed):
             sealed = nested(identity, [people[name] for name in subset])
@@ -73,7 +69,7 @@ def make(
 
 
 def periods(
-    out: Path, first: date, weeks: int, reviewers: Sequence[Card], needed: int
+    out: Path, first: date, weeks: int, reviewers: Sequence[card.Card], needed: int
 ) -> Iterator[Package]:
     """Make the package of each week in ``out``, in order, and yield it when it is there."""
     for name, days in spans(first, weeks).items():
@@ -127,7 +123,7 @@ def attest(path: Path, people: Mapping[str, tuple[Identity, Ed25519PrivateKey]])
 def statement(package: Package) -> bytes:
     """Return what is signed: the period's statement, or the archive's."""
     if package.days:
-        return Period(package.name, *package.days, package.recipient, {}).statement()
+        return keyring.Period(package.name, *package.days, package.recipient, {}).statement()
     facts = {"name": package.name, "recipient": package.recipient}
     return keyring.ATTESTATION + canonical.dump(facts)
 

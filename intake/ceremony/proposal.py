@@ -1,12 +1,13 @@
-"""The draft of a keyring: line 1, which the roots read and sign.
+"""The draft of a keyring: line 1, which is proposed, signed by the roots, and assembled.
 
 Rules:
 - Nobody signs in vain: whatever :func:`intake.keyring.parse` would refuse is refused here.
 - After a keyring, its draft changes only what was asked for; the rest stays, periods included.
 - A root or a reviewer never gets another key under the same name: a new key is a new name.
+- A root signs, on their own machine, only a draft that names it with this key.
+- What is assembled went through the reading half before it is written. Order and spelling are
+  fixed, so the same signatures always give the same file.
 """
-
-from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -15,20 +16,21 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from intake import canonical, keyring, quorum
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from intake import canonical, files, keyring, quorum
 from intake.ceremony import card, package
-from intake.ceremony.card import Card
-from intake.errors import Misuse
-from intake.keyring import Period
+from intake.errors import BadFile, Misuse
+from intake.signatures import signature_line
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
     """What a draft is to say. None or empty: as in the keyring before."""
 
-    roots: Sequence[Card]
+    roots: Sequence[card.Card]
     threshold: int | None
-    reviewers: Sequence[Card]
+    reviewers: Sequence[card.Card]
     archive: Path | None
     periods: Sequence[Path]
     bundle_key: str | None
@@ -68,6 +70,53 @@ def draft(wish: Wish, before: bytes | None) -> bytes:
     return line
 
 
+def read_draft(path: Path) -> bytes:
+    """Return line 1 from a draft's file, without its LF. Raises :class:`BadFile`."""
+    data = files.read(path, keyring.MAX_SIZE)
+    if data.count(b"\n") != 1 or not data.endswith(b"\n"):
+        raise BadFile(f"{path} is not a draft.", "Ask whoever proposed it for the file again.")
+    return data[:-1]
+
+
+def sign(line: bytes, name: str, key: Ed25519PrivateKey) -> bytes:
+    """Return the signature line of the root ``name`` on a draft. Raises :class:`Misuse`."""
+    said = keyring.draft(line)
+    if {**said.roots, **said.leaving}.get(name) != key.public_key().public_bytes_raw():
+        what = f"The draft does not name {name} as a root with this key."
+        raise Misuse(what, "Ask whoever proposed it which card they used.")
+    return signature_line(name, key.sign(keyring.CONTEXT + line))
+
+
+def assemble(line: bytes, signatures: Sequence[Path], before: bytes | None) -> bytes:
+    """Return the keyring's file: the draft's ``line`` and the ``signatures``, verified.
+
+    Raises :class:`BadFile` for a signature that does not belong to the draft, :class:`Misuse` if
+    some are missing, :class:`BadKeyring` if the keyring does not follow the one ``before``.
+    """
+    said, message = keyring.draft(line), keyring.CONTEXT + line
+    if said.version > 1 and before is None:
+        what = f"Keyring {said.version} follows another one."
+        raise Misuse(what, "Name that one with --previous.")
+    keys = {**said.roots, **said.leaving}
+    found = dict(card.read_signature(path, keys, message) for path in signatures)
+    missing = sorted(said.roots.keys() - found.keys())
+    if (signed := len(said.roots) - len(missing)) < said.threshold:
+        what = f"{said.threshold} roots must sign; {signed} did."
+        raise Misuse(what, f"Still to sign: {', '.join(missing)}.")
+    data = line + b"\n" + b"".join(signature_line(*one) for one in sorted(found.items()))
+    keyring.follow(keyring.parse(before) if before else None, [data])
+    return data
+
+
+def put(path: Path, data: bytes) -> None:
+    """Write a public file, unless these very bytes are there. Raises :class:`Misuse` for others."""
+    if not path.exists():
+        files.write(path, data, files.PUBLIC, replace=False)
+    elif files.read(path, keyring.MAX_SIZE) != data:
+        what = f"{path} is already there, with other content."
+        raise Misuse(what, "It stays as it is. Take another name.")
+
+
 def _start(before: bytes | None, *, demo: bool) -> dict[str, Any]:
     if before is not None:
         old = keyring.parse(before)
@@ -87,7 +136,7 @@ def _same_keys(old: Mapping[str, str], new: Mapping[str, str]) -> None:
             raise Misuse(f"{name} has another key in the keyring before.", hint)
 
 
-def _add_reviewers(raw: dict[str, Any], cards: Sequence[Card]) -> None:
+def _add_reviewers(raw: dict[str, Any], cards: Sequence[card.Card]) -> None:
     people = {one["name"]: one for one in raw["reviewers"]}
     keys = {one.name: one.key.hex() for one in cards}
     _same_keys({name: one["key"] for name, one in people.items()}, keys)
@@ -112,9 +161,8 @@ def _add_packages(raw: dict[str, Any], wish: Wish) -> None:
             raise Misuse(what, "Make it again for this keyring's; all packages have one quorum.")
         marks = package.attestations(folder, made, keys)
         if made.days:
-            period = Period(made.name, *made.days, made.recipient, marks)
-            signatures = {name: mark.hex() for name, mark in marks.items()}
-            periods[period.name] = {**period.facts(), "attestations": signatures}
+            period = keyring.Period(made.name, *made.days, made.recipient, marks)
+            periods[period.name] = {**period.facts(), "attestations": marks}
         else:
             raw["archive"] = made.recipient
     raw["periods"] = sorted(periods.values(), key=lambda one: str(one["first"]))

@@ -6,8 +6,6 @@ Rules:
 - Nothing stays: the caller erases the folder.
 """
 
-from __future__ import annotations
-
 import itertools
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,8 +18,7 @@ from intake import keyring, locked, quorum, terminal
 from intake.age.identity import PREFIX, Identity
 from intake.age.passphrase import Passphrase
 from intake.age.unsealing import unseal
-from intake.ceremony import card, holder, package, proposal, signing
-from intake.ceremony import folder as folders
+from intake.ceremony import card, holder, package, proposal
 from intake.errors import BadFile, MachineTrouble, NoMatchingKey
 
 ROOTS = ("rosa", "ruth")
@@ -67,15 +64,15 @@ def play(folder: Path, day: date) -> Iterator[str]:
         roots, len(roots), cards, archive, periods, server, day, expires, demo=True
     )
     draft = folder / "draft"
-    folders.put(draft, proposal.draft(wish, None) + b"\n")
+    proposal.put(draft, proposal.draft(wish, None) + b"\n")
     yield "The draft of the keyring is written."
     signatures = [folder / f"draft.{name}.sig" for name in ROOTS]
     for name, path in zip(ROOTS, signatures, strict=True):
         key = locked.signing_key(folder / name / holder.SIGNING, words[name])
-        folders.put(path, signing.sign(signing.read_draft(draft), name, key))
+        proposal.put(path, proposal.sign(proposal.read_draft(draft), name, key))
         yield f"{name} signed it."
-    data = signing.assemble(signing.read_draft(draft), signatures, None)
-    folders.put(folder / "keyring", data)
+    data = proposal.assemble(proposal.read_draft(draft), signatures, None)
+    proposal.put(folder / "keyring", data)
     yield f"Keyring {keyring.parse(data).version} is assembled, {len(data)} bytes."
 
 

@@ -5,31 +5,23 @@ Rules:
 - What a source wrote comes here only through ``page``, spelled. ``terminal`` spells it all again.
 """
 
-from __future__ import annotations
-
-import argparse
-from argparse import Namespace
+from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from functools import partial
 
 from intake import files, keyring, terminal
 from intake.desk import acknowledging, casebook, copying, importing, page, reading, record, state
-from intake.desk.casebook import Casebook
 from intake.desk.present import Present, arrive
 from intake.desk.reading import Opened
 from intake.desk.state import Case, State
 from intake.errors import Incomplete, Misuse
+from intake.form import Form
 from intake.sentences import describe
+from intake.settings import Settings
 from intake.terminal import FLAG, PATH, say
 from intake.wording import Wording
 
 _ME = "python -m intake.desk"
-_EXAMPLES = f"""\
-  {_ME} init --casebook casebook --keyring /stick/keyring --desk desk-a
-  {_ME} import /stick/5f1c33aa-000003.bundle --casebook casebook \\
-      --package /stick/2026-w47 --reviewer keys/alice --reviewer keys/bob
-  {_ME} list --casebook casebook --reviewer keys/alice
-  {_ME} read 3f2a91bc --casebook casebook --reviewer keys/alice"""
 _SHORTEST = 4  # hex digits that name a case
 
 
@@ -58,7 +50,7 @@ def newer(given: Namespace) -> None:
 
 
 def bring(given: Namespace) -> None:
-    r"""Open a bundle and record it. The quorum of its period must be present.
+    r"""Open a bundle and record it. Its period's quorum must be present; the first of them signs.
 
     Example:
       python -m intake.desk import /stick/5f1c33aa-000003.bundle --casebook casebook \
@@ -70,11 +62,8 @@ def bring(given: Namespace) -> None:
                 f"{path} is not there.", "Check the name and the stick, then run it again."
             )
     book, present = _arrive(given)
-    author = next((who for who in present if who.name == given.author), present[0])
-    if given.author not in {None, author.name}:
-        raise Misuse("The author is not here.", "Take one of the reviewers named with --reviewer.")
     watch = partial(terminal.progress, "Opening and recording")
-    result = importing.run(book, given.bundle, given.package, present, author=author, watch=watch)
+    result = importing.run(book, given.bundle, given.package, present, watch)
     header, counts = result.header, result.counts
     opened = header.count - result.lacking
     start = f"{header.count} in the bundle, {opened} opened, {result.before}"
@@ -121,7 +110,7 @@ def read(given: Namespace) -> None:
     case = _case(found, given.case)
     opened = open_case(case)
     if given.html is not None:
-        my = Wording.load("my", reading.form_path())
+        my = Wording.load("my", Settings.from_environment().form)
         made = page.html(case, opened, my, demo=book.keyring.demo)
         files.write(given.html, made, replace=False)
         say(f"{given.html} is there, in the clear. Open it here, and delete it after reading.")
@@ -197,18 +186,19 @@ def repair(given: Namespace) -> None:
     say("Next: import the last bundle again, to be sure." if torn else "Nothing is torn.")
 
 
-def _arrive(given: Namespace) -> tuple[Casebook, list[Present]]:
+def _arrive(given: Namespace) -> tuple[casebook.Casebook, list[Present]]:
     book = casebook.load(given.casebook)
     return book, arrive(given.reviewer, book.keyring, terminal.Passphrases(given.demo))
 
 
-def _open(given: Namespace) -> tuple[Casebook, State, Callable[[Case], list[Opened]]]:
+def _open(given: Namespace) -> tuple[casebook.Casebook, State, Callable[[Case], list[Opened]]]:
     """Return the casebook, what it says to the first reviewer, and what opens a case for them."""
     given.reviewer = given.reviewer[:1]
     book, (reader,) = _arrive(given)
     identities = reader.quarters()
     found = state.fold(book.chains(identities))
-    return book, found, partial(reading.open_case, book.folder, found, identities, reading.form())
+    form = Form.load(Settings.from_environment().form)
+    return book, found, partial(reading.open_case, book.folder, found, identities, form)
 
 
 def _case(found: State, number: str) -> Case:
@@ -227,7 +217,6 @@ def _say_faults(found: State) -> None:
 
 
 _OPTIONS = {
-    "--author": {"metavar": "NAME", "help": "who signs; the first reviewer, if not given"},
     "--casebook": {**PATH, "help": "the casebook's folder"},
     "--keyring": {**PATH, "help": "the keyring, as the roots signed it"},
     "--desk": {"metavar": "NAME", "help": "the desk's name, such as desk-a"},
@@ -246,7 +235,7 @@ _OPTIONS = {
 _COMMANDS = {
     "init": (init, "--casebook --keyring --desk [--yes]"),
     "keyring": (newer, "file --casebook"),
-    "import": (bring, "bundle --casebook --package --reviewer [--author]"),
+    "import": (bring, "bundle --casebook --package --reviewer"),
     "list": (list_cases, "--casebook --reviewer"),
     "read": (read, "case --casebook --reviewer [--html] [--text]"),
     "export": (export, "--casebook --reviewer [--out]"),
@@ -256,10 +245,9 @@ _COMMANDS = {
 }
 
 
-def build() -> argparse.ArgumentParser:
-    """Return the parser of all commands."""
-    what = "Open, record, read and acknowledge testimony, on a machine with no network."
-    return terminal.commands("desk", what, _EXAMPLES, _COMMANDS, _OPTIONS)
+def build() -> ArgumentParser:
+    """Open, record, read and acknowledge testimony, on a machine with no network."""
+    return terminal.commands("desk", build, _COMMANDS, _OPTIONS)
 
 
 if __name__ == "__main__":

@@ -16,8 +16,6 @@ Rules:
 - A row that a later bundle brings again is acknowledged again: then the return before was lost.
 """
 
-from __future__ import annotations
-
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,7 +27,6 @@ from intake.desk import copying, opened, record
 from intake.desk.casebook import Casebook
 from intake.desk.present import Present
 from intake.desk.reading import open_words
-from intake.desk.record import Draft
 from intake.desk.state import Received, fold
 from intake.errors import Misuse, NoMatchingKey, Refused
 
@@ -59,11 +56,9 @@ def run(
                 "If a return was lost, import the server's next bundle; it names the rows again.",
             )
         rows = {row: state.rows[row].blob for row in sorted(state.pending)}
+        logs = [path for path in copying.listed(casebook) if path.parts[0] != "blobs"]
         blobs = [record.blob_path(Path(), blob) for blob in rows.values() if blob]
-        for path in [
-            *(p for p in copying.listed(casebook) if p.parts[0] != "blobs"),
-            *blobs,
-        ]:  # (1)
+        for path in logs + blobs:  # (1)
             copying.check_same(casebook.folder, second, path)
         known = {(r.id, r.blob): r for case in state.cases.values() for r in case.received}
         entries: list[Entry] = []
@@ -84,15 +79,15 @@ def run(
         header = write_return(out, header, signers, entries)  # (3)
         what = {
             "kind": "acknowledged",
-            "list": header.listed.hex(),
-            "manifest": header.sha256.hex(),
+            "list": header.listed,
+            "manifest": header.sha256,
             "number": header.number,
-            "rows": [(entry.id.hex(), entry.sha256.hex()) for entry in entries],
+            "rows": [(entry.id, entry.sha256) for entry in entries],
             "signers": list(signers),
         }
         try:
             pen = casebook.pen(present[0], chains)
-            pen.append([Draft(what, casebook.everyone(pen.day))])  # (4)
+            pen.append([record.Draft(what, casebook.everyone(pen.day))])  # (4)
         except Refused:
             out.unlink(missing_ok=True)
             raise

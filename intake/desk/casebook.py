@@ -15,8 +15,6 @@ Rules:
   the same author here: a clock set back backdates nothing.
 """
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import functools
@@ -32,9 +30,7 @@ from intake.age.identity import Identity
 from intake.age.recipient import Recipient
 from intake.days import clock
 from intake.desk import chain, record
-from intake.desk.chain import Chain
 from intake.desk.present import Present
-from intake.desk.record import Pen
 from intake.errors import BadFile, BadKeyring, MachineTrouble, Misuse
 from intake.keyring import Keyring
 
@@ -58,7 +54,7 @@ class Casebook:
         """The keyring in force."""
         return self.keyrings[-1]
 
-    def chains(self, identities: Sequence[Identity]) -> dict[str, Chain]:
+    def chains(self, identities: Sequence[Identity]) -> dict[str, chain.Chain]:
         """Read and verify all chains with the keys at hand."""
         return {
             path.name: chain.read(path, identities, self.keyrings)
@@ -109,17 +105,17 @@ class Casebook:
                 ) from None
             yield
 
-    def pen(self, author: Present, chains: dict[str, Chain]) -> Pen:
+    def pen(self, author: Present, chains: dict[str, chain.Chain]) -> record.Pen:
         """Return ``author``'s pen; a torn tail of their chain is cut off first."""
         name = f"{author.name}.{self.desk}"
-        own = chains.get(name, Chain(name))
+        own = chains.get(name, chain.Chain(name))
         if own.torn:
             record.cut(self.folder, own)
         days = [event.day for event in own.events.values()]
         day = max([clock(), self.keyring.issued, *days])
         heads = {other: c.head for other, c in chains.items() if other != name and c.last}
         path, deployment = self.folder / "chains" / name, self.keyring.deployment
-        return Pen(path, author.signing(), deployment, day, heads, *own.head)
+        return record.Pen(path, author.signing(), deployment, day, heads, *own.head)
 
     def add_keyring(self, data: bytes) -> Keyring:
         """Put the next keyring in force. Raises :class:`BadKeyring` unless it follows."""
@@ -136,13 +132,11 @@ def create(folder: Path, first: bytes, desk: str) -> Casebook:
         raise Misuse("A desk's name has small letters, digits and hyphens.", "Take desk-a, say.")
     if folder.exists() and any(folder.iterdir()):
         raise Misuse(f"{folder} is not empty.", "A casebook wants a folder of its own.")
-    try:
+    with files.troubled(folder):
         for name in ("", "keyrings", "chains", "blobs"):
             (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
-    except OSError as error:
-        raise files.trouble(error, folder) from None
     files.write(_keyring_path(folder, found.version), first, files.PUBLIC)
-    facts = {"deployment": found.deployment.hex(), "desk": desk, "format": FORMAT}
+    facts = {"deployment": found.deployment, "desk": desk, "format": FORMAT}
     # Last, so that a casebook that was half made is none.
     files.write(folder / "casebook.json", canonical.dump(facts))
     return Casebook(folder, desk, [found])

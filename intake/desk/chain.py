@@ -16,13 +16,11 @@ Rules:
   everything up to there is whole: the signing key may be in other hands.
 """
 
-from __future__ import annotations
-
 import hashlib
 import mmap
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -65,21 +63,9 @@ class Event:
 
     def line(self) -> bytes:
         """Return what the author signs, after the context."""
-        return canonical.dump(
-            {
-                "author": self.author,
-                "case": self.case.hex() if self.case else None,
-                "day": self.day.isoformat(),
-                "deployment": self.deployment.hex(),
-                "desk": self.chain.partition(".")[2],
-                "format": FORMAT,
-                "grounds": self.grounds,
-                "heads": {name: (n, digest.hex()) for name, (n, digest) in self.heads.items()},
-                "previous": self.previous.hex(),
-                "sequence": self.sequence,
-                "what": self.what,
-            }
-        )
+        facts = asdict(self)
+        author, _, desk = facts.pop("chain").partition(".")
+        return canonical.dump(facts | {"author": author, "desk": desk, "format": FORMAT})
 
 
 @dataclass(slots=True)

@@ -7,10 +7,8 @@ Rules:
 - Words that are gone here are not deleted there by this command; it only adds.
 """
 
-from __future__ import annotations
-
-import hashlib
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -48,10 +46,9 @@ def listed(casebook: Casebook) -> Iterator[Path]:
 
 def check_same(folder: Path, second: Path, path: Path) -> None:
     """Refuse unless both have the same bytes at ``path``, read from the disk."""
-    try:
-        same = (second / path).exists() and _hash(folder / path) == _hash(second / path)
-    except OSError as error:
-        raise files.trouble(error, second / path) from None
+    here, there = folder / path, second / path
+    with files.troubled(there):
+        same = there.exists() and _size(there) == _size(here) and _begins(there, here)
     if not same or second.samefile(folder):
         raise BadFile(
             f"The second copy lacks {path}, or has it otherwise, or is the casebook itself.",
@@ -75,33 +72,29 @@ def _differs(folder: Path, to: Path, path: Path) -> bool:
     source, target = folder / path, to / path
     if not target.exists():
         return True
-    size, same = target.stat().st_size, _hash(source) == _hash(target)
-    if not same and _hash(source, size) != _hash(target):
+    if not _begins(target, source):
         raise BadFile(
             f"{target} has what the casebook does not have, or one of the two is damaged.",
             "Keep both as they are, and find out which one is right before going on.",
         )
-    return not same
+    return _size(target) < _size(source)
 
 
 def _copy_file(source: Path, target: Path) -> None:
-    try:
+    with files.troubled(target):
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         with source.open("rb") as file, files.whole(target) as copied:
-            while piece := file.read(_PIECE):
-                copied.write(piece)
-    except OSError as error:
-        raise files.trouble(error, target) from None
+            shutil.copyfileobj(file, copied)
 
 
-def _hash(path: Path, size: int | None = None) -> bytes:
-    """Return the SHA-256 of the first ``size`` bytes, or of all, read from the disk."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        if hasattr(os, "posix_fadvise"):
+def _size(path: Path) -> int:
+    return path.stat().st_size
+
+
+def _begins(one: Path, other: Path) -> bool:
+    """Return whether all of ``one`` is the beginning of ``other``, both read from the disk."""
+    with one.open("rb") as first, other.open("rb") as second:
+        for file in (first, second) if hasattr(os, "posix_fadvise") else ():
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
-        left = path.stat().st_size if size is None else size
-        while left and (piece := file.read(min(left, _PIECE))):
-            digest.update(piece)
-            left -= len(piece)
-    return digest.digest()
+        pieces = iter(lambda: first.read(_PIECE), b"")
+        return all(second.read(len(piece)) == piece for piece in pieces)

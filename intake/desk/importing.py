@@ -19,8 +19,6 @@ Rules:
 - A case's reviewers are chosen when it first comes, and stay (``Casebook.assign``).
 """
 
-from __future__ import annotations
-
 import contextlib
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -86,16 +84,17 @@ class Result:
         return self.follows and not self.lacking and not self.counts["others"]
 
 
-def run(  # noqa: PLR0913 - the command's arguments
+def run(
     casebook: Casebook,
     path: Path,
     package: Path,
     present: Sequence[Present],
-    *,
-    author: Present,
     watch: Callable[[Iterable[Item], int], Iterable[Item]] = lambda items, _: items,
 ) -> Result:
-    """Import a bundle; ``watch`` shows progress. Raises any :class:`Refused`."""
+    """Import a bundle; the first who is present signs, ``watch`` shows progress.
+
+    Raises any :class:`Refused`.
+    """
     keyring = _keyring_of(path, casebook)  # (1)
     with open_bundle(path, keyring.bundle_key, keyring.deployment) as bundle:
         period = _open_period(bundle.header, keyring, package, present)  # (2)
@@ -104,7 +103,7 @@ def run(  # noqa: PLR0913 - the command's arguments
             chains = casebook.chains(identities)
             state = fold(chains)
             _tidy(casebook.folder, chains)
-            work = _Import(casebook, state, casebook.pen(author, chains), period, bundle.header)
+            work = _Import(casebook, state, casebook.pen(present[0], chains), period, bundle.header)
             return work.run(bundle, watch(bundle, bundle.header.count))
 
 
@@ -135,10 +134,10 @@ class _Import:
             self._flush(  # (6)
                 "import",
                 bundle=header.number,
-                keyring=(header.keyring[0], header.keyring[1].hex()),
+                keyring=header.keyring,
                 left=header.left,
                 period=header.period,
-                previous=header.previous.hex(),
+                previous=header.previous,
             )
         counts.update(left=header.left, doubled=len(bundle.doubled), stray=bundle.stray)
         counts.update(others=len(others))
@@ -180,20 +179,19 @@ class _Import:
 
     def _record(self, row: bytes, words: bytes, envelope: Envelope) -> bytes:
         """Keep words, and the event that says where they lie, for the next flush."""
-        version, digest = envelope.keyring
         book, key = self._casebook, record.case_key(envelope.case)
         first, before = self._state.assigned.get(key, (self._result.header.sha256, ()))
         assigned = self._cases[key.hex()] = book.assign(envelope.case, first, before)
         name, salt = record.new_name(words)
         what = {
             "assigned": assigned,
-            "blob": name.hex(),
-            "day": envelope.day.isoformat(),
+            "blob": name,
+            "day": envelope.day,
             "envelope": envelope.kind,
-            "id": row.hex(),
-            "keyring": (version, digest.hex()),
+            "id": row,
+            "keyring": envelope.keyring,
             "kind": "received",
-            "salt": salt.hex(),
+            "salt": salt,
         }
         draft = Draft(what, book.recipients(assigned, self._pen.day), envelope.case)
         self._words.append((name, words, draft))
@@ -203,14 +201,14 @@ class _Import:
         """Write blobs, then events (5)."""
         folder, everyone = self._casebook.folder, self._casebook.everyone(self._pen.day)
         # Whatever happens from here on, the next import knows which blobs may belong to nobody.
-        batch = [self._pen.path.name, self._pen.last, *(name.hex() for name, _, _ in self._words)]
+        batch = [self._pen.path.name, self._pen.last, *(name for name, _, _ in self._words)]
         files.write(folder / _NOTE, canonical.dump(batch))
         # Side by side, because a disk that syncs many files at once takes the time of a few.
         with ThreadPoolExecutor(WRITERS) as pool:
             jobs = [(folder, name, words, draft.recipients) for name, words, draft in self._words]
             list(pool.map(lambda job: record.write_blob(*job), jobs))
-        facts |= {"kind": kind, "manifest": self._result.header.sha256.hex()}
-        facts |= {"cases": self._cases, "rows": [row.as_list() for row in self._rows]}
+        facts |= {"kind": kind, "manifest": self._result.header.sha256}
+        facts |= {"cases": self._cases, "rows": self._rows}
         self._pen.append([*(draft for _, _, draft in self._words), Draft(facts, everyone)])
         (folder / _NOTE).unlink()
         self._rows, self._words, self._cases = [], [], {}

@@ -6,8 +6,6 @@ Rules:
 - A refusal never repeats anything from inside the envelope: a source wrote it, or somebody worse.
 """
 
-from __future__ import annotations
-
 import contextlib
 from typing import Any
 

@@ -11,8 +11,6 @@ Rules:
 - JSON is ASCII: everything else is escaped by JSON itself, so it is safe to print.
 """
 
-from __future__ import annotations
-
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path

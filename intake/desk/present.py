@@ -6,8 +6,6 @@ Rules:
 - A passphrase is asked once for each person, and a secret is unlocked only where it is needed.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from pathlib import Path
 

@@ -7,9 +7,6 @@ Rules:
 - Everything ``typed`` is a source's own text. Whoever shows it goes through ``visible``.
 """
 
-from __future__ import annotations
-
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +22,6 @@ from intake.errors import BadFile, NoMatchingKey, Refused
 from intake.form import Form, Question
 
 SUMMARY = ("urgency", "force", "rank", "unit_type", "unit_no", "posted")  # tell cases apart
-_FORM = Path(__file__).resolve().parent.parent / "forms" / "cdm.toml"
 _LIMIT = 1 << 17  # bytes of a blob
 
 
@@ -54,16 +50,6 @@ class Opened:
     envelope: Envelope | None = None
     sections: Sequence[tuple[str, Sequence[Shown]]] = ()
     fault: str = ""
-
-
-def form_path() -> Path:
-    """Return where the form is declared: the same setting as the server's."""
-    return Path(os.environ.get("INTAKE_FORM", _FORM))
-
-
-def form() -> Form:
-    """Return the declared form. Raises :class:`Misuse`."""
-    return Form.load(form_path())
 
 
 def open_case(
@@ -141,7 +127,7 @@ def _asks(question: Question) -> bool:
 
 
 def _shown(question: Question, answers: Mapping[str, str | tuple[str, ...]]) -> Shown:
-    labels = {choice.code: choice.label for group in question.groups for choice in group.choices}
+    labels = {code: label for group in question.groups.values() for code, label in group.items()}
     if _asks(question):
         labels = {"yes": "Yes", "": "No"}
     given = answers.get(question.key, "")

@@ -10,8 +10,6 @@ Rules:
   ``torn/`` and the chain goes on before it.
 """
 
-from __future__ import annotations
-
 import hashlib
 import os
 import secrets
@@ -72,7 +70,7 @@ class Pen:
 
 def append(path: Path, data: bytes) -> None:
     """Write ``data`` durably at the end of ``path``, all of it or nothing."""
-    try:
+    with files.troubled(path):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, files.PRIVATE)
         with os.fdopen(descriptor, "wb", buffering=0) as file:
             size = os.fstat(descriptor).st_size
@@ -84,23 +82,19 @@ def append(path: Path, data: bytes) -> None:
                 file.truncate(size)
                 raise
         files.sync_folder(path.parent)
-    except OSError as error:
-        raise files.trouble(error, path) from None
 
 
 def cut(folder: Path, chain: Chain) -> Path:
     """Move the torn tail of ``chain`` to ``torn/`` and return where."""
     path = folder / "chains" / chain.name
     kept = folder / "torn" / f"{chain.name}-{chain.last + 1}-{secrets.token_hex(4)}"
-    try:
+    with files.troubled(path):
         kept.parent.mkdir(mode=0o700, exist_ok=True)
         with path.open("r+b") as file:
             file.seek(chain.whole)
             files.write(kept, file.read())
             file.truncate(chain.whole)
             os.fsync(file.fileno())
-    except OSError as error:
-        raise files.trouble(error, path) from None
     return kept
 
 

@@ -13,14 +13,12 @@ What an ``import`` or ``part`` event says of a row: its id, the SHA-256 of its e
 and the blob of its words (None: a decoy, or nothing was kept).
 """
 
-from __future__ import annotations
-
 import heapq
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from intake.days import day
 from intake.desk.chain import Chain, Event
@@ -46,20 +44,15 @@ Node = tuple[bytes, str, int]  # hash, chain and sequence number of an event
 
 
 class Row(NamedTuple):
-    """What one import said of one row."""
+    """What one import said of one row; an event has it as a list."""
 
     id: bytes
     sha256: bytes
     verdict: str
     blob: bytes | None
 
-    def as_list(self) -> list[str | None]:
-        """Return the row as events have it."""
-        blob = self.blob.hex() if self.blob else None
-        return [self.id.hex(), self.sha256.hex(), self.verdict, blob]
-
     @classmethod
-    def from_list(cls, raw: Sequence[Any]) -> Row:
+    def from_list(cls, raw: Sequence[Any]) -> Self:
         """Return the row that an event has. Raises ``ValueError`` or ``TypeError``."""
         row, digest, verdict, blob = raw
         if verdict not in VERDICTS:

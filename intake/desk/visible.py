@@ -10,8 +10,6 @@ Rules:
   so nobody writes what looks like a mark of ours.
 """
 
-from __future__ import annotations
-
 import itertools
 import unicodedata
 from collections.abc import Iterator

@@ -9,8 +9,6 @@ Rules:
   ``null`` (measured), and the rule against forged posts needs it.
 """
 
-from __future__ import annotations
-
 import base64
 import gzip
 import hashlib

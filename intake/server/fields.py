@@ -10,8 +10,6 @@ Rules:
   in ``requests`` stands in their place.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any, Self

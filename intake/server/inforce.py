@@ -8,15 +8,13 @@ nothing (docs/adr/0008-keyring-in-force.md).
 Rule: a file with any other hash is not in force, whoever signed it, and the site is closed.
 """
 
-from __future__ import annotations
-
 import hashlib
 import hmac
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
 
-from intake import canonical, files
+from intake import canonical, days, files
 from intake.days import day
 from intake.errors import BadKeyring, Refused
 from intake.settings import Settings
@@ -26,27 +24,22 @@ _LIMIT = 1 << 20  # bytes
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """What the site needs of the keyring; ``sha256`` is that of line 1."""
+    """What the site needs of the keyring today; ``sha256`` is that of line 1.
+
+    ``period`` and ``recipient`` are empty if the keyring has no period for this ``day``.
+    """
 
     version: int
     sha256: bytes
     deployment: bytes
     demo: bool
-    issued: date
-    expires: date
-    periods: tuple[dict[str, str], ...]
-
-    def period_of(self, today: date) -> tuple[str, str]:
-        """Return name and recipient of today's period. Raises :class:`BadKeyring` without one."""
-        if self.issued <= today <= self.expires:
-            for period in self.periods:
-                if day(period["first"]) <= today <= day(period["last"]):
-                    return period["name"], period["recipient"]
-        raise BadKeyring("The keyring has no period for today.")
+    day: date
+    period: str
+    recipient: str
 
 
 def load(settings: Settings) -> InForce:
-    """Return the keyring in force. Raises :class:`BadKeyring` if there is none."""
+    """Return the keyring in force, as it is today. Raises :class:`BadKeyring` without one."""
     try:
         record: Any = canonical.load(files.read(settings.installed, _LIMIT))
         data = files.read(settings.keyring, _LIMIT)
@@ -56,12 +49,16 @@ def load(settings: Settings) -> InForce:
         raw: Any = canonical.load(line)
     except (Refused, LookupError, TypeError):
         raise BadKeyring("No keyring is in force.") from None
+    today, period = days.today(settings, day(raw["expires"])), {"name": "", "recipient": ""}
+    if day(raw["issued"]) <= today <= day(raw["expires"]):
+        spans = (p for p in raw["periods"] if day(p["first"]) <= today <= day(p["last"]))
+        period = next(spans, period)
     return InForce(
         version=raw["version"],
         sha256=hashlib.sha256(line).digest(),
         deployment=bytes.fromhex(raw["deployment"]),
         demo=raw["demo"],
-        issued=day(raw["issued"]),
-        expires=day(raw["expires"]),
-        periods=tuple(raw["periods"]),
+        day=today,
+        period=period["name"],
+        recipient=period["recipient"],
     )

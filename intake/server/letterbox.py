@@ -10,28 +10,15 @@ Procedure of :func:`post` (every step in memory but the last):
 Rule: nothing reaches the store that is not sealed, and nothing is sealed to a period but today's.
 """
 
-from __future__ import annotations
+import functools
 
-from dataclasses import dataclass
-from datetime import date
-
-from intake import days, envelope, receipt
+from intake import envelope, receipt
 from intake.age.recipient import Recipient
+from intake.errors import BadKeyring
 from intake.form import Testimony
 from intake.server import inforce
-from intake.server.inforce import InForce
 from intake.settings import Settings
 from intake.store import Store
-
-
-@dataclass(frozen=True, slots=True)
-class Today:
-    """Whom to seal to now."""
-
-    keyring: InForce
-    day: date
-    period: str
-    recipient: Recipient
 
 
 class Letterbox:
@@ -41,10 +28,10 @@ class Letterbox:
         """Prepare; ``demo`` says whether the last keyring read was a demo's."""
         self._settings = settings
         self._store = Store(settings.url, settings.data)
-        self._recipient: Recipient | None = None
+        self._recipient = functools.lru_cache(1)(_checked)
         self.demo = False
 
-    def today(self) -> Today:
+    def today(self) -> inforce.InForce:
         """Return whom to seal to. Raises :class:`BadKeyring` if the site is closed today.
 
         The keyring is read each time, about a millisecond, so that one that was just installed is
@@ -52,33 +39,38 @@ class Letterbox:
         """
         keyring = inforce.load(self._settings)
         self.demo = keyring.demo
-        day = days.today(self._settings, keyring.expires)
-        period, recipient = keyring.period_of(day)
-        if self._recipient is None or str(self._recipient) != recipient:
-            self._recipient = Recipient.parse(recipient)
-            envelope.self_check(self._recipient)
-        return Today(keyring, day, period, self._recipient)
+        if not keyring.recipient:
+            raise BadKeyring("The keyring has no period for today.")
+        self._recipient(keyring.recipient)
+        return keyring
 
-    def post(self, today: Today, seed: bytes, testimony: Testimony, language: str) -> str:
+    def post(self, today: inforce.InForce, seed: bytes, testimony: Testimony, language: str) -> str:
         """Seal ``testimony`` and store it; return the receipt's digits.
 
         Raises :class:`MachineTrouble`; then nothing was stored.
         """
         nonce, digits = receipt.nonce(seed), receipt.receipt(seed)  # (1)
-        reply = receipt.reply_secret(today.keyring.deployment, digits)  # (2)
+        reply = receipt.reply_secret(today.deployment, digits)  # (2)
         row = receipt.submission_id(nonce, testimony.canonical())  # (3)
         sealed = envelope.seal(  # (4)
             envelope.Envelope(
                 kind=envelope.TESTIMONY,
                 day=today.day,
                 language=language,
-                keyring=(today.keyring.version, today.keyring.sha256),
+                keyring=(today.version, today.sha256),
                 case=receipt.case_tag(reply),
                 reply=reply,
                 nonce=nonce,
                 body=testimony.as_object(),
             ),
-            today.recipient,
+            self._recipient(today.recipient),
         )
         self._store.add(row, today.period, sealed)  # (5)
         return digits
+
+
+def _checked(recipient: str) -> Recipient:
+    """Return the recipient, after an empty envelope was sealed to it."""
+    found = Recipient.parse(recipient)
+    envelope.self_check(found)
+    return found

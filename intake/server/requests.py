@@ -8,8 +8,6 @@ Rules:
 - A refusal carries a status and one of our own sentences, and nothing of the request.
 """
 
-from __future__ import annotations
-
 from urllib.parse import parse_qsl
 
 from flask import Request

@@ -7,8 +7,6 @@ Rules:
 - A defect answers with a constant page and is not logged: a traceback holds a source's words.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
