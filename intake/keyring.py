@@ -43,7 +43,9 @@ ATTESTATION = b"intake attestation 1\n"
 MAX_SIZE = 1 << 20  # bytes
 MINIMUM = 2  # of roots' signatures, and of reviewers who open
 MAX_REVIEWERS = 5
-NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?\Z")
+_NAME = r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?"
+NAME = re.compile(rf"{_NAME}\Z")
+CHAIN = re.compile(rf"{_NAME}\.{_NAME}\Z")
 QUARTER = re.compile(r"[0-9]{4}q[1-4]\Z")
 FIELDS = frozenset(
     {
@@ -206,7 +208,7 @@ def _lines(data: bytes) -> tuple[bytes, dict[str, bytes]]:
 
 def _structure(line: bytes, signers: frozenset[str]) -> Keyring:
     raw: Any = canonical.load_object(line, FIELDS)
-    if raw["format"] != FORMAT or type(raw["demo"]) is not bool:
+    if raw["format"] != FORMAT or (type(raw["demo"]), type(raw["periods"])) != (bool, list):
         raise ValueError
     keyring = Keyring(
         version=_count(raw["version"], 1),
@@ -252,8 +254,9 @@ def _reviewer(raw: Any) -> Reviewer:  # noqa: ANN401 - as above
     canonical.check_object(raw, {"body", "key", "name", "quarters", "quorum", "removed"})
     removed = raw["removed"]
     if removed is not None:
-        removed = {str(k): (_count(n, 0), octets(h, _HASH)) for k, (n, h) in removed.items()}
-    if not isinstance(raw["body"], str) or not all(map(QUARTER.match, raw["quarters"])):
+        removed = {k: (_count(n, 0), octets(h, _HASH)) for k, (n, h) in removed.items()}
+    names = all(map(QUARTER.match, raw["quarters"])) and all(map(CHAIN.match, removed or ()))
+    if not isinstance(raw["body"], str) or not names:
         raise ValueError
     return Reviewer(
         _name(raw["name"]),

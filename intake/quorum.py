@@ -69,7 +69,7 @@ def _package(raw: Any) -> Package:  # noqa: ANN401 - JSON of any shape comes in,
         raw["format"] != FORMAT
         or package.secret not in {ARCHIVE, PERIOD}
         or not all(map(NAME.match, (package.name, *names)))
-        or list(names) != sorted(set(names))
+        or raw["reviewers"] != sorted(set(names))  # so it is a list
         or not MINIMUM <= package.quorum <= len(names) <= MAX_REVIEWERS
     ):
         raise ValueError
@@ -115,9 +115,9 @@ def _open(folder: Path, package: Package, keys: Mapping[str, Identity]) -> Ident
             raise NoMatchingKey(what, hint) from None
         except BadFile:
             raise BadFile(f"{path} is damaged: it was cut or altered.", _NEXT) from None
-    identity = Identity.parse(data.decode("ascii", "replace").strip())
+    identity = Identity.parse(data.decode("ascii", "replace").removesuffix("\n"))
     # Dangerous line: without it, whoever hands out packages chooses the key that is believed.
-    if str(identity.recipient()) != package.recipient:
+    if str(identity.recipient()) != package.recipient or not data.endswith(b"\n"):
         raise _foreign(folder)
     return identity
 

@@ -214,7 +214,7 @@ class Desk:
         facts = {"format": quorum.FORMAT, "quorum": 2, "reviewers": names, "secret": quorum.PERIOD}
         files.write(folder / "package.json", canonical.dump({**facts, **days}))
         for subset in itertools.combinations(names, 2):
-            data = self.made.periods[period].encode().encode()
+            data = self.made.periods[period].encode().encode() + b"\n"
             for name in reversed(subset):
                 recipient = str(self.made.reviewers[name].quorum.recipient())
                 data = seal(data, [Recipient.parse(recipient)])

@@ -97,8 +97,8 @@ def open_bundle(path: Path, bundle_key: bytes, deployment: bytes) -> Iterator[Op
     with _opened(path) as file:
         with _known(path):
             header = _header(BundleHeader, file, deployment)  # (1) (2)
-            line = _read(file, 2 * _SIGNATURE + 1).decode("ascii")
-            signature = octets(line.removesuffix("\n"), _SIGNATURE)
+            line, _ = _read(file, 2 * _SIGNATURE + 1).decode("ascii").split("\n")
+            signature = octets(line, _SIGNATURE)
             if not verified(bundle_key, signature, header.statement()):  # (3)
                 hint = f"{_NEXT} If it fails again, somebody else made or changed it."
                 raise BadFile(f"The server's signature on {path.name} does not verify.", hint)

@@ -19,7 +19,6 @@ import contextlib
 import fcntl
 import functools
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -38,7 +37,6 @@ FORMAT = "intake casebook 1"
 ASSIGNED = 2  # reviewers of one case
 _LIMIT = 4096  # bytes of casebook.json
 _recipient = functools.cache(Recipient.parse)  # three for each row, and there are few
-_CHAIN = re.compile(r"[a-z0-9-]{1,32}\.[a-z0-9-]{1,32}\Z")
 
 
 @dataclass(slots=True)
@@ -59,7 +57,7 @@ class Casebook:
         return {
             path.name: chain.read(path, identities, self.keyrings)
             for path in sorted((self.folder / "chains").iterdir())
-            if _CHAIN.match(path.name) and path.stat().st_size
+            if keyring.CHAIN.match(path.name) and path.stat().st_size
         }
 
     def recipients(self, names: Sequence[str], day: date) -> list[Recipient]:

@@ -30,7 +30,7 @@ from intake.age.identity import Identity
 from intake.age.unsealing import unseal
 from intake.days import day
 from intake.errors import BadFile, NoMatchingKey
-from intake.keyring import Keyring
+from intake.keyring import CHAIN, Keyring
 from intake.signatures import octets, verified
 
 FORMAT = "intake event 1"
@@ -174,7 +174,7 @@ def _event(name: str, plaintext: bytes, keyrings: Sequence[Keyring]) -> Event:
         case=None if raw["case"] is None else octets(raw["case"], 16),
         what=raw["what"],
         heads={chain: (int(n), octets(h, 32)) for chain, (n, h) in raw["heads"].items()},
-        grounds=raw["grounds"],
+        grounds=[*raw["grounds"]],
     )
     known = (keyring.reviewer(event.author) for keyring in keyrings)
     keys = {reviewer.key for reviewer in known if reviewer}
@@ -184,6 +184,8 @@ def _event(name: str, plaintext: bytes, keyrings: Sequence[Keyring]) -> Event:
         or type(event.sequence) is not int
         or event.sequence < 1
         or not isinstance(event.what["kind"], str)
+        # Dangerous line: without it, a planted author has lines printed that look like ours.
+        or not all(map(CHAIN.match, event.heads))
         # Dangerous line: without it, whoever can write to the folder writes history.
         or not any(verified(k, octets(signature.decode(), 64), CONTEXT + line) for k in keys)
     ):
