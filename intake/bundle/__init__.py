@@ -134,6 +134,7 @@ class BundleHeader(Header):
             and NAME.match(self.period) is not None
             and (self.number == 1) == (self.previous == bytes(32))
             and self.size > 0
+            and type(self.left) is int
             and self.count <= fits(self.size)
         )
 
