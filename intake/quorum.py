@@ -71,7 +71,7 @@ def _package(raw: Any) -> Package:  # noqa: ANN401 - JSON of any shape comes in,
         raw["format"] != FORMAT
         or package.secret not in {ARCHIVE, PERIOD}
         or not all(map(NAME.match, (package.name, *names)))
-        or list(names) != sorted(set(names))
+        or raw["reviewers"] != sorted(set(names))
         or not MINIMUM <= package.quorum <= len(names) <= MAX_REVIEWERS
     ):
         raise ValueError
