@@ -21,7 +21,6 @@ import contextlib
 import fcntl
 import functools
 import hashlib
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -42,7 +41,6 @@ FORMAT = "intake casebook 1"
 ASSIGNED = 2  # reviewers of one case
 _LIMIT = 4096  # bytes of casebook.json
 _recipient = functools.cache(Recipient.parse)  # three for each row, and there are few
-_CHAIN = re.compile(r"[a-z0-9-]{1,32}\.[a-z0-9-]{1,32}\Z")
 
 
 @dataclass(slots=True)
@@ -63,7 +61,7 @@ class Casebook:
         return {
             path.name: chain.read(path, identities, self.keyrings)
             for path in sorted((self.folder / "chains").iterdir())
-            if _CHAIN.match(path.name) and path.stat().st_size
+            if chain.NAME.match(path.name) and path.stat().st_size
         }
 
     def recipients(self, names: Sequence[str], day: date) -> list[Recipient]:
@@ -159,9 +157,10 @@ def load(folder: Path) -> Casebook:
     for file in sorted((folder / "keyrings").glob("[0-9]*")):
         data = files.read(file, keyring.MAX_SIZE)
         keyrings.append(keyring.follow(keyrings[-1] if keyrings else None, [data]))
-    desk, known = str(raw["desk"]), raw["format"] == FORMAT
-    ours = {k.deployment.hex() for k in keyrings} == {raw["deployment"]}
-    if not known or not ours or not keyring.NAME.match(desk):
+    ours = {k.deployment.hex() for k in keyrings}
+    desk = str(raw["desk"])
+    facts = [{"deployment": d, "desk": desk, "format": FORMAT} for d in ours]
+    if facts != [raw] or not keyring.NAME.match(desk):
         raise BadFile(
             f"{folder} is damaged: its name, or its keyrings, are not those it was made with.",
             "Take the casebook from its second copy.",

@@ -38,6 +38,7 @@ from intake.signatures import octets, verified
 FORMAT = "intake event 1"
 CONTEXT = b"intake event 1\n"
 NONE = bytes(32)  # the hash before the first
+NAME = re.compile(r"[a-z0-9-]{1,32}\.[a-z0-9-]{1,32}\Z")
 _HEAD = 9  # bytes: eight hex digits and LF
 _FRAME = re.compile(rb"([0-9a-f]{8})\nage-encryption\.org/v1\n")
 
@@ -195,7 +196,8 @@ def _event(name: str, plaintext: bytes, keyrings: Sequence[Keyring]) -> Event:
     if (
         rest
         or event.line() != line  # it names this chain and deployment, and has no other field
-        or type(event.sequence) is not int
+        or (type(event.sequence), type(event.grounds)) != (int, list)
+        or not all(map(NAME.match, event.heads))  # or a name writes a line that looks like ours
         or event.sequence < 1
         or not isinstance(event.what["kind"], str)
         # Dangerous line: without it, whoever can write to the folder writes history.
