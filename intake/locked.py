@@ -21,6 +21,7 @@ from intake.age.passphrase import Passphrase
 from intake.age.sealing import seal
 from intake.age.unsealing import unseal
 from intake.errors import BadFile, WrongPassphrase
+from intake.signatures import octets
 
 _LIMIT = 1 << 16  # bytes of a locked file
 _SEED = 32  # bytes of an Ed25519 secret key (RFC 8032)
@@ -55,11 +56,9 @@ def identity(path: Path, passphrase: Passphrase) -> Identity:
 def signing_key(path: Path, passphrase: Passphrase) -> Ed25519PrivateKey:
     """Return the Ed25519 key in a locked file. Raises as :func:`unlock`."""
     try:
-        seed = bytes.fromhex(unlock(path, passphrase))
+        seed = octets(unlock(path, passphrase), _SEED)
     except ValueError:
         raise _other(path) from None
-    if len(seed) != _SEED:
-        raise _other(path)
     return Ed25519PrivateKey.from_private_bytes(seed)
 
 
