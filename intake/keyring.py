@@ -208,7 +208,7 @@ def _lines(data: bytes) -> tuple[bytes, dict[str, bytes]]:
 
 def _structure(line: bytes, signers: frozenset[str]) -> Keyring:
     raw: Any = canonical.load_object(line, FIELDS)
-    if raw["format"] != FORMAT or (type(raw["demo"]), type(raw["periods"])) != (bool, list):
+    if (raw["format"], type(raw["demo"]), type(raw["periods"])) != (FORMAT, bool, list):
         raise ValueError
     keyring = Keyring(
         version=_count(raw["version"], 1),

@@ -26,7 +26,7 @@ from intake.bundle import BundleHeader, Entry, ReturnHeader
 from intake.bundle.reading import open_bundle
 from intake.bundle.writing import write_manifest, write_return
 from intake.envelope import SEALED
-from intake.errors import BadKeyring
+from intake.errors import BadFile, BadKeyring
 from intake.keyring import Keyring
 from intake.rows import Rows
 from intake.settings import Settings
@@ -592,6 +592,17 @@ def test_wrong_arguments_are_a_misuse(server: Server, arguments: list[str]) -> N
     server.fill(W47, 1)
     assert server.run("export", *arguments)[0] == MISUSE
     assert chain.last(server.settings, chain.BUNDLES) == chain.START
+
+
+@pytest.mark.parametrize("number", ["3", "1_000", "٣", True, None, [3]])
+def test_a_mark_whose_number_is_none_is_damaged(server: Server, number: object) -> None:
+    """The same number as text would be a second spelling of it."""
+    path = server.data / chain.BUNDLES
+    path.write_bytes(canonical.dump({"number": number, "sha256": "ab" * 32}))
+    with pytest.raises(BadFile, match="bundles is damaged"):
+        chain.last(server.settings, chain.BUNDLES)
+    path.write_bytes(canonical.dump({"number": 3, "sha256": "ab" * 32}))
+    assert chain.last(server.settings, chain.BUNDLES).number == 3
 
 
 def test_an_expired_keyring_does_not_keep_rows_in(

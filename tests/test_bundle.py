@@ -262,6 +262,8 @@ def test_the_liar_of_the_next_test_is_believed_when_it_does_not_lie(
         {"period": 5},
         {"period": None},
         {"left": -1},
+        {"left": "0"},
+        {"left": "a line that looks like ours"},
         {"format": "intake bundle 2"},
         {"format": "intake return 1"},
         {"deployment": "AB" * 32},

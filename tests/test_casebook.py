@@ -11,12 +11,13 @@ import itertools
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from intake import files
+from intake import canonical, files
 from intake.age.identity import Identity
 from intake.age.sealing import seal
 from intake.bundle.reading import open_return
@@ -387,7 +388,15 @@ def test_what_is_no_casebook(desk: Desk, tmp_path: Path) -> None:
         casebook.create(desk.casebook, desk.made.raw, "desk-b")
     with pytest.raises(Misuse, match="desk's name"):
         casebook.create(tmp_path / "new", desk.made.raw, "../desk")
-    (desk.casebook / "casebook.json").write_bytes(b"{}")
+    path = desk.casebook / "casebook.json"
+    for changes in ({"deployment": []}, {"deployment": {}}, {"desk": 5}, {"desk": None}):
+        facts = {"deployment": desk.made.deployment.hex(), "desk": "5", "format": casebook.FORMAT}
+        path.write_bytes(canonical.dump(facts))
+        assert casebook.load(desk.casebook).desk == "5"
+        path.write_bytes(canonical.dump({**facts, **changes}))
+        with pytest.raises(BadFile, match="is damaged"):
+            casebook.load(desk.casebook)
+    path.write_bytes(b"{}")
     with pytest.raises(BadFile):
         casebook.load(desk.casebook)
 
@@ -528,6 +537,22 @@ def test_a_record_that_lies_about_words_is_named_to_who_reads(
     with pytest.raises(Incomplete, match="cannot be read"):
         desk.run("read", others.case.hex(), *desk.here("carol"))
     assert "bob recorded one envelope as what it is not" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["a\nAll events are here. No fault", "carol", "carol.\u202e"])
+def test_a_chain_that_somebody_claims_to_have_seen_has_a_chains_name(desk: Desk, name: str) -> None:
+    """A chain that somebody has seen is named in a fault: it must have a chain's name."""
+    pen(desk, "bob", heads={name: (1, bytes(32))}).append([note(desk)])
+    assert desk.state(*ALL).faults == ["bob.desk-a: event 1 is damaged, foreign or forged."]
+    pen(desk, "bob", heads={"carol.desk-b": (1, bytes(32))}).append([note(desk)])
+    assert any("carol.desk-b: event 1, which" in fault for fault in desk.state(*ALL).faults)
+
+
+def test_grounds_that_are_no_list_are_refused(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    with monkeypatch.context() as changed:
+        changed.setattr(record, "Event", partial(chain.Event, grounds="text"))
+        pen(desk, "bob").append([note(desk)])
+    assert desk.state(*ALL).faults == ["bob.desk-a: event 1 is damaged, foreign or forged."]
 
 
 def test_a_circle_of_events_stops_nothing(desk: Desk) -> None:

@@ -178,6 +178,8 @@ def test_what_is_no_identity_inside_is_refused(tmp_path: Path) -> None:
         {"reviewers": ["../alice", "bob", "carol"]},
         {"reviewers": [1, 2, 3]},
         {"reviewers": "alice"},
+        {"reviewers": {"alice": 1, "bob": 2, "carol": 3}},
+        {"reviewers": "abc"},
         {"reviewers": None},
         {"reviewers": ["a", "b", "c", "d", "e", "f"]},
         {"recipient": "age1"},
@@ -338,6 +340,16 @@ def test_a_card_of_another_kind_or_version_is_refused(tmp_path: Path) -> None:
         card.write(tmp_path, makers.signing_key("rosa"), facts)
         with pytest.raises(BadFile, match="no root's card"):
             card.read(tmp_path, card.ROOT)
+
+
+@pytest.mark.parametrize("facts", [{"name": 5, "demo": False}, {"name": "rosa", "demo": "yes"}])
+def test_a_card_whose_fields_are_of_another_type_is_refused(
+    tmp_path: Path, facts: Mapping[str, object]
+) -> None:
+    """Its owner signed it, so only its form is wrong: 5 is no name, and "yes" no answer."""
+    card.write(tmp_path, makers.signing_key("rosa"), {"format": card.ROOT, **facts})
+    with pytest.raises(BadFile, match="no root's card"):
+        card.read(tmp_path, card.ROOT)
 
 
 def test_a_demo_and_a_real_ceremony_never_meet(tmp_path: Path) -> None:

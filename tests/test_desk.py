@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intake import locked, terminal
+from intake import canonical, locked, terminal
 from intake.age.passphrase import Passphrase
 from intake.age.sealing import seal
 from intake.age.unsealing import unseal
@@ -316,6 +316,25 @@ def test_an_import_that_was_cut_short_goes_on(
     held = {bytes.fromhex(p.name) for p in (desk.casebook / "blobs").rglob("*") if p.is_file()}
     assert held == named
     assert named == {item.blob for case in state.cases.values() for item in case.received}
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        *(None, 5, [], ["alice.desk-a"], [[], 0], ["alice.desk-a", "0"], ["bob.desk-a", 0, None]),
+        *(["bob.desk-a", 0, "00"], ["bob.desk-a", 0, "../../casebook.json"]),
+    ],
+)
+def test_a_damaged_note_of_an_import_is_refused_and_deletes_nothing(
+    desk: Desk, note: object
+) -> None:
+    path, _ = desk.bundle(rows(1))
+    desk.bring(path)
+    held = sorted((desk.casebook / "blobs").rglob("*"))
+    (desk.casebook / "importing").write_bytes(canonical.dump(note))
+    with pytest.raises(BadFile, match="importing is damaged"):
+        desk.bring(path)
+    assert sorted((desk.casebook / "blobs").rglob("*")) == held
 
 
 @pytest.mark.parametrize("torn", [1, 100, 3000])

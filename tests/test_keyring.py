@@ -246,6 +246,8 @@ REFUSED: list[tuple[str, bytes, str]] = [
     ("a surplus attestation forged", first_period(attestations=attestations("carol")), FORGED),
     ("attestations of other days", first_period(attestations=attested_otherwise()), FORGED),
     ("another recipient than attested", first_period(recipient=MADE.draft["archive"]), FORGED),
+    ("periods that are an object", signed(periods={}), UNKNOWN),
+    ("periods that are text", signed(periods=""), UNKNOWN),
     ("periods that overlap", spans((0, 6), (6, 9)), OVERLAP),
     ("one period in another", spans((0, 6), (2, 3)), OVERLAP),
     ("one period twice", spans((0, 6), (0, 6)), OVERLAP),

@@ -95,7 +95,13 @@ def test_any_altered_byte_is_refused(path: Path) -> None:
             locked.signing_key(path, WORDS)
 
 
-@pytest.mark.parametrize("secret", ["", "zz" * 32, "00" * 31, "00" * 33, f"{SEED}\n{SEED}"])
+@pytest.mark.parametrize(
+    "secret",
+    [
+        *("", "zz" * 32, "00" * 31, "00" * 33, f"{SEED}\n{SEED}"),
+        *(SEED.upper(), f" {SEED}", f"{SEED[:2]} {SEED[2:]}"),
+    ],
+)
 def test_what_is_no_signing_key_is_refused(path: Path, secret: str) -> None:
     locked.lock(path, secret, WORDS)
     with pytest.raises(BadFile, match="another kind of secret"):

@@ -306,7 +306,9 @@ def test_fields_that_cannot_be_right_are_named(site: Site, fields: dict[str, Any
     assert rows(site) == []
 
 
-@pytest.mark.parametrize("seed", ["", "zz" * 32, "ab" * 31, "ab" * 33, None])
+@pytest.mark.parametrize(
+    "seed", ["", "zz" * 32, "ab" * 31, "ab" * 33, "AB" * 32, " " + "ab" * 32, "ab " * 32, None]
+)
 def test_a_damaged_seed_loses_nothing(site: Site, seed: str | None) -> None:
     """A new seed, the words back, nothing stored."""
     sent = {**LEAST, "account": CANARY} | ({} if seed is None else {"_seed": seed})

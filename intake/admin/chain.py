@@ -52,7 +52,8 @@ def last(settings: Settings, what: str) -> Mark:
         return START
     try:
         raw = canonical.load_object(files.read(path, _LIMIT), {"number", "sha256"})
-        return Mark(int(str(raw["number"])), octets(str(raw["sha256"]), 32))
+        # A number alone: the same digits as text would be a second spelling.
+        return Mark(int(canonical.dump(raw["number"])), octets(str(raw["sha256"]), 32))
     except (BadFile, ValueError):
         hint = "Take it from the backup; the desk's log has the same numbers."
         raise BadFile(f"{path} is damaged.", hint) from None

@@ -33,7 +33,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from typing import ClassVar
 
 from intake import canonical
@@ -106,7 +106,7 @@ class Header:
 
     def within_limits(self) -> bool:
         """Return whether every number is one, and no list is longer than a file holds."""
-        counts = [getattr(self, field.name) for field in fields(self) if field.type == "int"]
+        counts = [v for v in asdict(self).values() if not isinstance(v, bytes | str | tuple)]
         return (
             all(type(v) is int and 0 <= v < canonical.MAX_INTEGER for v in counts)
             and type(self.keyring[0]) is int
@@ -134,6 +134,7 @@ class BundleHeader(Header):
             and NAME.match(self.period) is not None
             and (self.number == 1) == (self.previous == bytes(32))
             and self.size > 0
+            and type(self.left) is int
             and self.count <= fits(self.size)
         )
 

@@ -55,7 +55,8 @@ def read(path: Path, kind: str) -> Card:
         name, key = str(raw["name"]), octets(str(raw["key"]), 32)
         proof = octets(str(raw.pop("proof")), 64)
         good = verified(key, proof, _CONTEXT + canonical.dump(raw))
-        good = good and raw["format"] == kind and keyring.NAME.match(name) is not None
+        good = good and (raw["format"], raw["name"], type(raw["demo"])) == (kind, name, bool)
+        good = good and keyring.NAME.match(name) is not None
     except (ValueError, BadFile):
         good = False
     if not good:

@@ -151,9 +151,10 @@ def load(folder: Path) -> Casebook:
     for file in sorted((folder / "keyrings").glob("[0-9]*")):
         data = files.read(file, keyring.MAX_SIZE)
         keyrings.append(keyring.follow(keyrings[-1] if keyrings else None, [data]))
-    desk, known = str(raw["desk"]), raw["format"] == FORMAT
-    ours = {k.deployment.hex() for k in keyrings} == {raw["deployment"]}
-    if not known or not ours or not keyring.NAME.match(desk):
+    ours = {k.deployment.hex() for k in keyrings}
+    desk = str(raw["desk"])
+    facts = [{"deployment": d, "desk": desk, "format": FORMAT} for d in ours]
+    if facts != [raw] or not keyring.NAME.match(desk):
         raise BadFile(
             f"{folder} is damaged: its name, or its keyrings, are not those it was made with.",
             "Take the casebook from its second copy.",

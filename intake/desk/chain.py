@@ -181,7 +181,7 @@ def _event(name: str, plaintext: bytes, keyrings: Sequence[Keyring]) -> Event:
     if (
         rest
         or event.line() != line  # it names this chain and deployment, and has no other field
-        or type(event.sequence) is not int
+        or (type(event.sequence), type(event.grounds)) != (int, list)
         or event.sequence < 1
         or not isinstance(event.what["kind"], str)
         # Dangerous line: without it, a planted author has lines printed that look like ours.

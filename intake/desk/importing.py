@@ -264,8 +264,12 @@ def _tidy(folder: Path, chains: Mapping[str, Chain]) -> None:
     note = folder / _NOTE
     if note.exists():
         raw: Any = canonical.load(files.read(note, _LIMIT))
-        name, after, *blobs = raw
-        written = chains[name].last - after if name in chains else 0
-        for blob in blobs[written:]:
-            record.blob_path(folder, octets(blob, 32)).unlink(missing_ok=True)
+        try:
+            name, after, *blobs = raw
+            written = chains[name].last - after if name in chains else 0
+            paths = [record.blob_path(folder, octets(blob, 32)) for blob in blobs[written:]]
+        except (ValueError, TypeError):
+            raise BadFile(f"{note} is damaged.", "Move it away, then import again.") from None
+        for path in paths:
+            path.unlink(missing_ok=True)
         note.unlink()

@@ -68,4 +68,4 @@ def pop_seed(fields: dict[str, list[str]]) -> bytes | None:
         seed = bytes.fromhex(text)
     except ValueError:
         return None
-    return seed if len(seed) == SEED else None
+    return seed if (len(seed), seed.hex()) == (SEED, text) else None
