@@ -57,24 +57,27 @@ function listed(bytes, start, count, widths, rule) {
   return [rows.map((row) => row.split(" ")), end];
 }
 
-// What became of each line of the list, by hash and wherever the piece stands.
+// What became of each line of the list, by hash and wherever its piece stands. A piece that no line
+// names is the altered one of the line in whose place it stands, if nothing else was found for that
+// line. A last piece that is cut off is no piece: the line in whose place it stands stays missing. All
+// other bytes are stray.
 function pieces(bytes, hashes, size) {
-  const slots = [];
-  for (let at = 0; size > 0 && at + size <= bytes.length; at += size)
-    slots.push(f.sha256(bytes.subarray(at, at + size)));
-  const wanted = new Set(hashes);
-  const found = new Set(slots);
-  const verdicts = hashes.map((hash, i) => {
-    if (found.has(hash)) return "ok";
-    return i < slots.length && !wanted.has(slots[i]) ? "altered" : "missing";
-  });
-  const known = slots.filter((hash) => wanted.has(hash));
-  const altered = verdicts.filter((verdict) => verdict === "altered").length;
-  return {
-    verdicts,
-    doubled: known.length - new Set(known).size,
-    stray: bytes.length - (known.length + altered) * size,
-  };
+  const lines = new Map(); // hash -> the lines that still wait for it; two lines may name one hash
+  hashes.forEach((hash, i) => lines.set(hash, [...(lines.get(hash) ?? []), i]));
+  const verdicts = hashes.map(() => "missing");
+  const foreign = [];
+  let doubled = 0;
+  const whole = size === 0 ? 0 : Math.floor(bytes.length / size);
+  for (let slot = 0; slot < whole; slot++) {
+    const waiting = lines.get(f.sha256(bytes.subarray(slot * size, (slot + 1) * size)));
+    if (waiting === undefined) foreign.push(slot);
+    else if (waiting.length === 0) doubled += 1;
+    else verdicts[waiting.shift()] = "ok";
+  }
+  const altered = foreign.filter((slot) => verdicts[slot] === "missing");
+  for (const slot of altered) verdicts[slot] = "altered";
+  const cut = verdicts[whole] === "missing" ? 0 : bytes.length - whole * size;
+  return { verdicts, doubled, stray: (foreign.length - altered.length) * size + cut };
 }
 
 // `trusted` is {bundle_key, deployment}, as a verified keyring has them. If it has a fingerprint

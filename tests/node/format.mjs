@@ -3,7 +3,14 @@
 // Whatever is not spelled as the document says is refused. A refusal names the rule that was broken
 // and never what the file says: a file may hold what a source wrote.
 
-import { createHash, createHmac, createPublicKey, verify } from "node:crypto";
+import {
+  createHash,
+  createHmac,
+  createPublicKey,
+  diffieHellman,
+  generateKeyPairSync,
+  verify,
+} from "node:crypto";
 import { Decrypter, identityToRecipient } from "age-encryption";
 import { bech32 } from "@scure/base";
 
@@ -95,17 +102,34 @@ export const quarter = text_of((value) => /^[0-9]{4}q[1-4]$/.test(value), "no qu
 export const day = text_of((value) => {
   if (!/^[0-9]{4}-[0-9]{2}-[0-9]{2}$/.test(value)) return false;
   const date = new Date(`${value}T00:00:00Z`); // 30 February is invalid, or another day
-  return !Number.isNaN(date.getTime()) && date.toISOString().startsWith(value);
+  const real = !Number.isNaN(date.getTime()) && date.toISOString().startsWith(value);
+  return real && value >= "0001";
 }, "no day");
 export const recipient = text_of((value) => {
   try {
     const { prefix, words } = bech32.decode(value, false); // false: longer than BIP 173 allows
-    const right = prefix === "age1pq" && bech32.fromWords(words).length === 1184 + 32;
-    return right && bech32.encode(prefix, words, false) === value; // only in lower case
+    const lower = prefix === "age1pq" && bech32.encode(prefix, words, false) === value;
+    return lower && hybrid_key(Buffer.from(bech32.fromWords(words)));
   } catch {
     return false;
   }
 }, "no recipient of section 3");
+
+// Numbers of 12 bits below 3329, two in three bytes, and 32 bytes of ML-KEM-768; then the public key
+// of X25519, with which an agreement is not zero (OpenSSL throws if it is).
+function hybrid_key(bytes) {
+  if (bytes.length !== 1184 + 32) return false;
+  for (let at = 0; at < 1152; at += 3) {
+    const pair = bytes.readUIntLE(at, 3);
+    if ((pair & 0xfff) >= 3329 || pair >> 12 >= 3329) return false;
+  }
+  const publicKey = public_key("X25519", bytes.subarray(1184));
+  return diffieHellman({ privateKey: ANY_X25519, publicKey }).length === 32;
+}
+
+const public_key = (crv, raw) =>
+  createPublicKey({ key: { kty: "OKP", crv, x: raw.toString("base64url") }, format: "jwk" });
+const ANY_X25519 = generateKeyPairSync("x25519").privateKey;
 
 export const integer = (least, most = LARGEST) => (value, rule) => {
   check(Number.isInteger(value) && value >= least && value <= most, rule, "a number out of range");
@@ -160,10 +184,9 @@ export function signature_line(bytes, rule) {
 
 // `key` and `signature` are hex that was checked; `context` is one of section 1, with its LF.
 export function signed(key, signature, context, bytes) {
-  const jwk = { kty: "OKP", crv: "Ed25519", x: Buffer.from(key, "hex").toString("base64url") };
   const message = Buffer.concat([Buffer.from(context), bytes]);
   try {
-    const owner = createPublicKey({ key: jwk, format: "jwk" });
+    const owner = public_key("Ed25519", Buffer.from(key, "hex"));
     return verify(null, message, owner, Buffer.from(signature, "hex"));
   } catch {
     return false; // bytes that are no key have signed nothing
