@@ -135,6 +135,7 @@ export const integer = (least, most = LARGEST) => (value, rule) => {
   check(Number.isInteger(value) && value >= least && value <= most, rule, "a number out of range");
   return value;
 };
+export const any_integer = integer(-LARGEST);
 export const flag = (value, rule) => {
   check(typeof value === "boolean", rule, "neither true nor false");
   return value;
@@ -161,7 +162,7 @@ export const record = (shapes) => (value, rule) => {
   return Object.fromEntries(found.map(([k, v]) => [k, shapes[k](v, rule)]));
 };
 
-export const keyring_named = record({ sha256: hex(32), version: integer(1) });
+export const keyring_named = record({ sha256: hex(32), version: any_integer });
 export const ZEROS = "0".repeat(64);
 export const differ = (values) => new Set(values).size === values.length;
 export const rising = (values) => values.every((value, i) => i === 0 || values[i - 1] < value);

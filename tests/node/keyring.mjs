@@ -20,7 +20,7 @@ const reviewer = {
   name: f.name,
   quarters: f.map(f.quarter, f.recipient),
   quorum: f.recipient,
-  removed: f.nullable(f.map(f.chain_name, f.tuple(f.integer(1), f.hex(32)))),
+  removed: f.nullable(f.map(f.chain_name, f.tuple(f.integer(0), f.hex(32)))),
 };
 const keyring = f.record({
   archive: f.recipient,

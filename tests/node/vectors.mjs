@@ -42,11 +42,11 @@ function parsed(bytes) {
 
 const load = (kind, name) => parsed(readFileSync(join(VECTORS, kind, name)));
 
-// The keyring of a vector, after those that were installed before it.
-function keyring_of(vector) {
+// The keyrings of a vector: the one in force last, behind those that were installed before it.
+function keyrings_of(vector, later = []) {
   const after = vector.get("after");
-  const next = keyrings.verify(vector.body);
-  return after === null ? next : keyrings.follow(keyring_of(load("keyring", after)), next);
+  const files = [vector.body, ...later];
+  return after === null ? keyrings.chain(files) : keyrings_of(load("keyring", after), files);
 }
 
 // What the reader makes of a vector: the facts that its header must give, or Refused.
@@ -58,48 +58,54 @@ const judges = {
     return { kind: e.kind, day: e.day, case: e.case, "body-sha256": e["body-sha256"] };
   },
   keyring(v) {
-    const { version, fingerprint, signers } = keyring_of(v);
+    const { version, fingerprint, signers } = keyrings_of(v).at(-1);
     return { version, fingerprint, signers: signers.join(" ") };
   },
   bundle(v) {
     if (v.get("type") === "return") {
-      const keyring = keyring_of(load("keyring", v.get("keyring")));
-      return { acknowledged: bundles.acknowledgement(v.body, keyring).acknowledged };
+      const keyring = keyrings_of(load("keyring", v.get("keyring"))).at(-1);
+      return judged(bundles.acknowledgement(v.body, keyring));
     }
     const trusted = { bundle_key: v.get("bundle-key"), deployment: v.get("deployment") };
-    const { verdicts, doubled, stray } = bundles.bundle(v.body, trusted);
-    return { verdicts: verdicts.join(" ") || "-", doubled, stray };
+    return judged(bundles.bundle(v.body, trusted));
   },
   async package(v) {
     const files = Object.entries(JSON.parse(v.body)).map(([k, b]) => [k, Buffer.from(b, "base64")]);
     const keys = v.pairs.filter(([k]) => k.startsWith("key-")).map(([k, x]) => [k.slice(4), x]);
     const expected = v.get("expected-recipient");
-    const at_hand = [new Map(files), v.get("name"), new Map(keys), expected];
-    return { "identity-sha256": f.sha256(await quorum_package(...at_hand)) };
+    const identity = await quorum_package(new Map(files), new Map(keys), expected);
+    return { "identity-sha256": f.sha256(identity) };
   },
   async event(v) {
-    const known = [keyring_of(load("keyring", v.get("keyring")))];
+    const known = keyrings_of(load("keyring", v.get("keyring")));
     if (v.get("layer") === "plaintext") return casebook.event(v.body, v.get("chain"), known) && {};
     const read = await casebook.chain(v.body, v.get("chain"), known, v.all("identity"));
-    const events = read.events.map((e) => e.sequence).join(" ");
+    const events = read.events.map((e) => e.sequence).join(" ") || "-";
     return { events, closed: read.closed, fault: read.faults[0] };
   },
 };
 
+const judged = ({ verdicts, doubled, stray, acknowledged }) => ({
+  verdicts: verdicts.join(" ") || "-",
+  doubled,
+  stray,
+  ...(acknowledged === undefined ? {} : { acknowledged }),
+});
+
 // "" if the reader and the vector agree, else how they differ.
 async function difference(kind, name) {
   const v = load(kind, name);
-  let judged = "accepted";
+  let verdict = "accepted";
   let facts = {};
   let why = "";
   try {
     ({ fault: why = "", ...facts } = await judges[kind](v));
-    if (why !== "") judged = "refused"; // a chain is read on behind a fault
+    if (why !== "") verdict = "refused"; // a chain is read on behind a fault
   } catch (error) {
     if (!(error instanceof f.Refused)) throw error;
-    [judged, why] = ["refused", error.message];
+    [verdict, why] = ["refused", error.message];
   }
-  if (judged !== v.get("expect")) return `${judged} ${why}; it says ${v.get("expect")} ${v.get("rule")}`;
+  if (verdict !== v.get("expect")) return `${verdict} ${why}; it says ${v.get("expect")} ${v.get("rule")}`;
   const wrong = Object.entries(facts).filter(([k, value]) => String(value) !== (v.get(k) ?? ""));
   return wrong.map(([k, value]) => `${k} is ${value}; it says ${v.get(k)}`).join(", ");
 }
@@ -198,7 +204,7 @@ function examples() {
       const files = new Map(names.map((name) => [name, example(`2026-w47/${name}`)]));
       const keys = new Map(["alice", "bob"].map((name) => [name, identity(`${name} quorum`)]));
       const expected = keyring().periods[0].recipient;
-      return same(await quorum_package(files, "2026-w47", keys, expected), identity("2026-w47"));
+      return same(await quorum_package(files, keys, expected), identity("2026-w47"));
     }],
     ["attestation-alice", () => attestation("alice")],
     ["attestation-bob", () => attestation("bob")],
