@@ -1,7 +1,8 @@
 // Bundles and returns: docs/FORMAT.md, sections 10 and 11.
 //
-// `bytes` is the whole file. If the head is not to be believed the file is refused; what is wrong
-// with single envelopes behind a good head is said and refuses nothing.
+// `bytes` is the whole file (of which Node reads less than 2 GiB at once). If the head is not to be
+// believed the file is refused; what is wrong with single envelopes behind a good head is said and
+// refuses nothing.
 
 import * as f from "./format.mjs";
 
@@ -65,8 +66,8 @@ function listed(bytes, start, count, widths, rule) {
 // line. A last piece that is cut off is no piece: the line in whose place it stands stays missing. All
 // other bytes are stray.
 function pieces(bytes, hashes, size) {
-  const lines = new Map(); // hash -> the lines that still wait for it; two lines may name one hash
-  hashes.forEach((hash, i) => lines.set(hash, [...(lines.get(hash) ?? []), i]));
+  const lines = new Map(hashes.map((hash) => [hash, []])); // the lines that wait for a piece
+  hashes.forEach((hash, i) => lines.get(hash).push(i)); // two lines may name one hash
   const verdicts = hashes.map(() => "missing");
   const foreign = [];
   let doubled = 0;
