@@ -63,8 +63,8 @@ function listed(bytes, start, count, widths, rule) {
 
 // What became of each line of the list, by hash and wherever its piece stands. A piece that no line
 // names is the altered one of the line in whose place it stands, if nothing else was found for that
-// line. A last piece that is cut off is no piece: the line in whose place it stands stays missing. All
-// other bytes are stray.
+// line. A last piece that is cut off is no piece: the line in whose place it stands stays missing.
+// All other bytes are stray.
 function pieces(bytes, hashes, size) {
   const lines = new Map(hashes.map((hash) => [hash, []])); // the lines that wait for a piece
   hashes.forEach((hash, i) => lines.get(hash).push(i)); // two lines may name one hash

@@ -64,8 +64,8 @@ export function frames(bytes) {
 }
 
 // The events of a chain that count, by sequence; how many frames our identities do not open; and a
-// sentence for each fault. An event out of place is named and counts all the same: it is the author's,
-// and something else is missing. One that is not the author's, or is none, does not count.
+// sentence for each fault. An event out of place is named and counts all the same: it is the
+// author's, and something else is missing. One that is not the author's does not count.
 export async function chain(bytes, name, keyrings, identities) {
   const events = new Map(); // sequence -> event
   const places = new Map(); // number of a frame -> its hash, and whether all was well up to it
@@ -86,7 +86,7 @@ export async function chain(bytes, name, keyrings, identities) {
         continue;
       }
       const follows = e.sequence === number && e.previous === last.hash;
-      if (!follows) faults.push(`${e.sequence}: out of place, or behind another frame than it says`);
+      if (!follows) faults.push(`${e.sequence}: out of place, or not what it follows`);
       number = e.sequence;
       events.set(number, e);
     } catch (error) {
@@ -105,8 +105,8 @@ export async function chain(bytes, name, keyrings, identities) {
   return { events: used.sort((a, b) => a.sequence - b.sequence), closed, faults };
 }
 
-// The number of the last event of a removed author that counts, 0 if none was named; null if it is not
-// here as it was named. What stands behind it costs nothing.
+// The number of the last event of a removed author that counts, 0 if none was named; null if it is
+// not here as it was named. What stands behind it costs nothing.
 function cut_at(named, places) {
   const [number, hash] = named ?? [0, f.ZEROS];
   const place = places.get(number);

@@ -115,8 +115,8 @@ export const recipient = text_of((value) => {
   }
 }, "no recipient of section 3");
 
-// Numbers of 12 bits below 3329, two in three bytes, and 32 bytes of ML-KEM-768; then the public key
-// of X25519, with which an agreement is not zero (OpenSSL throws if it is).
+// Of ML-KEM-768, numbers of 12 bits below 3329, two in three bytes, and 32 bytes; then the public
+// key of X25519, with which an agreement is not zero (OpenSSL throws if it is).
 function hybrid_key(bytes) {
   if (bytes.length !== 1184 + 32) return false;
   for (let at = 0; at < 1152; at += 3) {
@@ -203,7 +203,8 @@ const HEADER = 1 << 20;
 export async function open(file, identities, passphrase = null) {
   const header_end = file.indexOf("\n", file.indexOf("\n--- ") + 1);
   check(file.indexOf(AGE) === 0 && header_end < HEADER, "3", "no age file, or a header over 1 MiB");
-  const stanzas = file.toString("latin1", 0, header_end).split("\n").filter((l) => l.startsWith("-> "));
+  const header = file.toString("latin1", 0, header_end).split("\n");
+  const stanzas = header.filter((l) => l.startsWith("-> "));
   const locked = stanzas.some((l) => l.startsWith("-> scrypt "));
   check(!locked || stanzas.length === 1, "3", "a passphrase beside other stanzas");
   const decrypter = new Decrypter();

@@ -4,7 +4,7 @@
 //
 // The library functions throw Refused. Only `main` prints and sets the exit code.
 
-import { readdirSync, readFileSync } from "node:fs";
+import { readdirSync, readFileSync, realpathSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
@@ -72,7 +72,8 @@ export async function quorum_package(files, keys, expected = null) {
   const secret = f.one_of("archive", "period")(raw?.secret, "9");
   const p = package_shapes[secret](raw, "9");
   const n = p.reviewers.length;
-  f.check(f.rising(p.reviewers) && p.quorum <= n && n <= 5, "9", "reviewers out of order or number");
+  f.check(p.quorum <= n && n <= 5, "9", "a quorum out of range, or too many reviewers");
+  f.check(f.rising(p.reviewers), "9", "reviewers out of order");
   f.check(expected === null || expected === p.recipient, "9", "not what the keyring names");
   let failure = new f.NoKey("9", "no quorum of keys at hand");
   for (const names of subsets(p.reviewers.filter((name) => keys.has(name)), p.quorum)) {
@@ -110,12 +111,13 @@ const HELP = `Reads Intake's files without Intake (docs/FORMAT.md).
   node reader.mjs bundle FILE --keyring FILE
   node reader.mjs return FILE --keyring FILE
   node reader.mjs chain FILE --keyring FILE --identity AGE-SECRET-KEY-PQ-1...   faults are named
-  node reader.mjs package DIR --key alice=AGE-SECRET-KEY-PQ-1... --key bob=AGE-SECRET-KEY-PQ-1...
+  node reader.mjs package DIR --key alice=AGE-SECRET-KEY-PQ-1... --key bob=...
 
 Examples, from the folder of this file, with the public examples of docs/vectors:
 
   node reader.mjs keyring ../../docs/vectors/keyring
-  node reader.mjs bundle ../../docs/vectors/40ac8df9-000001.bundle --keyring ../../docs/vectors/keyring
+  node reader.mjs return ../../docs/vectors/40ac8df9-000001.return \\
+    --keyring ../../docs/vectors/keyring
 
 Prints one line of JSON. Exit 0: done. 4: refused. 2: the command line was wrong.
 A secret on a command line can be read by others on the machine: use this for tests only.
@@ -129,7 +131,8 @@ const commands = {
     return envelope(await f.open(readFileSync(file), identity), row ?? null);
   },
   async keyring(files) {
-    const { version, fingerprint, signers } = keyrings.chain(files.map((x) => readFileSync(x))).pop();
+    const all = keyrings.chain(files.map((file) => readFileSync(file)));
+    const { version, fingerprint, signers } = all.at(-1);
     return { version, fingerprint, signers };
   },
   async bundle([file], options) {
@@ -175,11 +178,13 @@ async function main() {
     const facts = await commands[command](files, values);
     process.stdout.write(`${f.write(facts)}\n`);
   } catch (error) {
-    const misuse = error instanceof Misuse || error.code !== undefined; // no such file, no such option
+    // Errors with a code are Node's: no such file, no such option.
+    const misuse = error instanceof Misuse || error.code !== undefined;
     if (!misuse && !(error instanceof f.Refused)) throw error; // a defect of ours
     process.stderr.write(`${error.message}\n`);
     process.exitCode = misuse ? 2 : 4;
   }
 }
 
-if (process.argv[1] && import.meta.url === pathToFileURL(resolve(process.argv[1])).href) await main();
+const program = process.argv[1] && pathToFileURL(realpathSync(process.argv[1])).href;
+if (program === import.meta.url) await main();

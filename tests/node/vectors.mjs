@@ -105,7 +105,8 @@ async function difference(kind, name) {
     if (!(error instanceof f.Refused)) throw error;
     [verdict, why] = ["refused", error.message];
   }
-  if (verdict !== v.get("expect")) return `${verdict} ${why}; it says ${v.get("expect")} ${v.get("rule")}`;
+  const expected = v.get("expect");
+  if (verdict !== expected) return `${verdict} ${why}; it says ${expected} ${v.get("rule") ?? ""}`;
   const wrong = Object.entries(facts).filter(([k, value]) => String(value) !== (v.get(k) ?? ""));
   return wrong.map(([k, value]) => `${k} is ${value}; it says ${v.get(k)}`).join(", ");
 }
@@ -163,14 +164,18 @@ function format_examples() {
   const nonce = f.hmac(Buffer.from(receipt.seed, "hex"), "intake nonce 1");
   const reply = f.hmac(Buffer.from(receipt.deployment, "hex"), receipt.receipt);
   const recipient = f.recipient_of(key.identity, "3");
+  const read = (line) => f.read(Buffer.from(line)) && "";
+  const first_16 = (bytes) => bytes.toString("hex", 0, 16);
   return [
-    ...block("canonical-accepted").map((line) => [line, () => f.read(Buffer.from(line)) && ""]),
-    ...block("canonical-refused").map((line) => [line, () => refused(() => f.read(Buffer.from(line)))]),
-    ["recipient", async () => same(f.sha256(f.recipient(await recipient)), key["recipient-sha256"])],
+    ...block("canonical-accepted").map((line) => [line, () => read(line)]),
+    ...block("canonical-refused").map((line) => [line, () => refused(() => read(line))]),
+    ["recipient", async () => {
+      return same(f.sha256(f.recipient(await recipient)), key["recipient-sha256"]);
+    }],
     ["nonce", () => same(nonce.toString("hex"), receipt.nonce)],
     ["reply-secret", () => same(reply.toString("hex"), receipt["reply-secret"])],
-    ["case-tag", () => same(f.hmac(reply, "intake case 1").toString("hex", 0, 16), receipt["case-tag"])],
-    ["row-id", () => same(f.hmac(nonce, receipt.body).toString("hex", 0, 16), receipt["row-id"])],
+    ["case-tag", () => same(first_16(f.hmac(reply, "intake case 1")), receipt["case-tag"])],
+    ["row-id", () => same(first_16(f.hmac(nonce, receipt.body)), receipt["row-id"])],
   ];
 }
 
@@ -180,7 +185,8 @@ function examples() {
   const chain = (...names) =>
     casebook.chain(example("alice.desk-a"), "alice.desk-a", [keyring()], names.map(identity));
   const attestation = (name) => {
-    const [by, signature] = f.signature_line(example(`2026-w47/attestation-${name}`).subarray(0, -1));
+    const line = example(`2026-w47/attestation-${name}`).subarray(0, -1);
+    const [by, signature] = f.signature_line(line);
     const { attestations, ...period } = keyring().periods[0];
     const { key } = keyring().reviewers.find((r) => r.name === by);
     const right = f.signed(key, signature, "intake attestation 1\n", f.write(period));
