@@ -220,7 +220,6 @@ export async function open(file, identities, passphrase = null) {
 
 export async function recipient_of(identity, rule) {
   try {
-    check(/^AGE-SECRET-KEY-PQ-1[0-9A-Z]+$/.test(identity), rule, "no identity of section 3");
     return await identityToRecipient(identity);
   } catch {
     throw new Refused(rule, "no identity of section 3");
