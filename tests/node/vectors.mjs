@@ -1,0 +1,247 @@
+#!/usr/bin/env node
+// Runs the reader over every example there is, and says where the two disagree:
+//
+//   format                    the examples that stand in docs/FORMAT.md itself
+//   example                   the files of docs/vectors, by keys that follow from names (section 1)
+//   age                       C2SP's vectors of age, those that are not armored (npm: cctv-age)
+//   envelope … event          tests/vectors, one failure a file
+//
+// Prints a line for each difference and one for each kind. Exit 1 if anything differs, or if there
+// is nothing to judge. Another folder than tests/vectors may be named on the command line.
+
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { inflateSync } from "node:zlib";
+import { bech32 } from "@scure/base";
+import * as cctv from "cctv-age";
+import * as bundles from "./bundle.mjs";
+import * as casebook from "./casebook.mjs";
+import * as f from "./format.mjs";
+import * as keyrings from "./keyring.mjs";
+import { envelope, quorum_package } from "./reader.mjs";
+
+const here = (path) => fileURLToPath(new URL(path, import.meta.url));
+const DOCS = here("../../docs/");
+const VECTORS = process.argv[2] ?? here("../vectors/");
+
+// ---- tests/vectors ----------------------------------------------------------------------------
+
+// Header lines, a blank line, the body. `get` is the only value of a key, `all` are all of them.
+function parsed(bytes) {
+  const end = bytes.indexOf("\n\n");
+  if (end < 0) throw new Error("no vector: it has no blank line");
+  const lines = bytes.toString("utf-8", 0, end).split("\n");
+  const pairs = lines.map((line) => /^([a-zA-Z0-9- ]+): ?(.*)$/s.exec(line).slice(1));
+  const all = (key) => pairs.filter(([k]) => k === key).map(([, value]) => value);
+  const get = (key) => all(key)[0] ?? null;
+  const rest = bytes.subarray(end + 2);
+  return { pairs, all, get, body: get("compressed") === "zlib" ? inflateSync(rest) : rest };
+}
+
+const load = (kind, name) => parsed(readFileSync(join(VECTORS, kind, name)));
+
+// The keyrings of a vector: the one in force last, behind those that were installed before it.
+function keyrings_of(vector, later = []) {
+  const after = vector.get("after");
+  const files = [vector.body, ...later];
+  return after === null ? keyrings.chain(files) : keyrings_of(load("keyring", after), files);
+}
+
+// What the reader makes of a vector: the facts that its header must give, or Refused.
+const judges = {
+  async envelope(v) {
+    const sealed = v.get("layer") === "sealed";
+    const plain = sealed ? await f.open(v.body, v.all("identity")) : v.body;
+    const e = envelope(plain, v.get("row"));
+    return { kind: e.kind, day: e.day, case: e.case, "body-sha256": e["body-sha256"] };
+  },
+  keyring(v) {
+    const { version, fingerprint, signers } = keyrings_of(v).at(-1);
+    return { version, fingerprint, signers: signers.join(" ") };
+  },
+  bundle(v) {
+    if (v.get("type") === "return") {
+      const keyring = keyrings_of(load("keyring", v.get("keyring"))).at(-1);
+      return judged(bundles.acknowledgement(v.body, keyring));
+    }
+    const trusted = { bundle_key: v.get("bundle-key"), deployment: v.get("deployment") };
+    return judged(bundles.bundle(v.body, trusted));
+  },
+  async package(v) {
+    const files = Object.entries(JSON.parse(v.body)).map(([k, b]) => [k, Buffer.from(b, "base64")]);
+    const keys = v.pairs.filter(([k]) => k.startsWith("key-")).map(([k, x]) => [k.slice(4), x]);
+    const expected = v.get("expected-recipient");
+    const identity = await quorum_package(new Map(files), new Map(keys), expected);
+    return { "identity-sha256": f.sha256(identity) };
+  },
+  async event(v) {
+    const known = keyrings_of(load("keyring", v.get("keyring")));
+    if (v.get("layer") === "plaintext") return casebook.event(v.body, v.get("chain"), known) && {};
+    const read = await casebook.chain(v.body, v.get("chain"), known, v.all("identity"));
+    const events = read.events.map((e) => e.sequence).join(" ") || "-";
+    return { events, closed: read.closed, fault: read.faults[0] };
+  },
+};
+
+const judged = ({ verdicts, doubled, stray, acknowledged }) => ({
+  verdicts: verdicts.join(" ") || "-",
+  doubled,
+  stray,
+  ...(acknowledged === undefined ? {} : { acknowledged }),
+});
+
+// "" if the reader and the vector agree, else how they differ.
+async function difference(kind, name) {
+  const v = load(kind, name);
+  let verdict = "accepted";
+  let facts = {};
+  let why = "";
+  try {
+    ({ fault: why = "", ...facts } = await judges[kind](v));
+    if (why !== "") verdict = "refused"; // a chain is read on behind a fault
+  } catch (error) {
+    if (!(error instanceof f.Refused)) throw error;
+    [verdict, why] = ["refused", error.message];
+  }
+  const expected = v.get("expect");
+  if (verdict !== expected) return `${verdict} ${why}; it says ${expected} ${v.get("rule") ?? ""}`;
+  const wrong = Object.entries(facts).filter(([k, value]) => String(value) !== (v.get(k) ?? ""));
+  return wrong.map(([k, value]) => `${k} is ${value}; it says ${v.get(k)}`).join(", ");
+}
+
+function vectors(kind) {
+  const folder = join(VECTORS, kind);
+  const names = existsSync(folder) ? readdirSync(folder).sort() : [];
+  return names.map((name) => [name, () => difference(kind, name)]);
+}
+
+// ---- age: C2SP's vectors ----------------------------------------------------------------------
+
+function age_vectors() {
+  const all = Object.entries(cctv).map(([name, bytes]) => [name, parsed(Buffer.from(bytes))]);
+  const binary = all.filter(([, v]) => v.get("armored") === null);
+  return binary.map(([name, v]) => [name, () => age_difference(v)]);
+}
+
+async function age_difference(v) {
+  let judged = "success";
+  try {
+    const plain = await f.open(v.body, v.all("identity"), v.get("passphrase"));
+    if (f.sha256(plain) !== v.get("payload")) return "another plaintext";
+  } catch (error) {
+    if (!(error instanceof f.Refused)) throw error;
+    judged = error instanceof f.NoKey ? "no match" : "failure";
+  }
+  return v.get("expect").endsWith(judged) ? "" : `${judged}; it says ${v.get("expect")}`;
+}
+
+// ---- docs/FORMAT.md and docs/vectors ----------------------------------------------------------
+
+const seed = (what, name) => createHash("sha256").update(`${what} ${name}`).digest();
+const identity = (name) =>
+  bech32.encodeFromBytes("AGE-SECRET-KEY-PQ-", seed("identity", name)).toUpperCase();
+const example = (name) => readFileSync(join(DOCS, "vectors", name));
+const same = (one, other) => (String(one) === String(other) ? "" : `${one} is not ${other}`);
+
+function refused(act) {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof f.Refused) return "";
+    throw error;
+  }
+  return "accepted";
+}
+
+function format_examples() {
+  const text = readFileSync(join(DOCS, "FORMAT.md"), "utf-8");
+  const block = (name) => text.split(`\n\`\`\`vector ${name}\n`)[1].split("\n```")[0].split("\n");
+  const table = (name) => Object.fromEntries(block(name).map((line) => line.split(/ +(.*)/s)));
+  const key = table("age-key");
+  const receipt = table("receipt");
+  const nonce = f.hmac(Buffer.from(receipt.seed, "hex"), "intake nonce 1");
+  const reply = f.hmac(Buffer.from(receipt.deployment, "hex"), receipt.receipt);
+  const recipient = f.recipient_of(key.identity, "3");
+  const read = (line) => f.read(Buffer.from(line)) && "";
+  const first_16 = (bytes) => bytes.toString("hex", 0, 16);
+  return [
+    ...block("canonical-accepted").map((line) => [line, () => read(line)]),
+    ...block("canonical-refused").map((line) => [line, () => refused(() => read(line))]),
+    ["recipient", async () => {
+      return same(f.sha256(f.recipient(await recipient)), key["recipient-sha256"]);
+    }],
+    ["nonce", () => same(nonce.toString("hex"), receipt.nonce)],
+    ["reply-secret", () => same(reply.toString("hex"), receipt["reply-secret"])],
+    ["case-tag", () => same(first_16(f.hmac(reply, "intake case 1")), receipt["case-tag"])],
+    ["row-id", () => same(first_16(f.hmac(nonce, receipt.body)), receipt["row-id"])],
+  ];
+}
+
+function examples() {
+  const keyring = () => keyrings.verify(example("keyring"));
+  const bundle = () => bundles.bundle(example("40ac8df9-000001.bundle"), keyring());
+  const chain = (...names) =>
+    casebook.chain(example("alice.desk-a"), "alice.desk-a", [keyring()], names.map(identity));
+  const attestation = (name) => {
+    const line = example(`2026-w47/attestation-${name}`).subarray(0, -1);
+    const [by, signature] = f.signature_line(line);
+    const { attestations, ...period } = keyring().periods[0];
+    const { key } = keyring().reviewers.find((r) => r.name === by);
+    const right = f.signed(key, signature, "intake attestation 1\n", f.write(period));
+    return same(`${right} ${by} ${attestations.has(name)}`, `true ${name} true`);
+  };
+  return [
+    ["keyring", () => same(keyring().signers, "rosa,ruth")],
+    ["bundle", () => same(bundle().verdicts, "ok")],
+    ["row", async () => {
+      const { rows, size } = bundle();
+      const sealed = example("40ac8df9-000001.bundle").subarray(-size);
+      const e = envelope(await f.open(sealed, [identity("2026-w47")]), rows[0][0]);
+      return same(e.kind, "testimony");
+    }],
+    ["return", () => {
+      const done = bundles.acknowledgement(example("40ac8df9-000001.return"), keyring());
+      return same(done.rows, bundle().rows);
+    }],
+    ["package", async () => {
+      const names = ["package.json", "alice+bob.age"];
+      const files = new Map(names.map((name) => [name, example(`2026-w47/${name}`)]));
+      const keys = new Map(["alice", "bob"].map((name) => [name, identity(`${name} quorum`)]));
+      const expected = keyring().periods[0].recipient;
+      return same(await quorum_package(files, keys, expected), identity("2026-w47"));
+    }],
+    ["attestation-alice", () => attestation("alice")],
+    ["attestation-bob", () => attestation("bob")],
+    ["chain", async () => {
+      const { events, closed, faults } = await chain("archive");
+      return same(`${events.map((e) => e.what.kind)} ${closed} ${faults}`,
+        "received,part,import,acknowledged 0 ");
+    }],
+    ["chain, closed", async () => same((await chain("nobody")).closed, 4)],
+    ["locked.age", async () => {
+      const line = await f.open(example("locked.age"), [], "an example, not a secret");
+      return /^[0-9a-f]{64}\n$/.test(line.toString("latin1")) ? "" : "no secret key inside";
+    }],
+  ];
+}
+
+// ---- the run ----------------------------------------------------------------------------------
+
+let differences = 0;
+const summary = [];
+const runs = { format: format_examples(), example: examples(), age: age_vectors() };
+for (const kind of Object.keys(judges)) runs[kind] = vectors(kind);
+for (const [kind, cases] of Object.entries(runs)) {
+  let agreed = 0;
+  for (const [name, judge] of cases) {
+    const said = await (async () => judge())().catch((error) => `broke: ${error.stack}`);
+    if (said === "") agreed += 1;
+    else process.stdout.write(`${kind} ${name}: ${said}\n`);
+  }
+  summary.push(`${kind} ${agreed} of ${cases.length}`);
+  differences += cases.length - agreed + (cases.length === 0 ? 1 : 0);
+}
+process.stdout.write(`${summary.join(", ")}\n`);
+process.exitCode = differences === 0 ? 0 : 1;
