@@ -188,6 +188,7 @@ def serving() -> Iterator[str]:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(WAIT)
         process.kill()
+        process.communicate()
 
 
 def free_port(wanted: int) -> int:
