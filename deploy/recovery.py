@@ -1,4 +1,4 @@
-r"""Run the blocks of docs/RECOVERY.md as a stranger would: pasted one after the other, at a terminal.
+r"""Run the blocks of docs/RECOVERY.md as a stranger would, pasted one after the other.
 
 Rules:
 - What runs is what stands in the document; only what is right of each ``=`` in "Where your things
@@ -28,7 +28,9 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCUMENT = ROOT / "docs" / "RECOVERY.md"
 PLACES = "2. Where your things are"
 TOOLS = "3. The tools"
+PARTS = re.compile(r"^##+ ([^\n]*)$|^```sh\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROMPT = re.compile(rb"(Enter|Confirm) passphrase[^\n]*: \Z")
+CLEARED = re.compile(r"[^\n]*\n\x1b\[F\x1b\[K")  # a question that age took back
 WAIT = 300  # seconds of silence before a session is given up
 OLD = re.compile(r"v?(0|1\.[012])\b")
 NO_AGE = """\
@@ -67,7 +69,9 @@ def blocks(document: Path = DOCUMENT) -> list[Block]:
     """Return the document's blocks of commands, in order."""
     found, title = [], ""
     text = document.read_text(encoding="utf-8")
-    for heading, body in re.findall(r"^##+ ([^\n]*)$|^```sh\n(.*?)^```$", text, re.M | re.S):
+    for heading, body in re.findall(
+        r"^##+ ([^\n]*)$|^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL
+    ):
         title = heading or title
         if body:
             found.append(Block(title, body))
@@ -75,22 +79,23 @@ def blocks(document: Path = DOCUMENT) -> list[Block]:
 
 
 def filled(block: Block, places: Mapping[str, object]) -> Block:
-    """Return the block "Where your things are" with the reader's own places filled in."""
+    """Return the block; if it is "Where your things are", with the reader's own places."""
     text = block.text
-    for name, place in places.items():
+    for name, place in places.items() if block.title == PLACES else ():
         line = f"{name}={shlex.quote(str(place))}"
-        text, found = re.subn(rf"^{name}=.*$", lambda _, line=line: line, text, flags=re.M)
-        if not found:
+        example = re.search(rf"^{name}=.*$", text, re.MULTILINE)
+        if example is None:
             raise KeyError(name)
+        text = text.replace(example[0], line)
     return Block(block.title, text)
 
 
-def programs(folder: Path, age: Path, text: str) -> Path:
-    """Fill ``folder`` with links to the programs that the block "The tools" asks for."""
-    asked = re.search(r"for tool in (.*?); do", text, re.S)
-    names = asked[1].replace("\\", "").split() if asked else []
+def programs(folder: Path, age: Path) -> Path:
+    """Make ``folder``, with links to the programs that the block "The tools" asks for."""
+    text = next(block.text for block in blocks() if block.title == TOOLS)
+    asked = re.search(r"for tool in (.*?); do", text, re.DOTALL)
     folder.mkdir()
-    for name in names:
+    for name in asked[1].replace("\\", "").split() if asked else []:
         found = str(age) if name == "age" else shutil.which(name)
         if found:
             (folder / name).symlink_to(found)
@@ -120,7 +125,8 @@ def play(
         termios.tcsetattr(0, termios.TCSANOW, modes)
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # which Python ignores, and shells do not
         os.chdir(folder)
-        os.execve(shell, ["sh", "all.sh"], {"PATH": str(path), "HOME": str(folder)})
+        own = {"PATH": str(path), "HOME": str(folder)}  # and nothing of the caller's
+        os.execve(shell, ["sh", "all.sh"], own)  # noqa: S606 - a shell is what is wanted
     try:
         yield from _talk(terminal, zip(chosen, marks, strict=True), answer)
     finally:
@@ -142,7 +148,7 @@ def _talk(
                 asked = len(said)
                 os.write(terminal, answer(text).encode() + b"\n")
         now, _, said = said.partition(mark)
-        yield block, now.decode("utf-8", "replace")
+        yield block, CLEARED.sub("", now.decode("utf-8", "replace"))
         os.write(terminal, b"\n")  # the shell waits, so that the caller sees what the block left
 
 

@@ -19,7 +19,6 @@ import tempfile
 import unicodedata
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -91,7 +90,7 @@ class Kit:
     folder: Path
     places: dict[str, object]
     decoy: str
-    foreign: tuple[str, str]
+    foreign: list[str]
 
     def copy(self, name: str, to: Path) -> Path:
         """Copy one of the places, to break it."""
@@ -174,7 +173,7 @@ def period() -> str:
     return name
 
 
-def plant() -> tuple[str, str]:
+def plant() -> tuple[str, list[str]]:
     """Add a decoy by hand, and two rows that are foreign; return their names."""
     signed = keyring.parse((demo.CEREMONY / "keyring").read_bytes())
     now = next(one for one in signed.periods if one.name == period())
@@ -186,7 +185,7 @@ def plant() -> tuple[str, str]:
     store.add(other, now.name, seal(b"\x1b[31m".ljust(envelope.PLAINTEXT), [to]))
     words = {"answers": {"account": "under a name of another"}, "form": "cdm", "version": 1}
     store.add(swapped, now.name, envelope.seal(Envelope("testimony", *facts, words), to))
-    return decoy.hex(), (other.hex(), swapped.hex())
+    return decoy.hex(), [other.hex(), swapped.hex()]
 
 
 def number(block: Block) -> str:
@@ -202,14 +201,13 @@ def sit(kit: Kit, age: Path, tmp_path: Path, steps: str, **places: object) -> Se
     folder = tmp_path / f"sitting{first}"
     folder.mkdir()
     path = tmp_path / f"programs{first}"
-    tools = next(block for block in document if block.title == recovery.TOOLS)
-    recovery.programs(path, age, tools.text)
+    recovery.programs(path, age)
     if "15" in steps.split():
         (path / "age-plugin-pq").symlink_to(recovery.stock_age().parent / "age-plugin-pq")
-    with tempfile.TemporaryDirectory(prefix="recovery-", dir="/dev/shm") as memory:  # noqa: S108
+    with tempfile.TemporaryDirectory(prefix="recovery-", dir="/dev/shm") as memory:
         session.ram = Path(memory) / "ram"
         given = {**kit.places, "RAM": session.ram, **places}
-        chosen = [recovery.filled(b, given) if b.title == recovery.PLACES else b for b in chosen]
+        chosen = [recovery.filled(block, given) for block in chosen]
         for block, said in recovery.play(chosen, folder, path, type_in):
             session.said[number(block)] = session.said.get(number(block), "") + said
             if session.ram.exists():
@@ -291,13 +289,13 @@ def test_each_step_says_what_the_page_promises(whole: Session, kit: Kit) -> None
     assert said["8"] == ""
     assert said["9"].startswith("ok\n7 rows in the database\n")
     for step in ("9", "10"):
-        assert re.findall(r"(\d+) (\w+)$", said[step], re.M)[-3:] == [
+        assert re.findall(r"(\d+) (\w+)$", said[step], re.MULTILINE)[-3:] == [
             ("1", "decoy"),
             ("2", "foreign"),
             ("4", "testimony"),
         ]
-    assert re.search(r"^ +4 testimony$", said["11c"], re.M)
-    assert len(re.findall(r"^[0-9a-f]{32} reviewer-[ab]$", said["11d"], re.M)) == 4
+    assert re.search(r"^ +4 testimony$", said["11c"], re.MULTILINE)
+    assert len(re.findall(r"^[0-9a-f]{32} reviewer-[ab]$", said["11d"], re.MULTILINE)) == 4
     assert said["13"].splitlines()[-1].endswith("12")  # four, from three places
     assert said["14"] == f"good: {whole.ram} is gone\n"
     for place in ("server", "stick"):
@@ -310,9 +308,9 @@ def test_the_words_are_shown_and_can_do_nothing(whole: Session) -> None:
     """All of it is there, in Burmese too, and no character of it acts on a terminal."""
     shown = whole.said["12"]
     assert SHOWN.fullmatch(shown)
-    assert demo.TESTIMONY["account"][:40] in shown
+    assert str(demo.TESTIMONY["account"])[:40] in shown
     assert "<U+003C>U+202E>" in shown
-    assert len(re.findall("^=== ", shown, re.M)) == len(SOURCES)
+    assert len(re.findall("^=== ", shown, re.MULTILINE)) == len(SOURCES)
     for name, data in whole.kept["text"].items():
         line = whole.kept["server"][f"{name[:-4]}.testimony"].split(b"\n", 1)[0]
         assert unspelled(data.decode()) == line.decode()
@@ -362,7 +360,7 @@ def test_one_less_than_a_quorum_opens_nothing(kit: Kit, age: Path, tmp_path: Pat
     assert session.keys == {"reviewer-a"}
     assert "7 closed" in session.said["9"]
     assert "7 closed" in session.said["10"]
-    assert not (session.kept["server"] or session.kept["stick"] or session.kept["text"])
+    assert not any(session.kept.values())
 
 
 @pytest.mark.parametrize("place", ["line 1", "signature", "list", "envelope", "end"])
@@ -383,7 +381,7 @@ def test_an_altered_bundle_is_found(kit: Kit, age: Path, tmp_path: Path, place: 
     bundle.write_bytes(data)
     session = sit(kit, age, tmp_path, f"{COMMON} 6 7 8 10", STICK=stick)
     if place in {"envelope", "end"}:
-        assert re.search(r"^altered: [0-9a-f]{32}$", session.said["10"], re.M)
+        assert re.search(r"^altered: [0-9a-f]{32}$", session.said["10"], re.MULTILINE)
         assert "1 altered" in session.said["10"]
         assert len(session.kept["stick"]) == 6
     else:
@@ -397,11 +395,11 @@ def test_a_keyring_of_a_stranger_is_found(kit: Kit, age: Path, tmp_path: Path) -
     data = theirs.read_bytes()
     theirs.write_bytes(data.replace(b'"demo":true', b'"demo":false', 1))
     said = sit(kit, age, tmp_path, COMMON, KEYRING=theirs).said["5"]
-    assert re.findall("^(good|STOP)", said, re.M) == ["STOP"] * 3
+    assert re.findall("^(good|STOP)", said, re.MULTILINE) == ["STOP"] * 3
     last = data.rstrip(b"\n")[-1:]
     theirs.write_bytes(data.rstrip(b"\n")[:-1] + (b"0" if last != b"0" else b"1") + b"\n")
     said = sit(kit, age, tmp_path, COMMON, KEYRING=theirs).said["5"]
-    assert re.findall("^(good|STOP)", said, re.M) == ["good", "good", "STOP"]
+    assert re.findall("^(good|STOP)", said, re.MULTILINE) == ["good", "good", "STOP"]
 
 
 def test_a_package_with_another_key_is_found(kit: Kit, age: Path, tmp_path: Path) -> None:
@@ -445,14 +443,13 @@ def test_an_age_that_is_too_old_is_named(
     said = sit(kit, old, tmp_path, "2 3").said["3"]
     assert "STOP: age 1.1.1 is too old. Take 1.3 or later, or see step 15." in said
     monkeypatch.setenv("STOCK_AGE", str(old))
-    with pytest.raises(recovery.NoAge, match="age 1.3 or later"):
+    with pytest.raises(recovery.NoAge, match="make peers"):
         recovery.stock_age()
 
 
 def test_no_program_of_ours_is_at_hand(age: Path, tmp_path: Path) -> None:
     """The programs are those that step 3 asks for: neither Python nor Node, and no way to us."""
-    tools = next(block for block in blocks() if block.title == recovery.TOOLS)
-    path = recovery.programs(tmp_path / "programs", age, tools.text)
+    path = recovery.programs(tmp_path / "programs", age)
     names = {program.name for program in path.iterdir()}
     assert {"age", "sqlite3", "openssl", "awk"} <= names
     assert not {name for name in names if re.match("python|node|perl|sh$", name)}
@@ -461,4 +458,6 @@ def test_no_program_of_ours_is_at_hand(age: Path, tmp_path: Path) -> None:
     ((_, said),) = recovery.play([probe], tmp_path / "empty", path, type_in)
     assert "python3: not found" in said
     assert said.splitlines()[1:] == ["0.sh", "all.sh"]
-    assert not [block for block in blocks() if re.search(r"python|intake\.[^d]|\bmake\b", block.text)]
+    assert not [
+        block for block in blocks() if re.search(r"python|intake\.[^d]|\bmake\b", block.text)
+    ]
