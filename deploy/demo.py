@@ -420,7 +420,7 @@ def recover() -> None:
         ):
             print(f"\n  {block.title}")
             print("".join(f"     {line}\n" for line in said.splitlines()), end="", flush=True)
-            if "STOP" in said:
+            if "STOP" in said and not block.title.startswith("4."):  # a demo may be swapped out
                 sys.exit("The recovery stopped here.")
 
 

@@ -69,9 +69,7 @@ def blocks(document: Path = DOCUMENT) -> list[Block]:
     """Return the document's blocks of commands, in order."""
     found, title = [], ""
     text = document.read_text(encoding="utf-8")
-    for heading, body in re.findall(
-        r"^##+ ([^\n]*)$|^```sh\n(.*?)^```$", text, re.MULTILINE | re.DOTALL
-    ):
+    for heading, body in PARTS.findall(text):
         title = heading or title
         if body:
             found.append(Block(title, body))
