@@ -444,6 +444,22 @@ def test_what_stands_in_a_database_is_no_command(kit: Kit, age: Path, tmp_path: 
     assert not (tmp_path / "hit").exists()
 
 
+def test_an_image_from_the_middle_of_a_write_is_whole(kit: Kit, age: Path, tmp_path: Path) -> None:
+    """What the journal undoes is undone on the copy; the image stays as it was taken."""
+    live = kit.copy("SERVER", tmp_path)
+    image = tmp_path / "taken"
+    with closing(sqlite3.connect(live / "intake.db", isolation_level=None)) as database:
+        for line in ("PRAGMA journal_mode=TRUNCATE", "PRAGMA cache_size=1", "BEGIN"):
+            database.execute(line)
+        database.execute("UPDATE envelopes SET sealed = zeroblob(34427)")
+        shutil.copytree(live, image)
+    assert (image / "intake.db-journal").stat().st_size > envelope.SEALED
+    before = {path: path.read_bytes() for path in image.iterdir()}
+    session = sit(kit, age, tmp_path, f"{COMMON} 6 7 8 9", SERVER=image)
+    assert same(session.answers("server"), typed())
+    assert {path: path.read_bytes() for path in image.iterdir()} == before
+
+
 def test_an_age_that_is_too_old_is_named(
     kit: Kit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
