@@ -10,15 +10,18 @@ Rules:
 from __future__ import annotations
 
 import hashlib
+import io
 import itertools
 import json
 import re
 import shutil
 import sqlite3
+import tarfile
 import tempfile
 import unicodedata
 from contextlib import closing
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,9 +30,11 @@ import pytest
 
 from deploy import demo, recovery
 from deploy.recovery import Block, blocks
-from intake import envelope, keyring, rows
+from intake import canonical, envelope, keyring, receipt, rows
+from intake.age.passphrase import Passphrase
 from intake.age.recipient import Recipient
 from intake.age.sealing import seal
+from intake.age.unsealing import unseal
 from intake.envelope import Envelope
 from intake.form import Form
 from intake.settings import FORM
@@ -110,6 +115,7 @@ class Session:
     kept: dict[str, dict[str, bytes]] = field(default_factory=dict)
     keys: set[str] = field(default_factory=set)
     ram: Path = Path()
+    erased: bool = False
 
     def answers(self, folder: str) -> list[dict[str, Any]]:
         """Return what the testimonies in that folder answer."""
@@ -212,6 +218,7 @@ def sit(kit: Kit, age: Path, tmp_path: Path, steps: str, **places: object) -> Se
             session.said[number(block)] = session.said.get(number(block), "") + said
             if session.ram.exists():
                 remember(session)
+        session.erased = not session.ram.exists()
     return session
 
 
@@ -305,8 +312,9 @@ def test_each_step_says_what_the_page_promises(whole: Session, kit: Kit) -> None
         ]
     assert re.search(r"^ +4 testimony$", said["11c"], re.MULTILINE)
     assert len(re.findall(r"^[0-9a-f]{32} reviewer-[ab]$", said["11d"], re.MULTILINE)) == 4
-    assert said["13"].splitlines()[-1].endswith("12")  # four, from three places
+    assert said["13"].splitlines()[-1] == "12"  # four, from three places
     assert said["14"] == f"good: {whole.ram} is gone\n"
+    assert whole.erased
     for place in ("server", "stick"):
         kept = whole.kept[place]
         assert f"{kit.decoy}.decoy" in kept
@@ -329,6 +337,15 @@ def unspelled(text: str) -> str:
     """Return the line that was shown, from how it was shown."""
     text = text.rstrip("\n").replace("\n    | ", "\\n").replace("\n", "")
     return re.sub(r"<U\+([0-9A-F]{4,6})>", lambda found: chr(int(found[1], 16)), text)
+
+
+def test_what_is_carried_away_is_sealed_and_has_no_key(whole: Session, kit: Kit) -> None:
+    carried = (Path(str(kit.places["OUT"])) / "testimonies.tar.age").read_bytes()
+    with tarfile.open(fileobj=io.BytesIO(unseal(carried, [Passphrase(NEW)]))) as inside:
+        names = [name for name in inside.getnames() if "/" in name]
+    wanted = [f"{folder}/{name}" for folder, kept in whole.kept.items() for name in kept]
+    assert sorted(names) == sorted(wanted)
+    assert {Path(name).suffix for name in names} == {".testimony", ".decoy", ".foreign", ".txt"}
 
 
 def test_codes_have_words(whole: Session) -> None:
@@ -423,19 +440,32 @@ def test_a_package_with_another_key_is_found(kit: Kit, age: Path, tmp_path: Path
 
 
 def test_words_that_no_reviewer_recorded_are_found(kit: Kit, age: Path, tmp_path: Path) -> None:
-    """Anyone can seal to the archive; nobody but a reviewer signs an event."""
+    """Anyone can seal to the archive, a blob and an event; nobody but a reviewer signs it."""
     casebook = kit.copy("CASEBOOK", tmp_path)
-    for chain in (casebook / "chains").iterdir():
-        chain.write_bytes(b"")
+    (line, *_) = Path(str(kit.places["KEYRING"])).read_bytes().split(b"\n", 1)
+    to = Recipient.parse(json.loads(line)["archive"])
+    body: dict[str, Any] = {"answers": {"account": "planted"}, "form": "cdm", "version": 1}
+    row = receipt.submission_id(bytes(32), canonical.dump(body)).hex()
+    facts = (date.min, "en", (1, bytes(32)), bytes(16), bytes(32), bytes(32))
+    words = Envelope("testimony", *facts, body).plaintext()
+    name = hashlib.sha256(bytes(32) + words).hexdigest()
+    blob = casebook / "blobs" / name[:2] / name
+    blob.parent.mkdir(exist_ok=True)
+    blob.write_bytes(seal(words, [to]))
+    event = canonical.dump({"what": {"blob": name, "id": row, "salt": bytes(32).hex()}})
+    sealed = seal(event + b"\n" + b"0" * 128 + b"\n", [to])
+    with (casebook / "chains" / "reviewer-a.desk-a").open("ab") as chain:
+        chain.write(f"{len(sealed):08x}\n".encode() + sealed + b"\n")
     session = sit(kit, age, tmp_path, f"{COMMON} 6 7 8 11a 11c 11d", CASEBOOK=casebook)
-    assert same(session.answers("casebook"), typed())
-    assert session.said["11d"].count("STOP: no reviewer of this keyring signed for") == 4
+    assert same(session.answers("casebook"), [*typed(), body["answers"]])
+    assert re.findall("STOP: .* for (.*)", session.said["11d"]) == [row]
 
 
 def test_what_stands_in_a_database_is_no_command(kit: Kit, age: Path, tmp_path: Path) -> None:
     """Whoever took the server wrote into it; a hostile name of a period reaches no shell or SQL."""
     image = kit.copy("SERVER", tmp_path)
-    hostile = f"2026'; SELECT writefile('{tmp_path}/hit','x'); --\n00 $(touch {tmp_path}/hit)"
+    attack = f"00';SELECT/**/writefile('{tmp_path}/hit','x');--"
+    hostile = f"{attack}\n{attack} $(echo>{tmp_path}/hit)\n{attack}"
     with closing(sqlite3.connect(image / "intake.db")) as database, database:
         database.execute("INSERT INTO envelopes VALUES (?, ?, ?)", (b"'; x" * 4, hostile, b"x"))
     session = sit(kit, age, tmp_path, f"{COMMON} 6 7 8 9", SERVER=image)
