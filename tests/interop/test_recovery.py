@@ -461,6 +461,22 @@ def test_words_that_no_reviewer_recorded_are_found(kit: Kit, age: Path, tmp_path
     assert re.findall("STOP: .* for (.*)", session.said["11d"]) == [row]
 
 
+def test_words_that_were_recorded_otherwise_are_found(
+    kit: Kit, age: Path, tmp_path: Path, whole: Session
+) -> None:
+    """True answers and their name, but of another case: the name does not tell, the event does."""
+    casebook = kit.copy("CASEBOOK", tmp_path)
+    keyring_line = Path(str(kit.places["KEYRING"])).read_bytes().split(b"\n", 1)[0]
+    name, data = next(iter(whole.kept["casebook"].items()))
+    case = json.loads(data.split(b"\n", 1)[0])["case"].encode()
+    blob = casebook / "blobs" / "ff" / ("f" * 64)  # the last one, which is kept
+    blob.parent.mkdir(exist_ok=True)
+    to = Recipient.parse(json.loads(keyring_line)["archive"])
+    blob.write_bytes(seal(data.replace(case, b"0" * 32), [to]))
+    said = sit(kit, age, tmp_path, f"{COMMON} 6 7 8 11a 11c 11d", CASEBOOK=casebook).said["11d"]
+    assert re.findall("STOP: .* for (.*)", said) == [name.removesuffix(".testimony")]
+
+
 def test_what_stands_in_a_database_is_no_command(kit: Kit, age: Path, tmp_path: Path) -> None:
     """Whoever took the server wrote into it; a hostile name of a period reaches no shell or SQL."""
     image = kit.copy("SERVER", tmp_path)
