@@ -3,8 +3,8 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test check lines demo demo-read demo-clean browser pictures peers interop fuzz \
-	bench-quick locks clean
+.PHONY: help setup test check lines demo demo-read demo-recover demo-clean browser pictures peers \
+	interop fuzz bench-quick locks clean
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -42,6 +42,9 @@ demo: setup ## the whole path on this machine, then a site to try; PORT=8000, ON
 
 demo-read: setup ## from another terminal: carry the stick and read what arrived
 	$(RUN) deploy/demo.py read
+
+demo-recover: setup ## read it all without Intake: docs/RECOVERY.md with stock age (make peers)
+	$(RUN) deploy/demo.py recover
 
 demo-clean: setup ## erase what the demo made
 	$(RUN) deploy/demo.py clean

@@ -7,6 +7,7 @@ the passphrases are the demo's, and no tool accepts them anywhere else.
 
     python deploy/demo.py serve     the scripted path once, then a site to try (PORT, ONCE=1)
     python deploy/demo.py read      carry the stick and read, as `r` does, from another terminal
+    python deploy/demo.py recover   read it all without Intake, with stock age (docs/RECOVERY.md)
     python deploy/demo.py clean     erase demo/
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import json
 import os
 import re
@@ -25,6 +27,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import termios
 import time
 import tty
@@ -37,6 +40,10 @@ from typing import Any
 from urllib.parse import urlencode
 
 ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from deploy import recovery  # noqa: E402 - after the path is set
+
 DEMO = ROOT / "demo"
 SERVER, DESK, CEREMONY, STICK = (DEMO / n for n in ("server", "desk", "ceremony", "stick"))
 PASSPHRASES = DEMO / "passphrases"
@@ -49,6 +56,8 @@ BANNER = "DEMO: do not send real testimony"
 HOST = "127.0.0.1"
 PORTS = 50  # how many are tried from PORT on
 WAIT = 30  # seconds for the server to answer
+MEMORY = Path("/dev/shm")  # noqa: S108 - in memory, as docs/RECOVERY.md wants it
+LEFT_OUT = ("11b.", "13.", "15.")  # steps of recovery that have another way, or make a file
 AGAIN = "If something is missing or too old in demo/: make demo-clean, then make demo."
 TESTIMONY = {
     "consent_store": "yes",
@@ -188,6 +197,7 @@ def serving() -> Iterator[str]:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(WAIT)
         process.kill()
+        process.communicate()
 
 
 def free_port(wanted: int) -> int:
@@ -379,6 +389,41 @@ def read_and_open(*, everything: bool = False) -> None:
             webbrowser.open(page.as_uri())
 
 
+def recover() -> None:
+    """Take the demo's folders through docs/RECOVERY.md, with stock programs and none of ours."""
+    try:
+        age = recovery.stock_age()
+    except recovery.NoAge as missing:
+        sys.exit(str(missing))
+    if not MEMORY.is_dir():
+        sys.exit(f"{MEMORY}, a folder in memory, is not on this machine. Recovery is for Linux.")
+    if not rows():  # the scripted one was acknowledged, and is on the stick and at the desk only
+        with serving() as url:
+            send_testimony(url)
+    words = dict(line.split(" ", 1) for line in PASSPHRASES.read_text().splitlines())
+    line = (CEREMONY / "keyring").read_bytes().split(b"\n", 1)[0]
+    places: dict[str, object] = {"SERVER": SERVER / "data", "STICK": STICK, "CASEBOOK": CASEBOOK}
+    places |= {"PEOPLE": DESK / "keys", "PACKAGES": DESK / "packages"}
+    places |= {"KEYRING": CEREMONY / "keyring", "FINGERPRINT": hashlib.sha256(line).hexdigest()}
+    places |= {"OPENERS": " ".join(REVIEWERS[:2]), "FORM": ROOT / "intake/forms/cdm.toml"}
+    with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory(dir=MEMORY) as memory:
+        folder, places["RAM"] = Path(name), f"{memory}/recovery"
+        steps = [b for b in recovery.blocks() if not b.title.startswith(LEFT_OUT)]
+        path = recovery.programs(folder / "programs", age)
+        blocks = folder / "blocks"
+        blocks.mkdir()
+        for block, said in recovery.play(
+            [recovery.filled(block, places) for block in steps],
+            blocks,
+            path,
+            lambda asked: words[re.findall(r"passphrase of (\S+):", asked)[-1]],
+        ):
+            print(f"\n  {block.title}")
+            print("".join(f"     {line}\n" for line in said.splitlines()), end="", flush=True)
+            if "STOP" in said and not block.title.startswith("4."):  # a demo may be swapped out
+                sys.exit("The recovery stopped here.")
+
+
 def has_browser() -> bool:
     """Return whether a person with a screen is there."""
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")) or (
@@ -432,6 +477,7 @@ def serve() -> None:
         if once or not any(STICK.glob("*.return")):  # it never went the whole way
             scripted(url, clock)
             print(f"\n     All of it took {time.monotonic() - clock.start:.1f} s.")
+            print("     To read it without Intake, with stock age and a shell: make demo-recover")
         if not once:
             interact(url)
 
@@ -448,9 +494,9 @@ def main() -> None:
             signal.signal(ending, signal.default_int_handler)
         with contextlib.suppress(KeyboardInterrupt), alone():
             serve()
-    elif command == "read" and (CASEBOOK / "casebook.json").exists():
-        read_and_open(everything=True)
-    elif command == "read":
+    elif command in {"read", "recover"} and (CASEBOOK / "casebook.json").exists():
+        read_and_open(everything=True) if command == "read" else recover()
+    elif command in {"read", "recover"}:
         sys.exit("There is no demo yet. Run: make demo")
     else:
         sys.exit(__doc__)
