@@ -53,8 +53,8 @@ BREACHES = {
         },
     ),
     "desk imports the ceremony": Breach(
-        {PAGE: late("from intake.ceremony import signing")},
-        breaks={"layers": "intake.desk.page -> intake.ceremony.signing"},
+        {PAGE: late("from intake.ceremony import proposal")},
+        breaks={"layers": "intake.desk.page -> intake.ceremony.proposal"},
     ),
     "server imports what unseals": Breach(
         {SITE: late("import intake.age.unsealing")},

@@ -389,11 +389,13 @@ def test_what_is_no_casebook(desk: Desk, tmp_path: Path) -> None:
     with pytest.raises(Misuse, match="desk's name"):
         casebook.create(tmp_path / "new", desk.made.raw, "../desk")
     path = desk.casebook / "casebook.json"
-    for changes in ({"deployment": []}, {"deployment": {}}, {"desk": 5}, {"desk": None}):
-        facts = {"deployment": desk.made.deployment.hex(), "desk": "5", "format": casebook.FORMAT}
+    wrong: list[tuple[str, object]] = [("deployment", []), ("deployment", {})]
+    for name, value in [*wrong, ("desk", 5), ("desk", None)]:
+        facts: dict[str, object] = {"desk": "5", "format": casebook.FORMAT}
+        facts["deployment"] = desk.made.deployment.hex()
         path.write_bytes(canonical.dump(facts))
         assert casebook.load(desk.casebook).desk == "5"
-        path.write_bytes(canonical.dump({**facts, **changes}))
+        path.write_bytes(canonical.dump({**facts, name: value}))
         with pytest.raises(BadFile, match="is damaged"):
             casebook.load(desk.casebook)
     path.write_bytes(b"{}")
@@ -571,7 +573,9 @@ def test_a_circle_of_events_stops_nothing(desk: Desk) -> None:
 def test_a_blobs_own_folder_is_durable_too(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """An event says that the words are on the disk; their folder's name must be, too."""
     synced: list[Path] = []
+    # Blobs that are there have names of chance; take one whose folder is not there yet.
+    places = {name: record.blob_path(desk.casebook, name) for name in map(int.to_bytes, range(256))}
+    name, path = next(one for one in places.items() if not one[1].parent.exists())
     monkeypatch.setattr(files, "sync_folder", synced.append)
-    record.write_blob(desk.casebook, b"new", b"words", [Identity.generate().recipient()])
-    path = record.blob_path(desk.casebook, b"new")
+    record.write_blob(desk.casebook, name, b"words", [Identity.generate().recipient()])
     assert synced == [path.parent.parent, path.parent]

@@ -23,10 +23,11 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from hypothesis import strategies as st
 
 from intake import locked, quorum
+from intake.age.header import HeaderFailure
 from intake.age.identity import Identity
 from intake.age.passphrase import MAX_WORK, Passphrase
 from intake.age.sealing import seal
-from intake.age.unsealing import HeaderFailure, unseal
+from intake.age.unsealing import unseal
 from tests.fuzz.mutations import (
     EDIT,
     FEW,

@@ -15,6 +15,8 @@ from intake.desk import opened, reading
 from intake.desk.opened import is_bound
 from intake.envelope import Envelope
 from intake.errors import BadFile
+from intake.form import Form
+from intake.settings import Settings
 from tests.desk_maker import deployment, sealed_row
 from tests.fuzz.mutations import FEW, MANY, Made, Reader, inside, outside, tiers
 
@@ -22,7 +24,7 @@ ROW = sealed_row("a form")
 OTHER = sealed_row("another form", {"account": "ေျပာျပခ်င္တယ္"})
 LINE = ROW.plaintext.partition(b"\n")[0]
 PERIOD = deployment().periods["2026-w47"]
-FORM = reading.form()
+FORM = Form.load(Settings.from_environment().form)
 
 
 def padded(line: bytes, variant: int) -> bytes:

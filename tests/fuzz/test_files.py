@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from intake import canonical, days, files, installed, keyring, misplaced, quorum
 from intake.admin import chain, setup
 from intake.admin.chain import Mark
-from intake.ceremony import card, signing
+from intake.ceremony import card, proposal
 from intake.ceremony.card import Card
 from intake.errors import BadFile, BadKeyring, Misuse
 from intake.quorum import Package
@@ -162,7 +162,7 @@ def test_a_draft_in_its_file(tmp_path: Path, count: int) -> None:
     valid = canonical.dump(MADE.draft) + b"\n"
 
     def read(data: bytes) -> keyring.Keyring:
-        return keyring.draft(signing.read_draft(put(tmp_path / "draft", data)))
+        return keyring.draft(proposal.read_draft(put(tmp_path / "draft", data)))
 
     Reader(
         valid=valid,

@@ -175,7 +175,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Kit:
 def period() -> str:
     """Return the period of the rows that the server made."""
     store = rows.Rows(f"sqlite:///{demo.SERVER}/data/intake.db", demo.SERVER / "data")
-    (name,) = store.periods()
+    (name,) = store.counts()
     return name
 
 
