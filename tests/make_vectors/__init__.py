@@ -1,6 +1,6 @@
 """Makes the project's own test vectors, ``tests/vectors/``: one failure, one file.
 
-``python -m tests.make_vectors`` writes them again, after a change of format that is meant.
+``python -m tests.make_vectors [KIND ...]`` writes them again, after a change that is meant.
 
 Rules:
 - Every vector is a row of a table here. A refused one is its base, an accepted one, with one

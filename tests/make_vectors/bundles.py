@@ -27,6 +27,7 @@ BODIES = tuple(f"envelope {number} ကခဂ".encode().ljust(SIZE, b".") for num
 A, B, C, D = BODIES
 IDS = tuple(bytes([number]).hex() * 16 for number in range(4))
 ZERO = bytes(32).hex()
+LARGE = 1_048_327  # bytes; 3,062 of them fit, and of one byte less 3,063
 CONTEXT = b"intake bundle 1\n"
 RETURN_CONTEXT = b"intake return 1\n"
 MAILBOXES = ("0a" * 16, "0b" * 16)
@@ -98,9 +99,9 @@ def unlisted(number: int) -> bytes:
 
 
 def many(count: int) -> bytes:
-    """Return a bundle of so many envelopes of 1 MiB, none of which is in it."""
+    """Return a bundle of so many large envelopes, none of which is in it."""
     ids = (number.to_bytes(16).hex() for number in range(count))
-    return listing(b"".join(f"{row} {ZERO}\n".encode() for row in ids), size=1 << 20)
+    return listing(b"".join(f"{row} {ZERO}\n".encode() for row in ids), size=LARGE)
 
 
 def malleable() -> bytes:
@@ -136,7 +137,9 @@ ACCEPTED: list[tuple[str, str, bytes, str, int, int]] = [
     ("period-longest", "A period's name of 32 characters.", made(period="p" * 32), "ok ok ok ok", 0,
      0),
     ("size-1", "Envelopes of one byte.", listing(listed(b"a", b"b"), b"ab", size=1), "ok ok", 0, 0),
-    ("most-that-fit", "As many lines as a file of envelopes of 1 MiB holds, and no envelope.",
+    ("size-largest", "Envelopes of 1 MiB, and none came.", listing(listed(A), size=1 << 20),
+     "missing", 0, 0),
+    ("most-that-fit", "As many lines as a file of such envelopes holds, and no envelope.",
      many(3062), "missing " * 3061 + "missing", 0, 0),
     ("swapped", "Each envelope is known wherever it stands.", brought(B, A, D, C), "ok ok ok ok", 0,
      0),
@@ -238,7 +241,7 @@ REFUSED: list[tuple[str, str, str, str, bytes]] = [
     ("count-true", "10", KIND, "true is not 1.", listing(listed(A), A, count=True)),
     ("count-above", "10", LIST, "One line more than the list has.", made(count=5)),
     ("count-below", "10", LIST, "One line less than the list has.", made(count=3)),
-    ("count-more-than-fit", "10", KIND, "One line more than a file of envelopes of 1 MiB holds.",
+    ("count-more-than-fit", "10", KIND, "One line more than a file of such envelopes holds.",
      many(3063)),
     ("size-0", "10", KIND, "Envelopes of no byte, and no envelope.", listing(b"", size=0)),
     ("size-text", "10", KIND, "A text is no number.", made(size="40")),

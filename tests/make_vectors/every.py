@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
@@ -18,10 +19,10 @@ def vectors() -> tuple[Vector, ...]:
     return tuple(vector for module in modules for vector in module.vectors())
 
 
-def write(folder: Path) -> None:
-    """Write every vector below ``folder``, and remove those that were there."""
-    for kind in KINDS:
+def write(folder: Path, kinds: Collection[str]) -> None:
+    """Write every vector of these kinds below ``folder``, and remove those that were there."""
+    for kind in kinds:
         shutil.rmtree(folder / kind, ignore_errors=True)
         (folder / kind).mkdir(parents=True)
-    for vector in vectors():
+    for vector in (one for one in vectors() if one.kind in kinds):
         (folder / vector.kind / vector.name).write_bytes(vector.encode())
