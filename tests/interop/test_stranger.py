@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
-import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,9 +48,9 @@ ROW = hmac.digest(NONCE, canonical.dump(BODY), hashlib.sha256)[:16]
 
 def node(program: str, *arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run a program of ``tests/node``."""
-    engine = shutil.which("node")
-    if engine is None or not (NODE / "node_modules" / "age-encryption").is_dir():
-        pytest.fail("Node or its packages are missing. `make interop` installs them.")
+    engine = Path(sys.executable).with_name("node")
+    if not engine.exists() or not (NODE / "node_modules" / "age-encryption").is_dir():
+        pytest.fail("Node or its packages are missing; run: make peers")
     command = [engine, NODE / program, *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
 
