@@ -19,7 +19,6 @@ Rules:
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterator
 
 from cryptography.hazmat.primitives import hashes, hmac
@@ -29,8 +28,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 VERSION_LINE = b"age-encryption.org/v1"
 STANZA = b"->"
 END = b"---"
-COLUMNS = 64
-ARGUMENT = re.compile(rb"[\x21-\x7e]+\Z")
+COLUMNS = 64  # of armor, and of a stanza's body
 
 FILE_KEY = 16  # bytes
 NONCE = 16  # bytes

@@ -26,7 +26,6 @@ from intake.age import grammar
 from intake.errors import Misuse
 
 Buffer = bytes | bytearray | memoryview
-Write = Callable[[Buffer], object]
 
 
 class Wrapper(Protocol):
@@ -42,26 +41,21 @@ class Wrapper(Protocol):
 
 def seal(plaintext: Buffer, recipients: Sequence[Wrapper]) -> bytes:
     """Return the age file of ``plaintext`` to ``recipients``. Raises :class:`Misuse`."""
-    sink, view = BytesIO(), memoryview(plaintext)
-    starts = range(0, len(view) or 1, grammar.CHUNK)
-    _seal((view[start : start + grammar.CHUNK] for start in starts), sink.write, recipients)
+    sink = BytesIO()
+    seal_stream(plaintext, sink, recipients)
     return sink.getvalue()
 
 
-def seal_stream(source: BinaryIO, sink: BinaryIO, recipients: Sequence[Wrapper]) -> None:
+def seal_stream(source: BinaryIO | Buffer, sink: BinaryIO, recipients: Sequence[Wrapper]) -> None:
     """Seal all of ``source`` into ``sink`` in constant memory. Raises :class:`Misuse`.
 
     If it raises, what ``sink`` holds is not a whole file: write to a temporary name.
     """
-    _seal(_chunks(source), sink.write, recipients)
-
-
-def _seal(chunks: Iterator[Buffer], write: Write, recipients: Sequence[Wrapper]) -> None:
     file_key = secrets.token_bytes(grammar.FILE_KEY)  # (1)
     header = _header(file_key, recipients)  # (2)
     nonce = secrets.token_bytes(grammar.NONCE)  # (3)
-    write(header + nonce)
-    _payload(chunks, write, grammar.derive(file_key, nonce, b"payload"))  # (4)
+    sink.write(header + nonce)
+    _payload(_chunks(source), sink.write, grammar.derive(file_key, nonce, b"payload"))  # (4)
 
 
 def _header(file_key: bytes, recipients: Sequence[Wrapper]) -> bytes:
@@ -81,22 +75,27 @@ def _header(file_key: bytes, recipients: Sequence[Wrapper]) -> bytes:
     return signed + b" " + grammar.encode(mac) + b"\n"
 
 
-def _payload(chunks: Iterator[Buffer], write: Write, key: bytes) -> None:
+def _payload(chunks: Iterator[Buffer], write: Callable[[Buffer], object], key: bytes) -> None:
     """Encrypt chunk by chunk, one chunk behind the reader, to know which one is the last."""
-    aead, chunk = ChaCha20Poly1305(key), next(chunks)
-    out = memoryview(bytearray(len(chunk) + grammar.TAG))  # no later chunk is longer
+    aead, chunk, out = ChaCha20Poly1305(key), next(chunks), bytearray()
     for more, last in grammar.chunk_nonces():
         following = next(chunks, b"")
-        nonce = more if following else last
-        size = aead.encrypt_into(nonce, chunk, None, out[: len(chunk) + grammar.TAG])
-        write(out[:size])
         if not following:
+            write(aead.encrypt(last, chunk, None))
             return
+        out = out or bytearray(grammar.CHUNK + grammar.TAG)  # every chunk but the last is full
+        aead.encrypt_into(more, chunk, None, out)
+        write(out)
         chunk = following
 
 
-def _chunks(source: BinaryIO) -> Iterator[bytes]:
-    """Yield whole chunks, the last one shorter, and an empty one only if nothing else is there."""
+def _chunks(source: BinaryIO | Buffer) -> Iterator[Buffer]:
+    """Yield whole chunks, the last one shorter; an empty one only if there is nothing else."""
+    if isinstance(source, Buffer):
+        view = memoryview(source)  # no copy is made
+        for start in range(0, len(view) or 1, grammar.CHUNK):
+            yield view[start : start + grammar.CHUNK]
+        return
     chunk = _read_chunk(source)
     yield chunk
     while len(chunk) == grammar.CHUNK and (chunk := _read_chunk(source)):
