@@ -39,7 +39,7 @@ from intake.errors import BadFile, BadKeyring, NoMatchingKey, Refused
 
 MANY = int(os.environ.get("FUZZ", "100000"))
 FEW = MANY // 10
-FAST = 200  # in every `make test`
+FAST = 40  # in every `make test`
 PLACES = 20  # mutants of one recipe; four where there are few
 STRIDE = 7919  # between two of them; prime, so that they do not meet
 SLOWER, LARGER = 50, 30
