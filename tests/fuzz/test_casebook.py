@@ -281,7 +281,7 @@ def test_words_whose_name_was_made_to_fit(tmp_path: Path, count: int) -> None:
     ).fuzz(count)
 
 
-@tiers(FEW // 10)
+@tiers(FEW // 10, fast=20)
 def test_a_keyring_of_the_casebook(tmp_path: Path, count: int) -> None:
     facts = {"deployment": MADE.deployment.hex(), "desk": "desk-a", "format": casebook.FORMAT}
     (tmp_path / "keyrings").mkdir()

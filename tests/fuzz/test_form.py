@@ -212,7 +212,7 @@ KINDS = [
 ]
 
 
-@tiers(FEW)
+@tiers(FEW, fast=20)
 def test_a_form_body_with_its_headers_through_the_whole_site(tmp_path: Path, count: int) -> None:
     """No answer is a defect, and a row is stored exactly where a receipt is shown."""
     site = make_site(tmp_path)

@@ -138,7 +138,7 @@ def test_a_keyring(count: int) -> None:
     READER.fuzz(count)
 
 
-@tiers(FEW // 10)
+@tiers(FEW // 10, fast=20)
 def test_a_keyring_whose_recipients_are_read_each_time(count: int) -> None:
     READER.fuzz(count)
 
