@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.kdf.scrypt import Scrypt
 from hypothesis import strategies as st
 
 from intake import locked, quorum
+from intake.age.armor import dearmor
 from intake.age.header import HeaderFailure
 from intake.age.identity import Identity
 from intake.age.passphrase import MAX_WORK, Passphrase
@@ -57,6 +58,7 @@ from tests.test_age import (
     scrypt_stanza,
     stanza,
 )
+from tests.test_armor import armor
 
 WORDS = b"words of a source"
 TEXT = WORDS * 4096
@@ -196,6 +198,19 @@ def test_an_age_file(count: int) -> None:
             payload_way(),
         ],
         reached=ALL,
+    ).fuzz(count)
+
+
+@tiers(FEW)
+def test_an_armored_file(count: int) -> None:
+    """White space around it and CR before LF are other spellings of the file; nothing else is."""
+    to_alice, to_three = armor(SEALED), armor(THREE)
+    Reader(
+        valid=to_alice,
+        read=lambda data: unseal(dearmor(data), [ALICE]),
+        same=lambda found, _: found == WORDS,
+        ways=[outside(to_alice, to_three, 200), outside(to_three, to_alice, 2000)],
+        reached=["armor is damaged", *DAMAGED],
     ).fuzz(count)
 
 
