@@ -64,7 +64,7 @@ interop: peers ## public vectors, and both directions with stock age, typage and
 	$(RUN) -m pytest -m interop tests/interop $(ARGS)
 
 fuzz: setup ## a hundred thousand mutations of every file that strangers can hand us
-	HYPOTHESIS_PROFILE=fuzz $(RUN) -m pytest -m fuzz tests/fuzz $(ARGS)
+	$(RUN) -m pytest -m fuzz tests/fuzz $(ARGS)
 
 bench-quick: peers ## what sealing costs, beside the bare primitives and other people's
 	$(RUN) deploy/bench_sealing.py $(ARGS)
