@@ -63,8 +63,16 @@ interop: peers ## public vectors, and both directions with stock age, typage and
 	$(RUN) -m mypy tests/interop/*.py deploy/bench_sealing.py
 	$(RUN) -m pytest -m interop tests/interop $(ARGS)
 
+# Two at a time, of about the same length; the second one's words come when the first has ended.
+FUZZ_REST = $(filter-out $(FUZZ_FIRST),$(wildcard tests/fuzz/test_*.py))
+FUZZ_FIRST = tests/fuzz/test_age.py tests/fuzz/test_bundle.py tests/fuzz/test_casebook.py \
+	tests/fuzz/test_envelope.py
+
 fuzz: setup ## a hundred thousand mutations of every file that strangers can hand us
-	$(RUN) -m pytest -m fuzz tests/fuzz $(ARGS)
+	@log=$$(mktemp); $(RUN) -m pytest -m fuzz $(FUZZ_REST) $(ARGS) >$$log 2>&1 & job=$$!; \
+	trap "kill $$job 2>/dev/null; rm -f $$log" EXIT INT TERM; \
+	$(RUN) -m pytest -m fuzz $(FUZZ_FIRST) $(ARGS); first=$$?; \
+	wait $$job; rest=$$?; cat $$log; exit $$((first + rest))
 
 bench-quick: peers ## what sealing costs, beside the bare primitives and other people's
 	$(RUN) deploy/bench_sealing.py $(ARGS)
