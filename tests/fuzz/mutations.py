@@ -43,7 +43,7 @@ FAST = 40  # in every `make test`
 PLACES = 20  # mutants of one recipe; four where there are few
 ROUNDS = 20  # of Hypothesis, at most, until all mutants are different
 STRIDE = 7919  # between two of them; prime, so that they do not meet
-SLOWER, LARGER = 50, 30
+SLOWER, LARGER = 20, 30
 FLOOR_TIME = 0.02  # seconds of this thread's processor time
 FLOOR_MEMORY = 1 << 20  # bytes
 SAMPLE = 100  # one mutant of so many is measured for memory
@@ -323,6 +323,7 @@ class Reader(Generic[T]):
 
     ``same`` returns whether what was read is the very thing that the mutant spells. ``reached`` are
     words of the refusals that the mutants must have brought about: they say how deep they came.
+    Some mutants must be read, too, where the reader ``accepts`` other things than the original.
     """
 
     valid: bytes
@@ -339,8 +340,8 @@ class Reader(Generic[T]):
         for number in range(ROUNDS):
             run.round(number)
         assert len(run.seen) == count
-        if count >= 10_000:  # few mutants come nowhere near
-            assert bool(run.met[""]) == self.accepts
+        if count >= 2_000:  # few mutants come nowhere near
+            assert run.met[""] or not self.accepts
             told = [word for word in self.reached if any(word in what for what in run.met)]
             assert told == list(self.reached)
 
