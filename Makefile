@@ -23,7 +23,7 @@ help: ## list the targets
 
 setup: $(VENV)/.locked ## make .venv from the lock (only when the lock changed)
 
-test: setup ## every test but the slow ones and the browser's; ARGS="-k word" chooses
+test: setup ## every test that needs nothing more; ARGS="-k word" chooses
 	$(RUN) -m pytest $(ARGS)
 
 check: setup ## the gate: style, types, import contracts, line budgets, tests
