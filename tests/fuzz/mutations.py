@@ -46,7 +46,7 @@ STRIDE = 7919  # between two of them; prime, so that they do not meet
 SLOWER, LARGER = 20, 30
 FLOOR_TIME = 0.02  # seconds of this thread's processor time
 FLOOR_MEMORY = 1 << 20  # bytes
-SAMPLE = 100  # one mutant of so many is measured for memory
+SAMPLE = 100  # one mutant of so many is measured for memory; of the large ones, ten times more
 MAX_SIZE = 1 << 21  # bytes of a mutant
 
 T = TypeVar("T")
@@ -90,7 +90,7 @@ BYTES: Mapping[str, Callable[[bytes, int, Edit], bytes]] = {
     ),
     "cut": lambda data, at, _: data[:at],
     "swell": lambda data, at, edit: (
-        data[:at] + (edit.new or b"0") * min(edit.size, MAX_SIZE // 8) + data[at:]
+        data[:at] + (edit.new * (edit.size * 10 ** (at % 3)))[:MAX_SIZE] + data[at:]
     ),
 }
 TOKENS = (
@@ -399,7 +399,8 @@ class _Run:
             equal = found == self._original and repr(found) == repr(self._original)
             assert equal or self._reader.same(found, mutant)
             self.met[""] += 1
-        if len(self.seen) % SAMPLE == 0:
+        large = len(mutant) > 8 * len(self._reader.valid)
+        if len(self.seen) % (SAMPLE // 10 if large else SAMPLE) == 0:
             self._bound.memory(mutant)
 
 
