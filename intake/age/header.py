@@ -55,14 +55,12 @@ def read_header(source: BinaryIO) -> tuple[list[Stanza], bytes, bytes]:
         raise HeaderFailure(
             "This is not an age v1 file.", "Check that it is the file that you meant."
         )
-    place, lines, size = len(line), [line], len(line)
+    text, stanzas, place = bytearray(line), [], len(line)
     while not line.startswith(grammar.END):
         line = source.readline(MAX_LINE)
-        lines.append(line)
-        size += len(line)
-        if not line.endswith(b"\n") or size > MAX_HEADER:
+        text += line
+        if not line.endswith(b"\n") or len(text) > MAX_HEADER:
             raise damaged()
-    text, stanzas = b"".join(lines), []
     try:
         while found := _STANZA.match(text, place):
             kind, *arguments = found[1].split(b" ")
@@ -71,7 +69,7 @@ def read_header(source: BinaryIO) -> tuple[list[Stanza], bytes, bytes]:
             place = found.end()
         end = _END.fullmatch(text, place)
         if stanzas and end:
-            return stanzas, grammar.decode(end[1]), text[: place + len(grammar.END)]
+            return stanzas, grammar.decode(end[1]), bytes(text[: place + len(grammar.END)])
     except ValueError:
         pass
     raise damaged()
