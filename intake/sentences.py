@@ -11,6 +11,8 @@ The fingerprint is the SHA-256 of line 1.
 
 import hashlib
 
+from intake import keyring
+from intake.errors import BadKeyring
 from intake.keyring import Keyring, Period, Reviewer
 from intake.terminal import visible
 
@@ -46,6 +48,20 @@ def describe(keyring: Keyring) -> list[str]:
         f"Fingerprint: {grouped(keyring.sha256)}",
     ]
     return [visible(line, keep="") for line in lines]
+
+
+def compared(old: bytes, new: bytes) -> list[str]:
+    """Return what changes from one keyring to another, and how the other follows.
+
+    Raises :class:`BadKeyring` if either is none.
+    """
+    first, second = keyring.parse(old), keyring.parse(new)
+    try:
+        keyring.follow(first, [new])
+        how = f"Keyring {second.version} follows keyring {first.version}, and old roots signed it."
+    except BadKeyring as refused:
+        how = f"It does NOT follow keyring {first.version}: {refused.what}"
+    return [*differences(first, second), how]
 
 
 def differences(old: Keyring, new: Keyring) -> list[str]:

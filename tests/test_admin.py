@@ -576,13 +576,38 @@ def test_a_period_that_fits_no_single_file_comes_in_parts(
     assert [e for _, found in parts for e in found] == sorted(entries, key=Entry.line)
 
 
-def test_nothing_to_export_is_said_or_signed(server: Server) -> None:
+def test_nothing_to_export_is_said_or_signed(server: Server, clock: Callable[[date], None]) -> None:
     assert server.run("export", server.stick)[:2] == (DONE, "Nothing to export.\n")
     assert server.run("export", server.stick, "--period", W47)[1] == "Nothing to export.\n"
     assert server.bundles() == []
+    said = server.run("export", server.stick, "--period", W47, "--empty")
+    assert (said[0], "is not over" in said[2], server.bundles()) == (MISUSE, True, [])
+    clock(date(2026, 11, 22))
+    assert server.run("export", server.stick, "--period", W47, "--empty")[0] == MISUSE
+    clock(date(2026, 11, 23))
     assert server.run("export", server.stick, "--period", W47, "--empty")[0] == DONE
     header, entries = read(server.bundles()[0])
     assert (header.period, header.count, header.left, entries) == (W47, 0, 0, [])
+
+
+def test_a_period_that_gave_way_is_said_to_be_empty(server: Server) -> None:
+    assert server.run("export", server.stick, "--period", "2026-w46")[0] == MISUSE
+    assert server.run("export", server.stick, "--period", "2026-w46", "--empty")[0] == DONE
+    assert read(server.bundles()[0])[0].period == "2026-w46"
+
+
+def test_a_clock_set_back_does_not_make_a_period_that_is_over_one_that_is_not(
+    server: Server, clock: Callable[[date], None]
+) -> None:
+    days.write_floor(server.settings, date(2026, 11, 23))
+    clock(date(2016, 11, 16))
+    assert server.run("export", server.stick, "--period", W47, "--empty")[0] == DONE
+
+
+def test_rotate_only_says_where_keys_are_rotated(server: Server) -> None:
+    code, said, why = server.run("rotate")
+    assert (code, said) == (MISUSE, "")
+    assert "python -m intake.ceremony rotate" in why
 
 
 @pytest.mark.parametrize(

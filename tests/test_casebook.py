@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from intake import canonical, files
+from intake import canonical, days, files
 from intake.age.identity import Identity
 from intake.age.sealing import seal
 from intake.bundle.reading import open_return
@@ -35,7 +35,7 @@ ALL = ("alice", "bob", "carol")
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     """Return a desk where alice recorded five envelopes and an import."""
-    monkeypatch.setattr(casebook, "clock", lambda: FIRST)
+    monkeypatch.setattr(days, "clock", lambda: FIRST)
     made = Desk(tmp_path / "desk")
     first, *others = (sealed_row(f"form {n}") for n in range(5))
     made.bring(made.bundle_for("carol", False, first, others=others))
@@ -366,7 +366,7 @@ def test_keyrings_of_a_casebook(desk: Desk) -> None:
 def test_a_clock_set_back_backdates_nothing(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     later = FIRST.replace(day=20)
     for day, number in ((FIRST.replace(year=2020), 1), (later, 2), (FIRST, 3)):
-        monkeypatch.setattr(casebook, "clock", lambda day=day: day)
+        monkeypatch.setattr(days, "clock", lambda day=day: day)
         with contextlib.suppress(Incomplete):
             row = sealed_row(f"later {number}")
             desk.bring(desk.bundle([row], 1 + number, previous=bytes([number] * 32))[0])
@@ -375,7 +375,7 @@ def test_a_clock_set_back_backdates_nothing(desk: Desk, monkeypatch: pytest.Monk
 
 
 def test_a_quarter_without_keys_is_said(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(casebook, "clock", lambda: FIRST.replace(year=2031))
+    monkeypatch.setattr(days, "clock", lambda: FIRST.replace(year=2031))
     path, _ = desk.bundle([sealed_row("later")])
     with pytest.raises(BadKeyring, match=r"no key of .* for 2031q4"):
         desk.bring(path)

@@ -74,7 +74,7 @@ def test_every_subset_opens_and_every_smaller_one_fails(
     tmp_path: Path, needed: int, count: int
 ) -> None:
     people, keys = cards(count)
-    made = package.make(tmp_path / "archive", people, needed)
+    made = package.make(tmp_path / "archive", card.recipients(people), needed)
     assert len(list((tmp_path / "archive").glob("*.age"))) == len(made.file_names())
     for names in itertools.combinations(keys, needed):
         opened = quorum.open_package(
@@ -93,7 +93,7 @@ def test_every_subset_opens_and_every_smaller_one_fails(
 def test_the_name_is_the_order_of_opening(tmp_path: Path) -> None:
     """Step by step with nothing but age: first name outermost, innermost an identity file."""
     people, keys = cards(3)
-    made = package.make(tmp_path / "archive", people, 2)
+    made = package.make(tmp_path / "archive", card.recipients(people), 2)
     data = (tmp_path / "archive" / "alice+carol.age").read_bytes()
     with pytest.raises(NoMatchingKey):
         unseal(data, [keys["carol"]])
@@ -104,7 +104,7 @@ def test_the_name_is_the_order_of_opening(tmp_path: Path) -> None:
 
 def test_the_identity_is_written_nowhere_in_the_clear(tmp_path: Path) -> None:
     people, keys = cards(3)
-    package.make(tmp_path / "made" / "archive", people, 2)
+    package.make(tmp_path / "made" / "archive", card.recipients(people), 2)
     opened = quorum.open_package(tmp_path / "made" / "archive", keys)
     for path in (path for path in tmp_path.rglob("*") if path.is_file()):
         assert opened.seed not in path.read_bytes()
@@ -113,7 +113,7 @@ def test_the_identity_is_written_nowhere_in_the_clear(tmp_path: Path) -> None:
 
 def test_too_few_keys_say_who_could_help(tmp_path: Path) -> None:
     people, keys = cards(5)
-    package.make(tmp_path / "archive", people, 3)
+    package.make(tmp_path / "archive", card.recipients(people), 3)
     with pytest.raises(NoMatchingKey) as refusal:
         quorum.open_package(tmp_path / "archive", {"bob": keys["bob"], "zoe": keys["alice"]})
     assert "3 reviewers open" in refusal.value.what
@@ -122,14 +122,14 @@ def test_too_few_keys_say_who_could_help(tmp_path: Path) -> None:
 
 def test_a_wrong_key_is_named(tmp_path: Path) -> None:
     people, keys = cards(3)
-    package.make(tmp_path / "archive", people, 2)
+    package.make(tmp_path / "archive", card.recipients(people), 2)
     with pytest.raises(NoMatchingKey, match="key of bob does not open"):
         quorum.open_package(tmp_path / "archive", {"alice": keys["alice"], "bob": keys["carol"]})
 
 
 def test_a_damaged_file_is_named_and_another_subset_still_opens(tmp_path: Path) -> None:
     people, keys = cards(3)
-    made = package.make(tmp_path / "archive", people, 2)
+    made = package.make(tmp_path / "archive", card.recipients(people), 2)
     path = tmp_path / "archive" / "alice+bob.age"
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(BadFile, match=r"alice\+bob.age is damaged"):
@@ -141,7 +141,7 @@ def test_another_secret_than_the_one_named_is_refused(tmp_path: Path) -> None:
     """Whoever hands out packages does not choose the key that is believed."""
     people, keys = cards(3)
     path = tmp_path / "archive"
-    made = package.make(path, people, 2)
+    made = package.make(path, card.recipients(people), 2)
     recipients = [str(people[0].facts["quorum"]), str(people[1].facts["quorum"])]
     (path / "alice+bob.age").write_bytes(package.nested(Identity.generate(), recipients))
     two = {name: keys[name] for name in ("alice", "bob")}
@@ -154,7 +154,7 @@ def test_another_secret_than_the_one_named_is_refused(tmp_path: Path) -> None:
 
 def test_what_is_no_identity_inside_is_refused(tmp_path: Path) -> None:
     people, keys = cards(2)
-    package.make(tmp_path / "archive", people, 2)
+    package.make(tmp_path / "archive", card.recipients(people), 2)
     sealed = seal(b"hello\n", [keys["bob"].recipient()])
     path = tmp_path / "archive" / "alice+bob.age"
     path.write_bytes(seal(sealed, [keys["alice"].recipient()]))
@@ -189,7 +189,7 @@ def test_what_is_no_identity_inside_is_refused(tmp_path: Path) -> None:
 )
 def test_a_foreign_description_is_refused(tmp_path: Path, changes: Mapping[str, object]) -> None:
     people, keys = cards(3)
-    package.make(tmp_path / "archive", people, 2)
+    package.make(tmp_path / "archive", card.recipients(people), 2)
     path = tmp_path / "archive" / "package.json"
     path.write_bytes(canonical.dump({**json.loads(path.read_bytes()), **changes}))
     with pytest.raises(BadFile):
@@ -201,7 +201,7 @@ def test_no_quorum_of_one_or_of_more_than_there_are(
     tmp_path: Path, needed: int, count: int
 ) -> None:
     with pytest.raises(Misuse, match="cannot be a quorum"):
-        package.make(tmp_path / "archive", cards(count)[0], needed)
+        package.make(tmp_path / "archive", card.recipients(cards(count)[0]), needed)
     assert not list(tmp_path.iterdir())
 
 
@@ -209,17 +209,17 @@ def test_six_reviewers_are_too_many(tmp_path: Path) -> None:
     people = cards(5)[0]
     people.append(replace(people[0], name="frank"))
     with pytest.raises(Misuse, match="2 of 6 reviewers"):
-        package.make(tmp_path / "archive", people, 2)
+        package.make(tmp_path / "archive", card.recipients(people), 2)
 
 
 def test_a_package_that_is_there_stays(tmp_path: Path) -> None:
     people, _ = cards(3)
-    made = package.make(tmp_path / "archive", people, 2)
-    assert package.make(tmp_path / "archive", people, 2) == made
+    made = package.make(tmp_path / "archive", card.recipients(people), 2)
+    assert package.make(tmp_path / "archive", card.recipients(people), 2) == made
     with pytest.raises(Misuse, match="already there"):
-        package.make(tmp_path / "archive", people, 3)
+        package.make(tmp_path / "archive", card.recipients(people), 3)
     with pytest.raises(Misuse, match="already there"):
-        package.make(tmp_path / "archive", people[:2], 2)
+        package.make(tmp_path / "archive", card.recipients(people[:2]), 2)
     assert quorum.read_package(tmp_path / "archive") == made
 
 
@@ -238,10 +238,10 @@ def test_nothing_is_half_written(
 
     monkeypatch.setattr(files, "write", failing)
     with pytest.raises(MachineTrouble, match="no space left"):
-        package.make(tmp_path / "archive", people, 2)
+        package.make(tmp_path / "archive", card.recipients(people), 2)
     assert not list(tmp_path.iterdir())
     monkeypatch.undo()
-    made = package.make(tmp_path / "archive", people, 2)
+    made = package.make(tmp_path / "archive", card.recipients(people), 2)
     quorum.open_package(tmp_path / "archive", keys, made.recipient)
 
 
@@ -265,8 +265,8 @@ def test_periods_are_1_to_13(weeks: int) -> None:
 
 def test_an_interrupted_row_of_periods_goes_on(tmp_path: Path) -> None:
     people, _ = cards(3)
-    first = next(iter(package.periods(tmp_path, FIRST, 3, people, 2)))
-    made = list(package.periods(tmp_path, FIRST, 3, people, 2))
+    first = next(iter(package.periods(tmp_path, FIRST, 3, card.recipients(people), 2)))
+    made = list(package.periods(tmp_path, FIRST, 3, card.recipients(people), 2))
     assert [one.name for one in made] == ["2026-w47", "2026-w48", "2026-w49"]
     assert made[0] == first
     assert len({one.recipient for one in made}) == 3
@@ -302,7 +302,7 @@ def test_cards_come_back(tmp_path: Path) -> None:
     assert str(own.recipient()) == mine.facts["quorum"]
     assert key.public_key().public_bytes_raw() == mine.key
     quarter = locked.identity(tmp_path / "alice" / "2027q1.age", WORDS)
-    assert mine.facts["quarters"]["2027q1"] == str(quarter.recipient())  # type: ignore[index,call-overload]
+    assert mine.facts["quarters"]["2027q1"] == str(quarter.recipient())
     other = card.read(tmp_path / "rosa" / "card.json", card.ROOT)
     signer = locked.signing_key(tmp_path / "rosa" / holder.SIGNING, WORDS)
     assert other.key == signer.public_key().public_bytes_raw()
@@ -403,8 +403,8 @@ def _made(tmp_path_factory: pytest.TempPathFactory) -> Stage:
     for name in ("alice", "bob", "carol"):
         holder.make_reviewer(out / name, f"Body of {name}", ["2026q4"], WORDS, demo=False)
     people = card.read_all(map(out.joinpath, ("alice", "bob", "carol")), card.REVIEWER, demo=False)
-    package.make(out / "archive", people, 2)
-    names = [made.name for made in package.periods(out, FIRST, 2, people, 2)]
+    package.make(out / "archive", card.recipients(people), 2)
+    names = [made.name for made in package.periods(out, FIRST, 2, card.recipients(people), 2)]
     keys = {one.name: holder.unlock(out / one.name, WORDS) for one in people}
     for name in ("archive", *names):
         package.attest(out / name, {one: keys[one] for one in ("alice", "carol")})
@@ -454,7 +454,11 @@ def test_a_keyring_comes_out(stage: Stage) -> None:
 def test_the_next_keyring_names_only_what_changes(stage: Stage) -> None:
     raw = assembled(stage, stage.wish)
     first = keyring.parse(raw)
-    list(package.periods(stage.folder, date(2026, 11, 30), 1, stage.wish.reviewers, 2))
+    list(
+        package.periods(
+            stage.folder, date(2026, 11, 30), 1, card.recipients(stage.wish.reviewers), 2
+        )
+    )
     path = stage.folder / "2026-w49"
     package.attest(path, {name: stage.people[name] for name in ("bob", "carol")})
     empty = Wish([], None, [], None, [path], None, FIRST, date(2026, 12, 6), demo=False)
@@ -558,7 +562,7 @@ def test_a_draft_that_no_keyring_may_be_is_refused(stage: Stage) -> None:
         proposal.draft(replace(stage.wish, roots=[*stage.wish.roots, twin]), None)
     folded = stage.folder / "folded"
     days = (date(2026, 11, 20), date(2026, 11, 25))
-    package.make(folded, stage.wish.reviewers, 2, days)
+    package.make(folded, card.recipients(stage.wish.reviewers), 2, days)
     package.attest(folded, {name: stage.people[name] for name in ("alice", "bob")})
     with pytest.raises(BadKeyring, match="overlap"):
         proposal.draft(replace(stage.wish, periods=[*stage.wish.periods, folded]), None)
@@ -695,7 +699,7 @@ def test_cards_are_compared_line_by_line(
 
 def test_rehearsal_finds_a_package_that_opens_with_too_few(tmp_path: Path) -> None:
     people, keys = cards(3)
-    package.make(tmp_path / "archive", people, 2)
+    package.make(tmp_path / "archive", card.recipients(people), 2)
     assert rehearsal.try_subsets(tmp_path / "archive", keys) == 3 + 3 * 3
     short = package.nested(Identity.generate(), [str(people[2].facts["quorum"])])
     (tmp_path / "archive" / "extra.age").write_bytes(short)
@@ -823,10 +827,11 @@ def test_every_command_has_help_with_an_example_that_parses(
     said = capsys.readouterr().out
     assert ended.value.code == 0
     assert "passphrases" not in said
-    example = said.split("Example:\n")[1].replace("\\\n", " ").replace("3f2a...", "11" * 32)
-    words = re.findall(r'"[^"]*"|\S+', example)
-    assert words[:3] == ["python", "-m", "intake.ceremony"]
-    assert __main__.build().parse_args(words[3:]).do
+    examples = re.split(r"Examples?:\n", said)[1].replace("\\\n", " ").replace("3f2a...", "11" * 32)
+    for example in examples.strip().splitlines():
+        words = re.findall(r'"[^"]*"|\S+', example)
+        assert words[:3] == ["python", "-m", "intake.ceremony"]
+        assert __main__.build().parse_args(words[3:]).do
 
 
 @pytest.mark.parametrize(

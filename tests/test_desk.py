@@ -17,13 +17,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intake import canonical, locked, terminal
+from intake import canonical, days, locked, terminal
 from intake.age.passphrase import Passphrase
 from intake.age.sealing import seal
 from intake.age.unsealing import unseal
 from intake.bundle import Entry
 from intake.bundle.reading import open_return
-from intake.desk import casebook, importing, opened, record, visible
+from intake.desk import importing, opened, record, visible
 from intake.desk.record import blob_path
 from intake.errors import BadFile, BadKeyring, Incomplete, Misuse, NoMatchingKey, Refused
 from tests.desk_maker import ANSWERS, PERIOD, Desk, Sealed, deployment, sealed_row
@@ -38,7 +38,7 @@ HOSTILE = (
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.setattr(casebook, "clock", lambda: FIRST)
+    monkeypatch.setattr(days, "clock", lambda: FIRST)
     return Desk(tmp_path / "desk")
 
 
@@ -307,7 +307,7 @@ def test_an_import_that_was_cut_short_goes_on(
     with pytest.raises(KeyboardInterrupt):
         desk.bring(path)
     monkeypatch.undo()
-    monkeypatch.setattr(casebook, "clock", lambda: FIRST)
+    monkeypatch.setattr(days, "clock", lambda: FIRST)
     desk.bring(path)
     state = desk.state("alice", "bob", "carol")
     assert not state.faults

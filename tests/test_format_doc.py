@@ -122,7 +122,7 @@ def make_examples(folder: Path, work: Path) -> None:
     write_bundle(bundle, header, entries, [sealed], made.bundle_key.sign)
     present = [make_present(work, made, name) for name in made.reviewers]
     with (
-        mock.patch.object(casebook, "clock", return_value=FIRST),
+        mock.patch.object(days, "clock", return_value=FIRST),
         mock.patch.object(importing, "BATCH", 1),
     ):
         book = casebook.create(work / "casebook", made.raw, "desk-a")

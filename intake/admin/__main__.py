@@ -15,6 +15,7 @@ from intake.settings import Settings
 from intake.terminal import FLAG, PATH, PATHS, say
 
 _ME = "python -m intake.admin"
+_CEREMONY = "python -m intake.ceremony"
 _STATUS = f"  → {_ME} status"
 
 
@@ -68,6 +69,26 @@ def do_show(given: Namespace) -> None:
     else:
         found = keyring.parse(files.read(given.keyring, keyring.MAX_SIZE))
     say(*sentences.describe(found))
+
+
+def do_diff(given: Namespace) -> None:
+    """Say what changes from one keyring to the next, and whether it follows.
+
+    Example:
+      python -m intake.admin keyring diff keys/keyring /media/stick/keyring
+    """
+    old, new = (files.read(path, keyring.MAX_SIZE) for path in (given.old, given.new))
+    say(*sentences.compared(old, new))
+
+
+def do_rotate(_: Namespace) -> None:
+    """Say where keys are rotated: not here. No key of this machine opens or signs a keyring.
+
+    Example:
+      python -m intake.admin rotate
+    """
+    what = "Keys are rotated offline, by the people who hold them; this machine holds none."
+    raise Misuse(what, f"There: {_CEREMONY} rotate --help. Then, here: {_ME} keyring install FILE")
 
 
 def do_export(given: Namespace) -> None:
@@ -148,7 +169,7 @@ def do_doctor(_: Namespace) -> None:
 _OPTIONS: dict[str, dict[str, Any]] = {
     "--all": {**FLAG, "help": "every period with rows"},
     "--demo": {**FLAG, "dest": "allow_demo", "help": "a demo's keyring, too"},
-    "--empty": {**FLAG, "help": "if --period has no rows, say so, signed"},
+    "--empty": {**FLAG, "help": "if --period is over and has no rows, say so, signed"},
     "--json": {**FLAG, "help": "for machines"},
     "--period": {"metavar": "NAME", "help": "not the oldest with rows, but this"},
     "--yes": {**FLAG, "help": "the fingerprint was compared already"},
@@ -161,6 +182,8 @@ _COMMANDS = {
     "init": (do_init, ""),
     "keyring install": (do_install, "files [--yes] [--demo]"),
     "keyring show": (do_show, "[keyring]"),
+    "keyring diff": (do_diff, "old new"),
+    "rotate": (do_rotate, ""),
     "export": (do_export, "folder [--period] [--all] [--empty]"),
     "acknowledge": (do_acknowledge, "file"),
     "status": (do_status, "[--json]"),

@@ -15,6 +15,10 @@ done, so the rows are still there. After (5), a note that the next export clears
 do two bundles share a number and differ, nor is a number left out. If the rows did change (a
 damaged disk), the number is given up and said to be, and the next bundle has the rows.
 
+An empty bundle says, signed, that a period is over and that nothing of it is left: its key may die
+then. So it is made only of a period whose last day is past, or that the keyring does not name any
+more. (A post that began in the last milliseconds of the day is there before any stick is carried.)
+
 Nothing is deleted here. Until a return comes, every export carries the same rows again.
 """
 
@@ -24,7 +28,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from intake import installed
+from intake import days, installed
 from intake.admin import chain, setup
 from intake.bundle import BundleHeader, Entry, fits
 from intake.bundle.reading import open_bundle
@@ -77,10 +81,17 @@ class Export:
                 yield finished
                 return
             first = {p.name: p.first for p in self.keyring.periods}
+            last = {p.name: p.last for p in self.keyring.periods}
             # Oldest first; rows of a period that the keyring no longer has before all others.
             stored = sorted(self._store.counts(), key=lambda p: (first.get(p, date.min), p))
-            if period is not None and period not in {*stored, *first}:
-                raise Misuse(f"There is no period {period}.", f"There are: {' '.join(first)}")
+            if period is not None and period not in stored:
+                if not (empty or period in first):
+                    raise Misuse(f"There is no period {period}.", f"There are: {' '.join(first)}")
+                # Dangerous line: without it, a key may die that words are still sealed to.
+                if empty and last.get(period, date.min) >= days.today(self._settings, date.min):
+                    what = f"Period {period} is not over: its last day is {last[period]}."
+                    hint = "That it is empty is signed only when nothing more can come."
+                    raise Misuse(what, hint)
             for name in [period] if period else stored if everything else stored[:1]:
                 yield from self._period(name, empty=empty)
 

@@ -9,14 +9,15 @@ Rules:
 import tempfile
 import time
 from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 from intake import days, files, keyring, locked, terminal
-from intake.ceremony import card, holder, package, proposal, rehearsal
+from intake.ceremony import card, holder, package, proposal, rehearsal, retiring, rotation
 from intake.errors import Misuse
 from intake.quorum import Package
-from intake.sentences import describe, differences, grouped, of_recipient
+from intake.sentences import compared, describe, differences, grouped, of_recipient
 from intake.signatures import octets
 from intake.terminal import FLAG, PATH, PATHS, say
 
@@ -52,6 +53,23 @@ def make_reviewer(given: Namespace) -> None:
     _say_card(path, made, "whoever makes packages and whoever proposes")
 
 
+def add_quarter(given: Namespace) -> None:
+    """Make the identity of a reviewer's next quarter, or of --quarter, and a new card.
+
+    Example:
+      python -m intake.ceremony quarter /media/alice/alice
+    """
+    made = _cards([given.folder], card.REVIEWER, given)[0]
+    wanted = given.quarter or [holder.after(max(made.facts["quarters"]))]
+    words = terminal.Passphrases(given.demo)
+    passphrase = words.ask(made.name, f"to make {', '.join(wanted)}")
+    for quarter in wanted:
+        holder.add_quarter(given.folder, made, quarter, passphrase)
+        made = _cards([given.folder], card.REVIEWER, given)[0]
+        say(f"{quarter} is there: {of_recipient(made.facts['quarters'][quarter])}")
+    say(f"Next: give {given.folder / card.NAME} to whoever rotates: {_ME} rotate --reviewers CARD")
+
+
 def archive(given: Namespace) -> None:
     r"""Make the archive's key, as a quorum package only.
 
@@ -60,7 +78,8 @@ def archive(given: Namespace) -> None:
         --reviewers alice/card.json bob/card.json carol/card.json
     """
     path = given.out / "archive"
-    made = package.make(path, _compared(given), given.quorum)
+    people = card.recipients(_compared(given))
+    made = package.make(path, people, given.quorum)
     _say_packages({path: made})
 
 
@@ -71,8 +90,8 @@ def periods(given: Namespace) -> None:
       python -m intake.ceremony periods --from 2026-11-23 --weeks 4 --quorum 2 --out made \
         --reviewers alice/card.json bob/card.json carol/card.json
     """
-    cards, out = _compared(given), given.out
-    made = package.periods(out, given.first, given.weeks, cards, given.quorum)
+    people, out = card.recipients(_compared(given)), given.out
+    made = package.periods(out, given.first, given.weeks, people, given.quorum)
     _say_packages({out / one.name: one for one in made})
 
 
@@ -83,11 +102,7 @@ def attest(given: Namespace) -> None:
       python -m intake.ceremony attest made/archive made/2026-w48 made/2026-w49 \
         --reviewer /media/alice/alice --reviewer /media/bob/bob
     """
-    words, people = terminal.Passphrases(given.demo), {}
-    for folder in given.reviewer:
-        name = _cards([folder], card.REVIEWER, given)[0].name
-        passphrase = words.ask(name, "to open the packages and attest them")
-        people[name] = holder.unlock(folder, passphrase)
+    people = _present(given)
     for path in terminal.progress("Packages opened", given.packages):
         package.attest(path, people)
     who = ", ".join(sorted(people))
@@ -120,6 +135,92 @@ def propose(given: Namespace) -> None:
     say(*describe(keyring.draft(proposal.read_draft(given.out))))
     say(f"{given.out} is there.")
     say(f"Next, each root on their own machine: {_ME} sign {given.out} --root FOLDER")
+
+
+def rotate(given: Namespace) -> None:
+    r"""Make the coming weeks' packages, attest them, and write the next keyring's draft, in one go.
+
+    Those who are present open and attest. --from names the first day that gets a new key: periods
+    that end then or later give way, a stolen key's say. --drop names periods that were retired.
+    Stopped anywhere, it is run again.
+
+    Examples:
+      python -m intake.ceremony rotate --previous keyring --out made \
+        --reviewer /media/alice/alice --reviewer /media/bob/bob --drop 2026-w47
+      python -m intake.ceremony rotate --previous keyring --out made --from 2026-11-28 \
+        --reviewer /media/alice/alice --reviewer /media/bob/bob
+    """
+    _rotate(given, given.first, {})
+
+
+def remove(given: Namespace) -> None:
+    r"""Remove a reviewer: from --from on, today if not given, all keys are new to them.
+
+    --ends says where their chains end, as "desk ends" wrote it. The archive gets a new key as well.
+
+    Example:
+      python -m intake.ceremony remove alice --previous keyring --ends ends.json --out made \
+        --reviewer /media/bob/bob --reviewer /media/carol/carol
+    """
+    ends = rotation.read_ends(given.ends, given.name)
+    terminal.confirm(f"Remove {given.name} for good?", assume=given.yes)
+    _rotate(given, given.first or days.clock(), {given.name: ends})
+
+
+def _rotate(given: Namespace, first: date | None, removed: dict[str, rotation.Ends]) -> None:
+    before = files.read(given.previous, keyring.MAX_SIZE)
+    old = keyring.parse(before)
+    card.check_demo([old.demo], demo=given.demo is not None)
+    cards = _compared(given) if given.reviewers else []
+    given.drop = given.drop or ()
+    wish = rotation.Rotation(
+        given.out, days.clock(), given.weeks, first, given.drop, cards, removed
+    )
+    for path, there in rotation.rotate(wish, before, _present(given)):
+        say(f"{path} {'was there before, and stays' if there else 'is there'}.")
+    draft = keyring.draft(proposal.read_draft(given.out / rotation.DRAFT))
+    say("What changes:", *differences(old, draft))
+    say(*(f"Mind: {lack}. Run: quarter" for lack in rotation.missing_quarters(draft)))
+    say(f"Next, each root on their own machine: {_ME} sign {given.out / rotation.DRAFT} \\")
+    say(f"  --root FOLDER --previous {given.previous}")
+
+
+def recover(given: Namespace) -> None:
+    r"""Write a package's secret anew, for the reviewers of the cards: one of them lost their keys.
+
+    The old package still opens for a quorum of those it names. Were they robbed, make a new secret.
+
+    Example:
+      python -m intake.ceremony recover made/archive --out again --reviewers bob/card.json \
+        carol/card.json dave/card.json --reviewer /media/bob/bob --reviewer /media/carol/carol
+    """
+    people = card.recipients(_compared(given))
+    made = package.again(given.package, given.out, _present(given), people)
+    _say_packages({given.out / made.name: made})
+
+
+def retire(given: Namespace) -> None:
+    r"""Destroy a period's key: all copies of its package that are named.
+
+    It must be over, empty on the server and acknowledged. --keyring takes the keyring in force, or
+    several with that one last, if it does not name the period any more.
+
+    Example:
+      python -m intake.ceremony retire made/2026-w47 /media/bob/2026-w47 --keyring keyring \
+        --closing /stick/5f1c33aa-000004.bundle --return /stick/2.return
+    """
+    keyrings = [keyring.parse(files.read(path, keyring.MAX_SIZE)) for path in given.keyring]
+    folders = [path for path in given.packages if (path / "package.json").exists()]
+    if not folders:
+        raise Misuse("None of these packages is there.", "Check the names and the sticks.")
+    name = retiring.check(folders, keyrings, given.closing, given.back, days.clock())
+    say(f"Period {name} is over, empty on the server, and acknowledged by two reviewers.")
+    say(*map(str, folders), *retiring.ON_FLASH)
+    terminal.confirm("Destroy these, for good?", assume=given.yes)
+    for path in folders:
+        retiring.destroy(path)
+        say(f"{path} is destroyed.")
+    say(f"Next: the same for every other copy, then {_ME} rotate --drop {name}")
 
 
 def sign(given: Namespace) -> None:
@@ -174,6 +275,16 @@ def show(given: Namespace) -> None:
     say("Compare it with one announced elsewhere: a file cannot vouch for itself.")
 
 
+def diff(given: Namespace) -> None:
+    """Say what changes from one keyring to the next, and whether it follows.
+
+    Example:
+      python -m intake.ceremony diff keyring-1 keyring-2
+    """
+    old, new = (files.read(path, keyring.MAX_SIZE) for path in (given.old, given.new))
+    say(*compared(old, new))
+
+
 def rehearse(given: Namespace) -> None:
     """Play the whole ceremony in a folder, --folder or a temporary one, that is erased after.
 
@@ -200,6 +311,16 @@ def _compared(given: Namespace) -> list[card.Card]:
     question = "Did each reviewer read out this very key, face to face?"
     terminal.confirm(question, assume=given.yes)
     return cards
+
+
+def _present(given: Namespace) -> package.Keys:
+    """Return the keys of the reviewers who are here, each unlocked with their passphrase."""
+    words, people = terminal.Passphrases(given.demo), {}
+    for folder in given.reviewer:
+        name = _cards([folder], card.REVIEWER, given)[0].name
+        passphrase = words.ask(name, "to open packages and attest them")
+        people[name] = holder.unlock(folder, passphrase)
+    return people
 
 
 def _keyring(path: Path | None) -> bytes | None:
@@ -239,12 +360,18 @@ _DAY = {"type": days.day, "metavar": "DAY"}
 _COUNT = {"type": int, "metavar": "NUMBER"}
 _OPTIONS: dict[str, dict[str, Any]] = {
     "--issued": {**_DAY, "help": "today, if not given"},
-    **dict.fromkeys(("--quorum", "--threshold", "--weeks"), _COUNT),
+    **dict.fromkeys(("--quorum", "--threshold"), _COUNT),
+    "--weeks": {**_COUNT, "default": 4, "help": "how many; 4, if not given"},
     **dict.fromkeys(("packages", "signatures"), PATHS),
     "--periods": {**PATHS, "help": "the folders of the periods' packages, attested"},
     "--reviewers": {**PATHS, "help": "the reviewers' cards"},
     "--roots": {**PATHS, "help": "the roots' cards"},
     "--root": {**PATH, "help": "the root's folder"},
+    "--closing": {**PATH, "help": "the server's bundle that says the period is empty"},
+    "--drop": {"nargs": "+", "metavar": "PERIOD", "help": "periods that were retired"},
+    "--ends": {**PATH, "help": "what 'desk ends' wrote"},
+    "--keyring": {**PATHS, "help": "the keyring in force; others before it"},
+    "--return": {**PATH, "dest": "back", "help": "the return that acknowledges that bundle"},
     "--archive": {**PATH, "help": "the folder of the archive's package, attested"},
     "--body": {"metavar": "TEXT", "help": "who sent the reviewer"},
     "--bundle-key": {"type": _key, "metavar": "HEX", "help": "what the server's init printed"},
@@ -258,16 +385,23 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "name": {"type": _name},
 }
 _NEW = "[--roots] [--threshold] [--reviewers] [--archive] [--periods] [--bundle-key]"
+_NEXT = "--previous --out --reviewer [--weeks] [--drop] [--reviewers]"
 _COMMANDS = {
     "root": (root, "name --out"),
     "reviewer": (make_reviewer, "name --body --out [--quarter]"),
+    "quarter": (add_quarter, "folder [--quarter]"),
     "archive": (archive, "--reviewers --quorum --out [--yes]"),
-    "periods": (periods, "--from --weeks --reviewers --quorum --out [--yes]"),
+    "periods": (periods, "--from [--weeks] --reviewers --quorum --out [--yes]"),
     "attest": (attest, "packages --reviewer"),
     "propose": (propose, f"--out --expires [--issued] {_NEW} [--previous]"),
     "sign": (sign, "draft --root [--out] [--previous] [--yes]"),
     "assemble": (assemble, "draft signatures --out [--previous]"),
+    "rotate": (rotate, f"{_NEXT} [--from] [--yes]"),
+    "remove": (remove, f"name --ends {_NEXT} [--from] [--yes]"),
+    "retire": (retire, "packages --keyring --closing --return [--yes]"),
+    "recover": (recover, "package --reviewers --reviewer --out [--yes]"),
     "show": (show, "keyring"),
+    "diff": (diff, "old new"),
     "rehearse": (rehearse, "[--folder]"),
 }
 
@@ -275,7 +409,8 @@ _COMMANDS = {
 def build() -> ArgumentParser:
     """Make, sign and destroy keys, offline.
 
-    The order of the steps: root, reviewer, archive, periods, attest, propose, sign, assemble.
+    The order of the steps: root, reviewer, archive, periods, attest, propose, sign, assemble; later
+    rotate, sign, assemble; and retire what is over. docs/ADMINS.md goes through all of it.
     """
     return terminal.commands("ceremony", build, _COMMANDS, _OPTIONS)
 

@@ -9,6 +9,7 @@ Rules:
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -33,7 +34,7 @@ class Card:
     name: str
     key: bytes
     demo: bool
-    facts: Mapping[str, canonical.Value]
+    facts: Mapping[str, Any]
 
 
 def write(folder: Path, key: Ed25519PrivateKey, facts: Mapping[str, object]) -> None:
@@ -63,6 +64,11 @@ def read(path: Path, kind: str) -> Card:
         hint = "Check whose it is, or ask its owner for the card again and compare the key."
         raise BadFile(f"{path} is no {kind.split()[1]}'s card, or it was altered.", hint)
     return Card(name, key, raw["demo"] is True, raw)
+
+
+def recipients(cards: Iterable[Card]) -> dict[str, str]:
+    """Return what each reviewer opens packages with, by name."""
+    return {one.name: str(one.facts["quorum"]) for one in cards}
 
 
 def read_all(paths: Iterable[Path], kind: str, *, demo: bool) -> list[Card]:

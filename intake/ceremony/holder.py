@@ -51,6 +51,19 @@ def make_reviewer(
         card.write(partial, key, facts)
 
 
+def add_quarter(path: Path, made: card.Card, quarter: str, passphrase: Passphrase) -> None:
+    """Make the identity of ``quarter`` for the reviewer whose folder and card these are.
+
+    What an interrupted run left is taken up again. Raises as :func:`intake.locked.unlock`.
+    """
+    key, secret = locked.signing_key(path / SIGNING, passphrase), path / f"{quarter}.age"
+    if not secret.exists():
+        locked.lock(secret, Identity.generate().encode(), passphrase)
+    recipient = str(locked.identity(secret, passphrase).recipient())
+    quarters = {**made.facts["quarters"], quarter: recipient}
+    card.write(path, key, {**made.facts, "quarters": quarters})
+
+
 def unlock(folder: Path, passphrase: Passphrase) -> tuple[Identity, Ed25519PrivateKey]:
     """Return the quorum identity and the signing key. Raises as :func:`intake.locked.unlock`."""
     quorum = locked.identity(folder / QUORUM, passphrase)
@@ -60,3 +73,9 @@ def unlock(folder: Path, passphrase: Passphrase) -> tuple[Identity, Ed25519Priva
 def quarter_of(day: date) -> str:
     """Return the quarter that ``day`` falls into, as ``2026q4``."""
     return f"{day.year}q{(day.month + 2) // 3}"
+
+
+def after(quarter: str) -> str:
+    """Return the quarter that follows ``quarter``."""
+    year, number = map(int, quarter.split("q"))
+    return f"{year}q{number + 1}" if number < 4 else f"{year + 1}q1"  # noqa: PLR2004 - quarters

@@ -5,7 +5,7 @@ named by ISO 8601, ``2026-w47``; its key dies when it is over.
 
 Rules:
 - At most 13 weeks at once: what is made today should not outlive the trust in who made it.
-- The identity is made in here and leaves only sealed: nobody is handed it, not even the caller.
+- The identity is made or opened in here and leaves only sealed: no caller is handed it.
 - Every k-subset of the reviewers gets a file; there is none that fewer can open.
 - A package is believed when k reviewers attest that they opened it, there and then, with their own
   keys. An attestation is one line, ``<reviewer> <signature>``, in ``attestation-<reviewer>``.
@@ -34,27 +34,54 @@ ATTESTATION = "attestation-"
 MAX_WEEKS = 13
 
 
-def make(
-    path: Path, reviewers: Sequence[card.Card], needed: int, days: tuple[date, date] | None = None
-) -> Package:
+Days = tuple[date, date] | None  # the first and last of a period; None for the archive
+Keys = Mapping[str, tuple[Identity, Ed25519PrivateKey]]  # by name: what holder.unlock returned
+
+
+def make(path: Path, reviewers: Mapping[str, str], needed: int, days: Days = None) -> Package:
     """Make a secret that ``needed`` of ``reviewers`` open, as a package in the folder ``path``.
 
-    The folder's name is the secret's; ``days`` are a period's, None for the archive. A package
+    The folder's name is the secret's; ``reviewers`` maps names to quorum recipients. A package
     that is there already, for the same reviewers and days, is left as it is and returned.
     Raises :class:`Misuse`.
     """
+    return _there(path, reviewers, needed, days) or _write(
+        path, Identity.generate(), reviewers, needed, days
+    )
+
+
+def again(path: Path, out: Path, people: Keys, reviewers: Mapping[str, str]) -> Package:
+    """Write the secret of the package in ``path`` as a new one in ``out``, for ``reviewers``.
+
+    A quorum of ``people`` opens it. What is written may be there already, as with :func:`make`.
+    Raises as :func:`intake.quorum.open_package`, and :class:`Misuse`.
+    """
+    old = quorum.read_package(path)
+    if there := _there(out / old.name, reviewers, old.quorum, old.days):
+        return there
+    keys = {name: identity for name, (identity, _) in people.items()}
+    identity = quorum.open_package(path, keys, old.recipient)
+    return _write(out / old.name, identity, reviewers, old.quorum, old.days)
+
+
+def _there(path: Path, reviewers: Mapping[str, str], needed: int, days: Days) -> Package | None:
     if not keyring.MINIMUM <= needed <= len(reviewers) <= keyring.MAX_REVIEWERS:
         what = f"{needed} of {len(reviewers)} reviewers cannot be a quorum."
         raise Misuse(what, f"Take 2 or more, of at most {keyring.MAX_REVIEWERS} reviewers.")
+    if not path.exists():
+        return None
+    there = quorum.read_package(path)
+    if (there.reviewers, there.quorum, there.days) != (tuple(sorted(reviewers)), needed, days):
+        what = f"{path} is already there, for other reviewers, another quorum or other days."
+        raise Misuse(what, "It stays as it is. Choose another folder for the new one.")
+    return there
+
+
+def _write(
+    path: Path, identity: Identity, reviewers: Mapping[str, str], needed: int, days: Days
+) -> Package:
     # The order of opening is the order of names, and so the same for every package.
-    people = dict(sorted((one.name, str(one.facts["quorum"])) for one in reviewers))
-    if path.exists():
-        there = quorum.read_package(path)
-        if (there.reviewers, there.quorum, there.days) != (tuple(people), needed, days):
-            what = f"{path} is already there, for other reviewers, another quorum or other days."
-            raise Misuse(what, "It stays as it is. Choose another folder for the new one.")
-        return there
-    identity = Identity.generate()
+    people = dict(sorted(reviewers.items()))
     facts: dict[str, object] = {"format": quorum.FORMAT, "name": path.name, "quorum": needed}
     facts |= {"recipient": str(identity.recipient()), "reviewers": list(people)}
     facts["secret"] = quorum.PERIOD if days else quorum.ARCHIVE
@@ -69,7 +96,7 @@ def make(
 
 
 def periods(
-    out: Path, first: date, weeks: int, reviewers: Sequence[card.Card], needed: int
+    out: Path, first: date, weeks: int, reviewers: Mapping[str, str], needed: int
 ) -> Iterator[Package]:
     """Make the package of each week in ``out``, in order, and yield it when it is there."""
     for name, days in spans(first, weeks).items():
@@ -99,10 +126,9 @@ def nested(identity: Identity, recipients: Sequence[str]) -> bytes:
     return secret
 
 
-def attest(path: Path, people: Mapping[str, tuple[Identity, Ed25519PrivateKey]]) -> None:
+def attest(path: Path, people: Keys) -> None:
     """Open the package in ``path`` with every subset of ``people``, then let each sign.
 
-    ``people`` maps names to what :func:`intake.ceremony.holder.unlock` returned.
     Raises :class:`NoMatchingKey` or :class:`BadFile` as :func:`intake.quorum.open_package`, and
     :class:`Misuse` for somebody who is no reviewer of the package; then nobody has signed.
     """

@@ -3,6 +3,8 @@
 Rules:
 - Nobody signs in vain: whatever :func:`intake.keyring.parse` would refuse is refused here.
 - After a keyring, its draft changes only what was asked for; the rest stays, periods included.
+- No period begins more than 13 weeks ahead: what is made today should not outlive the trust in it.
+- A removed reviewer stays named, with the last event of each of their chains that counts.
 - A root or a reviewer never gets another key under the same name: a new key is a new name.
 - A root signs, on their own machine, only a draft that names it with this key.
 - What is assembled went through the reading half before it is written. Order and spelling are
@@ -11,8 +13,8 @@ Rules:
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date
+from dataclasses import dataclass, field
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +28,11 @@ from intake.signatures import signature_line
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a draft is to say. None or empty: as in the keyring before."""
+    """What a draft is to say. None or empty: as in the keyring before.
+
+    ``drop`` names periods that go, ``removed`` maps reviewers who go to the ends of their chains,
+    as a keyring has them.
+    """
 
     roots: Sequence[card.Card]
     threshold: int | None
@@ -37,6 +43,8 @@ class Wish:
     issued: date
     expires: date
     demo: bool
+    drop: Sequence[str] = ()
+    removed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def draft(wish: Wish, before: bytes | None) -> bytes:
@@ -59,7 +67,8 @@ def draft(wish: Wish, before: bytes | None) -> bytes:
     if not keyring.MINIMUM <= raw["threshold"] <= len(raw["roots"]):
         what = f"{raw['threshold']} of {len(raw['roots'])} roots cannot be a threshold."
         raise Misuse(what, "Name the cards with --roots, and 2 or more of them with --threshold.")
-    _add_reviewers(raw, wish.reviewers)
+    _add_reviewers(raw, wish)
+    _drop(raw, wish.drop)
     _add_packages(raw, wish)
     for option in ("reviewers", "archive", "periods", "bundle_key"):
         if not raw[option]:
@@ -136,14 +145,23 @@ def _same_keys(old: Mapping[str, str], new: Mapping[str, str]) -> None:
             raise Misuse(f"{name} has another key in the keyring before.", hint)
 
 
-def _add_reviewers(raw: dict[str, Any], cards: Sequence[card.Card]) -> None:
+def _add_reviewers(raw: dict[str, Any], wish: Wish) -> None:
     people = {one["name"]: one for one in raw["reviewers"]}
-    keys = {one.name: one.key.hex() for one in cards}
+    keys = {one.name: one.key.hex() for one in wish.reviewers}
     _same_keys({name: one["key"] for name, one in people.items()}, keys)
-    for one in cards:
-        facts = {field: one.facts[field] for field in card.OF_REVIEWER}
+    for one in wish.reviewers:
+        facts = {name: one.facts[name] for name in card.OF_REVIEWER}
         people[one.name] = {"removed": None, **people.get(one.name, {}), **facts}
+    for name, ends in wish.removed.items():
+        people[name] = {**people[name], "removed": ends}
     raw["reviewers"] = [people[name] for name in sorted(people)]
+
+
+def _drop(raw: dict[str, Any], names: Sequence[str]) -> None:
+    if strangers := set(names) - {one["name"] for one in raw["periods"]}:
+        what = f"The keyring before has no period {min(strangers)}."
+        raise Misuse(what, "See which it has: show KEYRING")
+    raw["periods"] = [one for one in raw["periods"] if one["name"] not in names]
 
 
 def _add_packages(raw: dict[str, Any], wish: Wish) -> None:
@@ -160,6 +178,9 @@ def _add_packages(raw: dict[str, Any], wish: Wish) -> None:
             what = f"{folder} was made for other reviewers, or for another quorum."
             raise Misuse(what, "Make it again for this keyring's; all packages have one quorum.")
         marks = package.attestations(folder, made, keys)
+        if made.days and made.days[0] > wish.issued + timedelta(weeks=package.MAX_WEEKS):
+            what = f"{folder} begins more than {package.MAX_WEEKS} weeks after {wish.issued}."
+            raise Misuse(what, "Leave it for a later keyring.")
         if made.days:
             period = keyring.Period(made.name, *made.days, made.recipient, marks)
             periods[period.name] = {**period.facts(), "attestations": marks}

@@ -44,10 +44,10 @@ def play(folder: Path, day: date) -> Iterator[str]:
         yield f"{name} made a reviewer's keys."
 
     cards = card.read_all([folder / name for name in REVIEWERS], card.REVIEWER, demo=True)
-    archive = folder / "archive"
-    package.make(archive, cards, NEEDED)
+    archive, people = folder / "archive", card.recipients(cards)
+    package.make(archive, people, NEEDED)
     yield f"The archive is a package that any {NEEDED} of {len(cards)} reviewers open."
-    periods = [folder / made.name for made in package.periods(folder, day, WEEKS, cards, NEEDED)]
+    periods = [folder / made.name for made in package.periods(folder, day, WEEKS, people, NEEDED)]
     yield f"{len(periods)} periods, from {day}, are packages too."
 
     keys = {name: holder.unlock(folder / name, words[name]) for name in REVIEWERS}

@@ -9,7 +9,7 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from functools import partial
 
-from intake import files, keyring, terminal
+from intake import canonical, files, keyring, terminal
 from intake.desk import acknowledging, casebook, copying, importing, page, reading, record, state
 from intake.desk.present import Present, arrive
 from intake.desk.reading import Opened
@@ -56,7 +56,7 @@ def bring(given: Namespace) -> None:
       python -m intake.desk import /stick/5f1c33aa-000003.bundle --casebook casebook \
         --package /stick/2026-w47 --reviewer keys/alice --reviewer keys/bob
     """
-    for path in (given.bundle, given.package / "package.json"):
+    for path in (given.bundle, *([given.package / "package.json"] if given.package else [])):
         if not path.is_file():  # said before anybody types a passphrase
             raise Misuse(
                 f"{path} is not there.", "Check the name and the stick, then run it again."
@@ -170,6 +170,20 @@ def acknowledge(given: Namespace) -> None:
         )
 
 
+def ends(given: Namespace) -> None:
+    """Write where a reviewer's chains end here, for the ceremony that removes them.
+
+    Example:
+      python -m intake.desk ends alice --casebook casebook --out /stick/alice.ends
+    """
+    book = casebook.load(given.casebook)
+    chains = book.chains([]).values()
+    found = {one.name: one.head for one in chains if one.name.startswith(f"{given.name}.")}
+    files.write(given.out, canonical.dump(found), files.PUBLIC, replace=False)
+    say(*(f"{name} ends at event {last}." for name, (last, _) in found.items()))
+    say(f"{given.out} is there. Next, at the ceremony: remove {given.name} --ends FILE")
+
+
 def repair(given: Namespace) -> None:
     """Cut off what a power cut left at the end of a log. The cut part is kept in torn/.
 
@@ -222,25 +236,27 @@ _OPTIONS = {
     "--desk": {"metavar": "NAME", "help": "the desk's name, such as desk-a"},
     "--html": {**PATH, "help": "write a page, readable by you alone"},
     "--out": {**PATH, "help": "the file to write"},
-    "--package": {**PATH, "help": "the folder of the period's quorum package"},
+    "--package": {**PATH, "help": "the period's quorum package; not for a bundle without rows"},
     "--reviewer": {**PATH, "action": "append", "help": "a reviewer's folder; once for each"},
     "--second-copy": {**PATH, "help": "the second copy's folder"},
     "--text": {**FLAG, "help": "print the text too"},
     "--to": {**PATH, "help": "the second copy's folder"},
     "--yes": {**FLAG, "help": "do not ask"},
     "bundle": {**PATH, "help": "what the server's export wrote"},
+    "name": {"help": "the reviewer's name"},
     "file": {**PATH, "help": "the next keyring, as the roots signed it"},
     "case": {"help": "the case number, or its beginning"},
 }
 _COMMANDS = {
     "init": (init, "--casebook --keyring --desk [--yes]"),
     "keyring": (newer, "file --casebook"),
-    "import": (bring, "bundle --casebook --package --reviewer"),
+    "import": (bring, "bundle --casebook [--package] --reviewer"),
     "list": (list_cases, "--casebook --reviewer"),
     "read": (read, "case --casebook --reviewer [--html] [--text]"),
     "export": (export, "--casebook --reviewer [--out]"),
     "copy": (copy, "--casebook --to"),
     "acknowledge": (acknowledge, "--casebook --second-copy --reviewer --out"),
+    "ends": (ends, "name --casebook --out"),
     "repair": (repair, "--casebook [--yes]"),
 }
 

@@ -4,6 +4,8 @@ Procedure of :func:`run`:
 1. Read the second copy back: all chains and the blobs of all rows that are here and that no return
    named since they last came, byte for byte. A single doubt, and nothing is acknowledged at all.
 2. Of these rows, take those whose words one of the two can vouch for.
+   A bundle that says that a period is over and empty is acknowledged as a row is, once no row of
+   the period waits: its id is the start of the SHA-256 of its line 1. Then its key may die.
 3. Write the return, numbered one higher than the last, signed by both.
 4. Record it. If that fails, the file is taken away again.
 
@@ -27,7 +29,7 @@ from intake.desk import copying, opened, record
 from intake.desk.casebook import Casebook
 from intake.desk.present import Present
 from intake.desk.reading import open_words
-from intake.desk.state import Received, fold
+from intake.desk.state import Received, State, fold
 from intake.errors import Misuse, NoMatchingKey, Refused
 
 _NO_WORDS = "hold no words that prove which row they are (decoys, say); not possible yet"
@@ -50,7 +52,7 @@ def run(
     with casebook.locked():
         chains = casebook.chains([identity for own in keys.values() for identity in own])
         state = fold(chains)
-        if not state.pending:
+        if not state.pending and not state.closings:
             raise Misuse(
                 "There is nothing to acknowledge: every row that is here was acknowledged.",
                 "If a return was lost, import the server's next bundle; it names the rows again.",
@@ -68,8 +70,10 @@ def run(
                 waits[doubt] += 1
             elif len(entries) < MAX_COUNT:
                 entries.append(Entry(row, state.pending[row].sha256))
+        entries += _closings(state, {entry.id for entry in entries})
         if not entries:
             return None, waits
+        entries.sort(key=lambda entry: entry.id)
         header = ReturnHeader(
             deployment=keyring.deployment,
             number=state.number + 1,
@@ -92,6 +96,15 @@ def run(
             out.unlink(missing_ok=True)
             raise
     return header, waits
+
+
+def _closings(state: State, named: set[bytes]) -> list[Entry]:
+    """Return the bundles without rows of periods of which nothing waits but what is ``named``."""
+    waiting = {state.bundle_of(row) for row in state.pending.keys() - named}
+    left = {bundle.period for bundle in waiting if bundle}
+    found = [Entry(start, manifest) for start, manifest in state.closings.items()]
+    found = [entry for entry in found if state.bundles[entry.sha256].period not in left]
+    return found[: MAX_COUNT - len(named)]
 
 
 def _doubt(second: Path, received: Received | None, keys: Mapping[str, Sequence[Identity]]) -> str:

@@ -24,10 +24,9 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from intake import canonical, files, keyring
+from intake import canonical, days, files, keyring
 from intake.age.identity import Identity
 from intake.age.recipient import Recipient
-from intake.days import clock
 from intake.desk import chain, record
 from intake.desk.present import Present
 from intake.errors import BadFile, BadKeyring, MachineTrouble, Misuse
@@ -109,8 +108,8 @@ class Casebook:
         own = chains.get(name, chain.Chain(name))
         if own.torn:
             record.cut(self.folder, own)
-        days = [event.day for event in own.events.values()]
-        day = max([clock(), self.keyring.issued, *days])
+        told = [event.day for event in own.events.values()]
+        day = max([days.clock(), self.keyring.issued, *told])
         heads = {other: c.head for other, c in chains.items() if other != name and c.last}
         path, deployment = self.folder / "chains" / name, self.keyring.deployment
         return record.Pen(path, author.signing(), deployment, day, heads, *own.head)

@@ -39,7 +39,7 @@ from intake.desk.present import Present
 from intake.desk.record import Draft, Pen
 from intake.desk.state import CLOSED, FOREIGN, HERE, KEPT, VERDICTS, Row, State, fold
 from intake.envelope import Envelope
-from intake.errors import BadFile, BadKeyring, NoMatchingKey
+from intake.errors import BadFile, BadKeyring, Misuse, NoMatchingKey
 from intake.keyring import Keyring
 from intake.quorum import open_package
 from intake.signatures import octets
@@ -87,7 +87,7 @@ class Result:
 def run(
     casebook: Casebook,
     path: Path,
-    package: Path,
+    package: Path | None,
     present: Sequence[Present],
     watch: Callable[[Iterable[Item], int], Iterable[Item]] = lambda items, _: items,
 ) -> Result:
@@ -97,7 +97,8 @@ def run(
     """
     keyring = _keyring_of(path, casebook)  # (1)
     with open_bundle(path, keyring.bundle_key, keyring.deployment) as bundle:
-        period = _open_period(bundle.header, keyring, package, present)  # (2)
+        known = casebook.keyrings[: casebook.keyrings.index(keyring) + 1]
+        period = _open_period(bundle.header, known, package, present)  # (2)
         identities = [identity for who in present for identity in who.quarters()]
         with casebook.locked():  # (3)
             chains = casebook.chains(identities)
@@ -111,7 +112,12 @@ class _Import:
     """One import under way: what came of it, and rows and words since the last flush."""
 
     def __init__(
-        self, casebook: Casebook, state: State, pen: Pen, period: Identity, header: BundleHeader
+        self,
+        casebook: Casebook,
+        state: State,
+        pen: Pen,
+        period: Identity | None,
+        header: BundleHeader,
     ) -> None:
         self._casebook, self._state, self._pen, self._period = casebook, state, pen, period
         self._rows: list[Row] = []
@@ -134,6 +140,7 @@ class _Import:
             self._flush(  # (6)
                 "import",
                 bundle=header.number,
+                count=header.count,
                 keyring=header.keyring,
                 left=header.left,
                 period=header.period,
@@ -156,7 +163,7 @@ class _Import:
         if data is None:
             return row
         try:
-            words = unseal(data, [self._period])
+            words = unseal(data, [self._period] if self._period else [])
             envelope = opened.parse(words)
         except opened.NotAnEnvelope:
             return row._replace(verdict=FOREIGN)
@@ -232,9 +239,18 @@ def _keyring_of(path: Path, casebook: Casebook) -> Keyring:
 
 
 def _open_period(
-    header: BundleHeader, keyring: Keyring, package: Path, present: Sequence[Present]
-) -> Identity:
-    period = next((p for p in keyring.periods if p.name == header.period), None)
+    header: BundleHeader, known: Sequence[Keyring], package: Path | None, present: Sequence[Present]
+) -> Identity | None:
+    """Return the key of the bundle's period, None for a bundle without rows, which needs none."""
+    keyring = known[-1]
+    if not header.count:
+        return None
+    if package is None:
+        what = "This bundle has envelopes, and its period's package opens them."
+        raise Misuse(what, f"Name the folder of the package of {header.period} with --package.")
+    # A period that gave way to another is in an earlier keyring; its rows may come for weeks.
+    named = (p for one in reversed(known) for p in one.periods if p.name == header.period)
+    period = next(named, None)
     if period is None or header.keyring != (keyring.version, keyring.sha256):
         raise BadKeyring(
             f"Keyring {keyring.version} has no period {header.period}, or is not the bundle's.",

@@ -102,8 +102,10 @@ class State:
 
     ``bundles`` go by manifest, and so do ``parts``, the ids of the rows that each brought. By row
     id: ``rows`` is what is kept, ``sources`` the manifest that brought it, ``pending`` what is to
-    be acknowledged. ``number`` is the last return's. ``assigned`` has, by the hash of a case's tag,
-    the manifest that first brought the case, and its reviewers; also of cases we cannot open.
+    be acknowledged. ``closings`` are bundles that say that a period is over and empty, and were not
+    acknowledged, by the first 16 bytes of their manifests. ``number`` is the last return's.
+    ``assigned`` has, by the hash of a case's tag, the manifest that first brought the case, and its
+    reviewers; also of cases we cannot open.
     """
 
     cases: dict[bytes, Case] = field(default_factory=dict)
@@ -112,6 +114,7 @@ class State:
     parts: dict[bytes, set[bytes]] = field(default_factory=lambda: defaultdict(set))
     sources: dict[bytes, bytes] = field(default_factory=dict)
     pending: dict[bytes, Row] = field(default_factory=dict)
+    closings: dict[bytes, bytes] = field(default_factory=dict)
     assigned: dict[bytes, tuple[bytes, tuple[str, ...]]] = field(default_factory=dict)
     number: int = 0
     closed: int = 0
@@ -154,9 +157,12 @@ def _once(received: Sequence[Received], rows: Mapping[bytes, Row]) -> list[Recei
 
 
 def _import(state: State, event: Event) -> None:
+    manifest = octets(event.what["manifest"], 32)
     bundle = Bundle(_count(event.what["bundle"]), _name(event.what["period"]))
     _rows(state, event)
-    state.bundles.setdefault(octets(event.what["manifest"], 32), bundle)
+    state.bundles.setdefault(manifest, bundle)
+    if (event.what["count"], event.what["left"]) == (0, 0):
+        state.closings[manifest[:16]] = manifest
 
 
 def _rows(state: State, event: Event) -> None:
@@ -199,6 +205,8 @@ def _acknowledged(state: State, event: Event) -> None:
         raise ValueError
     state.number = max(state.number, number)
     for row, digest in event.what["rows"]:
+        if state.closings.get(octets(row, 16)) == octets(digest, 32):
+            del state.closings[octets(row, 16)]
         pending = state.pending.get(octets(row, 16))
         if pending and pending.sha256 == octets(digest, 32):
             del state.pending[pending.id]
