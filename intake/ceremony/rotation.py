@@ -100,12 +100,14 @@ def read_ends(path: Path, name: str) -> Ends:
 
     Raises :class:`BadFile` if it is another's, or no such file.
     """
-    ends: Any = canonical.load(files.read(path, _LIMIT))
+    data = files.read(path, _LIMIT)
     try:
-        read = {chain: [int(n), octets(last, 32).hex()] for chain, (n, last) in ends.items()}
-        if read == ends and all(chain.startswith(f"{name}.") for chain in ends):
-            return read
-    except (ValueError, TypeError, AttributeError):
+        raw: Any = canonical.load(data)
+        ends = {chain: [int(n), octets(last, 32).hex()] for chain, (n, last) in raw.items()}
+        own = all(chain.startswith(f"{name}.") and keyring.CHAIN.match(chain) for chain in ends)
+        if own and canonical.dump(ends) == data:  # Python's True is 1
+            return ends
+    except (BadFile, ValueError, TypeError, AttributeError):
         pass
     hint = f"Make it at a desk: python -m intake.desk ends {name} --casebook C --out FILE"
     raise BadFile(f"{path} does not say where the chains of {name} end.", hint)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from intake import canonical, days, files, installed, keyring, misplaced, quorum
 from intake.admin import chain, setup
 from intake.admin.chain import Mark
-from intake.ceremony import card, proposal
+from intake.ceremony import card, proposal, rotation
 from intake.ceremony.card import Card
 from intake.errors import BadFile, BadKeyring, Misuse
 from intake.quorum import Package
@@ -212,6 +212,19 @@ def test_the_mark_of_the_last_bundle_or_return(settings: Settings, what: str, co
         same=again,
         ways=[outside(canonical.dump(facts), MADE.raw), *[inside(facts)] * 2],
         reached=["is damaged"],
+    ).fuzz(count)
+
+
+@tiers(FEW)
+def test_where_chains_end(tmp_path: Path, count: int) -> None:
+    facts = {"alice.desk-a": [12, "ab" * 32], "alice.desk-b": [0, "00" * 32]}
+    valid = canonical.dump(facts)
+    Reader(
+        valid=valid,
+        read=lambda data: rotation.read_ends(put(tmp_path / "ends", data), "alice"),
+        same=lambda found, data: canonical.dump(found) == data,
+        ways=[outside(valid, MADE.raw), *[inside(facts)] * 2],
+        reached=["does not say where the chains of alice end"],
     ).fuzz(count)
 
 

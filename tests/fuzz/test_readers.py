@@ -33,6 +33,7 @@ OURS = ()  # comes with the checkout, from this machine, or from who types the c
 WRITES = ()  # opens to write or to lock
 
 READERS: dict[str, tuple[str, ...]] = {
+    "admin/__main__.py:do_diff": KEYRING,
     "admin/__main__.py:do_install": KEYRING,
     "admin/__main__.py:do_show": KEYRING,
     "admin/acknowledging.py:acknowledge": RETURN,
@@ -51,6 +52,9 @@ READERS: dict[str, tuple[str, ...]] = {
     "bundle/reading.py:_read": BUNDLE + RETURN,
     "canonical.py:load": ("test_canonical_json",),
     "ceremony/__main__.py:_keyring": KEYRING,
+    "ceremony/__main__.py:_rotate": KEYRING,
+    "ceremony/__main__.py:diff": KEYRING,
+    "ceremony/__main__.py:retire": KEYRING,
     "ceremony/__main__.py:show": KEYRING,
     "ceremony/card.py:read": ("test_a_card",),
     "ceremony/card.py:read_signature": SIGNATURE,
@@ -59,6 +63,9 @@ READERS: dict[str, tuple[str, ...]] = {
     "ceremony/proposal.py:read_draft": ("test_a_draft_in_its_file", "test_a_draft"),
     "ceremony/rehearsal.py:peel": OURS,
     "ceremony/rehearsal.py:try_subsets": OURS,
+    "ceremony/retiring.py:check": BUNDLE + RETURN,
+    "ceremony/retiring.py:destroy": WRITES,
+    "ceremony/rotation.py:read_ends": ("test_where_chains_end",),
     "days.py:read_floor": ("test_the_floor", "test_a_day"),
     "declaration.py:check": OURS,
     "desk/__main__.py:init": KEYRING,
