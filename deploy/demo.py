@@ -47,11 +47,13 @@ from deploy import recovery  # noqa: E402 - after the path is set
 DEMO = ROOT / "demo"
 SERVER, DESK, CEREMONY, STICK = (DEMO / n for n in ("server", "desk", "ceremony", "stick"))
 PASSPHRASES = DEMO / "passphrases"
+LATER = CEREMONY / "keyring-2"
 CASEBOOK, COPY = DESK / "casebook", DESK / "second-copy"
 ROOTS = ("root-1", "root-2")
 REVIEWERS = ("reviewer-a", "reviewer-b", "reviewer-c")
 QUORUM = "2"
 WEEKS = 4
+WIDTH = 90  # of a line of what changes in the keyring
 BANNER = "DEMO: do not send real testimony"
 HOST = "127.0.0.1"
 PORTS = 50  # how many are tried from PORT on
@@ -338,6 +340,33 @@ def scripted(url: str, clock: Clock) -> None:
     if rows():
         sys.exit("The demo stopped: the server kept what two reviewers acknowledged.")
     clock.step("two reviewers acknowledged; the server has nothing left")
+    if not LATER.exists():
+        rotate(clock)
+
+
+def rotate(clock: Clock) -> None:
+    """Make the next keyring, and try to bring the one before back."""
+    out, before = CEREMONY / "next", CEREMONY / "keyring"
+    tool(
+        *("ceremony", "rotate", "--previous", before, "--out", out),
+        *("--weeks", WEEKS, *present(*REVIEWERS[:2])),
+    )
+    draft = out / "draft"
+    for name in ROOTS:
+        root = ("--root", CEREMONY / name)
+        tool("ceremony", "sign", draft, *root, "--previous", before, "--yes")
+    signatures = [out / f"draft.{name}.sig" for name in ROOTS]
+    tool("ceremony", "assemble", draft, *signatures, "--out", LATER, "--previous", before)
+    for package in sorted(path.parent for path in out.glob("*/package.json")):
+        shutil.copytree(package, DESK / "packages" / package.name)
+    shutil.copy(LATER, STICK)
+    clock.step(f"rotation: one command made {WEEKS} more weeks' keys, and both roots signed")
+    tool("admin", "keyring", "install", LATER, "--demo")
+    tool("desk", "keyring", LATER, "--casebook", CASEBOOK)
+    said = tool("ceremony", "diff", before, LATER)
+    print("\n".join(f"     {line[:WIDTH]}" for line in said.splitlines()))
+    tool("admin", "keyring", "install", STICK / "keyring", "--demo", "--yes", allow=(3,))
+    clock.step("keyring 2 is in force; a stale stick with keyring 1 was refused")
 
 
 def thief() -> None:
@@ -401,10 +430,11 @@ def recover() -> None:
         with serving() as url:
             send_testimony(url)
     words = dict(line.split(" ", 1) for line in PASSPHRASES.read_text().splitlines())
-    line = (CEREMONY / "keyring").read_bytes().split(b"\n", 1)[0]
+    keyring = LATER if LATER.exists() else CEREMONY / "keyring"
+    line = keyring.read_bytes().split(b"\n", 1)[0]
     places: dict[str, object] = {"SERVER": SERVER / "data", "STICK": STICK, "CASEBOOK": CASEBOOK}
     places |= {"PEOPLE": DESK / "keys", "PACKAGES": DESK / "packages"}
-    places |= {"KEYRING": CEREMONY / "keyring", "FINGERPRINT": hashlib.sha256(line).hexdigest()}
+    places |= {"KEYRING": keyring, "FINGERPRINT": hashlib.sha256(line).hexdigest()}
     places |= {"OPENERS": " ".join(REVIEWERS[:2]), "FORM": ROOT / "intake/forms/cdm.toml"}
     with tempfile.TemporaryDirectory() as name, tempfile.TemporaryDirectory(dir=MEMORY) as memory:
         folder, places["RAM"] = Path(name), f"{memory}/recovery"

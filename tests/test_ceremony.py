@@ -709,10 +709,12 @@ def test_rehearsal_finds_a_package_that_opens_with_too_few(tmp_path: Path) -> No
 
 def test_rehearsal(tmp_path: Path) -> None:
     steps = list(rehearsal.play(tmp_path, date(2026, 11, 18)))
-    found = keyring.parse((tmp_path / "keyring").read_bytes())
+    first, second = ((tmp_path / f"keyring-{n}").read_bytes() for n in (1, 2))
+    found = keyring.follow(keyring.parse(first), [second])
     assert found.demo
     assert found.periods[0].first == date(2026, 11, 18)
-    assert steps[-1].startswith("Keyring 1 is assembled")
+    assert len(found.periods) == 4
+    assert steps[-1].startswith("Keyring 2 is assembled")
 
 
 def test_put_never_replaces(tmp_path: Path) -> None:

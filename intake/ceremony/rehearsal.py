@@ -8,7 +8,7 @@ Rules:
 
 import itertools
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from intake import keyring, locked, quorum, terminal
 from intake.age.identity import PREFIX, Identity
 from intake.age.passphrase import Passphrase
 from intake.age.unsealing import unseal
-from intake.ceremony import card, holder, package, proposal
+from intake.ceremony import card, holder, package, proposal, rotation
 from intake.errors import BadFile, MachineTrouble, NoMatchingKey
 
 ROOTS = ("rosa", "ruth")
@@ -66,14 +66,29 @@ def play(folder: Path, day: date) -> Iterator[str]:
     draft = folder / "draft"
     proposal.put(draft, proposal.draft(wish, None) + b"\n")
     yield "The draft of the keyring is written."
-    signatures = [folder / f"draft.{name}.sig" for name in ROOTS]
-    for name, path in zip(ROOTS, signatures, strict=True):
+    first = yield from _assemble(folder, draft, words, None)
+
+    coming = rotation.Rotation(folder / "next", day, WEEKS)
+    made = [path for path, _ in rotation.rotate(coming, first, keys)]
+    yield f"One command made {len(made) - 1} more periods, attested, and the next draft."
+    yield from _assemble(folder, made[-1], words, first)
+
+
+def _assemble(
+    folder: Path, draft: Path, words: Mapping[str, Passphrase], before: bytes | None
+) -> Generator[str, None, bytes]:
+    """Let the roots sign ``draft``, assemble, and return the keyring; yield as :func:`play`."""
+    line, signatures = proposal.read_draft(draft), []
+    for name in ROOTS:
         key = locked.signing_key(folder / name / holder.SIGNING, words[name])
-        proposal.put(path, proposal.sign(proposal.read_draft(draft), name, key))
+        signatures.append(draft.with_name(f"{draft.name}.{name}.sig"))
+        proposal.put(signatures[-1], proposal.sign(line, name, key))
         yield f"{name} signed it."
-    data = proposal.assemble(proposal.read_draft(draft), signatures, None)
-    proposal.put(folder / "keyring", data)
-    yield f"Keyring {keyring.parse(data).version} is assembled, {len(data)} bytes."
+    data = proposal.assemble(line, signatures, before)
+    version = keyring.parse(data).version
+    proposal.put(folder / f"keyring-{version}", data)
+    yield f"Keyring {version} is assembled, {len(data)} bytes."
+    return data
 
 
 def try_subsets(folder: Path, keys: Mapping[str, Identity]) -> int:
