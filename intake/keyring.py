@@ -18,6 +18,10 @@ Rules of :func:`follow`, which goes from the installed keyring to a new one:
 6. Versions rise by one, and each names the SHA-256 of line 1 before it; the deployment is the same,
    and a demo's is never followed by a real one, nor the other way: anyone can sign a demo's.
 7. A threshold of the *old* roots signed too, and the roots that leave are named as leaving.
+8. Every reviewer stays named. One who was removed stays so, with the same key and the same ends of
+   their chains: or what a thief signs in their name would count again.
+9. A period keeps its facts under its name. One that is new was tried by enough reviewers who are
+   active: those who were removed have no say in what comes after them.
 
 Everything here is pure: bytes and days in, a keyring out, :class:`BadKeyring` raised.
 """
@@ -191,6 +195,21 @@ def _check_step(old: Keyring, new: Keyring) -> None:
     everyone = {**new.roots, **new.leaving}
     if any(everyone.get(name) != key for name, key in old.roots.items()):
         raise _bad("The keyring drops a root without naming it as leaving.")
+    _check_people(old, new)
+
+
+def _check_people(old: Keyring, new: Keyring) -> None:
+    for before in old.reviewers:  # (8)
+        after = new.reviewer(before.name)
+        stays = after is not None and (after.key, after.removed) == (before.key, before.removed)
+        if after is None or not (stays or before.removed is None):
+            raise _bad(f"The keyring drops {before.name}, or undoes the removal.")
+    facts, active = {p.name: p.facts() for p in old.periods}, {one.name for one in new.active}
+    for period in new.periods:  # (9)
+        if facts.get(period.name, period.facts()) != period.facts():
+            raise _bad(f"The keyring gives the name of period {period.name} to another.")
+        if period.name not in facts and len(period.attestations.keys() & active) < new.quorum:
+            raise _bad(f"Too few active reviewers opened the package of period {period.name}.")
 
 
 def _lines(data: bytes) -> tuple[bytes, dict[str, bytes]]:

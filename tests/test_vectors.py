@@ -34,7 +34,7 @@ from tests.makers import identity
 
 FORMAT = (ROOT / "docs" / "FORMAT.md").read_text(encoding="utf-8")
 README = (VECTORS / "README.md").read_text(encoding="utf-8")
-BUDGET = 1_500_000  # bytes of all of them
+BUDGET = 1_600_000  # bytes of all of them
 Told = dict[str, str]
 
 

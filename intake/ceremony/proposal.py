@@ -165,8 +165,8 @@ def _drop(raw: dict[str, Any], names: Sequence[str]) -> None:
 
 
 def _add_packages(raw: dict[str, Any], wish: Wish) -> None:
-    keys = {one["name"]: bytes.fromhex(one["key"]) for one in raw["reviewers"]}
-    active = {one["name"] for one in raw["reviewers"] if one["removed"] is None}
+    active = {one["name"]: one["key"] for one in raw["reviewers"] if one["removed"] is None}
+    keys = {name: bytes.fromhex(key) for name, key in active.items()}
     periods = {one["name"]: one for one in raw["periods"]}
     for folder in [wish.archive, *wish.periods] if wish.archive else wish.periods:
         made = quorum.read_package(folder)
@@ -174,7 +174,7 @@ def _add_packages(raw: dict[str, Any], wish: Wish) -> None:
             what = f"{folder} holds another kind of secret: {made.secret}."
             raise Misuse(what, "Name the archive with --archive and periods with --periods.")
         raw["quorum"] = raw["quorum"] or made.quorum
-        if not set(made.reviewers) <= active or raw["quorum"] != made.quorum:
+        if not set(made.reviewers) <= active.keys() or raw["quorum"] != made.quorum:
             what = f"{folder} was made for other reviewers, or for another quorum."
             raise Misuse(what, "Make it again for this keyring's; all packages have one quorum.")
         marks = package.attestations(folder, made, keys)

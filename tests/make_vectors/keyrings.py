@@ -556,6 +556,19 @@ def after(before: Draft, *names: str, **changes: object) -> bytes:
     return signed(canonical.dump(draft), *names)
 
 
+GONE = {"reviewers": [ALICE, BOB, REMOVED]}
+WITH_CAROL: Draft = {**DRAFT, **GONE}
+NEXT_WEEK = period("p2", 7, 13)
+
+
+def tried(*names: str) -> dict[str, Any]:
+    """Return the second week, attested by reviewers of these names."""
+    facts = {key: value for key, value in NEXT_WEEK.items() if key != "attestations"}
+    statement = keyring.ATTESTATION + canonical.dump(facts)
+    marks = {name: signing_key(name).sign(statement).hex() for name in names}
+    return {**NEXT_WEEK, "attestations": marks}
+
+
 SECOND: Draft = json.loads(after(DRAFT).split(b"\n")[0])
 OLD: Draft = {**DRAFT, "roots": ROOTS}
 THREE: Draft = {**OLD, "threshold": 3}
@@ -579,6 +592,16 @@ STEPS: list[tuple[str, str, str, bytes]] = [
      after(THREE, "rosa", "ruth", "rhea", **FEWER)),
     ("issued-earlier", "minimal", "Days may go back; versions count.",
      after(DRAFT, issued="2020-01-01", expires="2020-01-02")),
+    ("removed-stays", "removed", "Who was removed stays named, as before.",
+     after(WITH_CAROL)),
+    ("week-goes-week-comes", "week", "A period goes, another comes.",
+     after({**DRAFT, "periods": [WEEK]}, periods=[NEXT_WEEK])),
+    ("week-stays-attested-by-more", "week", "A period stays; others attested it meanwhile.",
+     after({**DRAFT, "periods": [WEEK]}, reviewers=[ALICE, BOB, reviewer("carol")],
+           periods=[{**WEEK, "attestations": {**MARKS, **CAROLS}}])),
+    ("new-week-also-by-removed", "removed",
+     "Two who are active tried a new period, and one who was removed.",
+     after(WITH_CAROL, periods=[tried("alice", "bob", "carol")])),
     ("new-key-of-bob", "minimal", "bob has another key; the old one's events still count.",
      after(DRAFT, **NEW_BOB)),
 ]  # fmt: skip
@@ -632,6 +655,34 @@ STEPS_REFUSED: list[tuple[str, str, str, str, str, bytes, str]] = [
      "A root leaves with another key than it had.",
      after(OLD, roots=DRAFT["roots"], leaving=OTHER),
      "one-root-leaves"),
+    ("step-reviewer-dropped", "removed", "7.8", "drops carol",
+     "Who was removed is not named any more.", after(WITH_CAROL, reviewers=[ALICE, BOB]),
+     "removed-stays"),
+    ("step-removed-is-back", "removed", "7.8", "drops carol",
+     "Who was removed is active again.",
+     after(WITH_CAROL, reviewers=[ALICE, BOB, reviewer("carol")]), "removed-stays"),
+    ("step-removed-ends-later", "removed", "7.8", "drops carol",
+     "One more event of a removed reviewer is to count.",
+     after(WITH_CAROL, reviewers=[
+         ALICE, BOB, reviewer("carol", removed={"carol.desk-a": [4, "11" * 32]})]),
+     "removed-stays"),
+    ("step-removed-has-another-key", "removed", "7.8", "drops carol",
+     "A removed reviewer has another key.",
+     after(WITH_CAROL, reviewers=[
+         ALICE, BOB, {**REMOVED, "key": public(signing_key("new carol"))}]),
+     "removed-stays"),
+    ("step-period-has-another-key", "week", "7.9", "the name of period p1",
+     "Another recipient under the name of a period.",
+     after({**DRAFT, "periods": [WEEK]}, periods=[period("p1", 0, 6, "other")]),
+     "week-goes-week-comes"),
+    ("step-period-has-other-days", "week", "7.9", "the name of period p1",
+     "Other days under the name of a period.",
+     after({**DRAFT, "periods": [WEEK]}, periods=[period("p1", 0, 5)]),
+     "week-goes-week-comes"),
+    ("step-new-week-by-removed", "removed", "7.9", "Too few active reviewers",
+     "A new period was tried by one who is active and one who was removed.",
+     after(WITH_CAROL, periods=[tried("alice", "carol")]),
+     "new-week-also-by-removed"),
 ]  # fmt: skip
 
 

@@ -100,7 +100,7 @@ function attested(k, period, { attestations: _, ...rest }) {
   f.check(period.attestations.size >= k.quorum, "7.3", "too few attestations");
 }
 
-// From one verified keyring to the next, rules 6 and 7.
+// From one verified keyring to the next, rules 6 to 9.
 export function follow(old, next) {
   const same = next.deployment === old.deployment && next.demo === old.demo;
   f.check(same, "7.6", "another deployment, or a demo's");
@@ -112,7 +112,30 @@ export function follow(old, next) {
   }
   const trusted = next.signers.filter((name) => old.roots.has(name));
   f.check(trusted.length >= old.threshold, "7.7", "too few old roots signed");
+  for (const before of old.reviewers) {
+    const after = next.reviewers.find((r) => r.name === before.name);
+    f.check(after !== undefined, "7.8", "a reviewer who is missing");
+    if (before.removed === null) continue;
+    const kept = after.key === before.key && same_ends(before.removed, after.removed);
+    f.check(kept, "7.8", "a removed reviewer who is back, or ends elsewhere");
+  }
+  for (const p of next.periods) {
+    const before = old.periods.find((q) => q.name === p.name);
+    if (before) {
+      const same = ["first", "last", "recipient"].every((field) => p[field] === before[field]);
+      f.check(same, "7.9", "another period under an old name");
+    } else {
+      const names = [...p.attestations.keys()];
+      const active = names.filter((n) => next.reviewers.find((r) => r.name === n).removed === null);
+      f.check(active.length >= next.quorum, "7.9", "too few attestations by who is active");
+    }
+  }
   return next;
+}
+
+function same_ends(before, after) {
+  const text = (ends) => JSON.stringify([...(ends ?? [])].sort());
+  return after !== null && text(before) === text(after);
 }
 
 // All keyrings from the first to the last, each verified, each following the one before.
