@@ -20,10 +20,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from intake import days, files
-from intake.admin import doctor, install, status
+from intake import days, files, terminal
+from intake.admin import doctor, exporting, install, status
 from intake.age.unsealing import unseal
-from intake.errors import BadKeyring
+from intake.errors import BadKeyring, Misuse
 from intake.rows import Rows
 from intake.server.site import create_app
 from intake.settings import Settings
@@ -214,6 +214,26 @@ def test_a_clock_before_the_first_day_of_a_server_that_nobody_used(
     assert machine.check() is None
     machine.set(FIRST + DAY)
     assert machine.check() == FIRST + DAY
+
+
+def test_a_clock_set_ahead_closes_no_period_that_words_may_still_come_to(
+    machine: Machine, tmp_path: Path
+) -> None:
+    """A bundle that says that a period is over binds the site too, whatever the clock says then."""
+    first, _, last = (period.name for period in machine.made.keyring.periods)
+    run = exporting.Export(machine.settings, tmp_path, terminal.progress).run
+    machine.store.remove(machine.seen)
+    machine.set(FIRST + 7 * DAY)
+    ((made),) = run(first, empty=True)
+    assert (made.header.count, made.header.left) == (0, 0)
+    machine.set(FIRST + DAY)
+    assert machine.check() == FIRST + 7 * DAY
+    machine.set(FIRST + YEARS)
+    with pytest.raises(Misuse, match="is not over"):
+        list(run(last, empty=True))
+    machine.set(FIRST + DAY)
+    assert machine.check() == FIRST + 20 * DAY
+    remedy(machine, FIRST + DAY)
 
 
 JUMPS = st.sampled_from([-3652, -8, -7, -1, 0, 1, 6, 7, 13, 14, 20, 21, 27, 100, 3652])

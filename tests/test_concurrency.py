@@ -26,11 +26,13 @@ from datetime import date, timedelta
 from html import unescape
 from http.client import HTTPConnection
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlencode
 
 import pytest
 
-from intake import days, receipt
+from intake import days, envelope, receipt, terminal
+from intake.admin import exporting, install
 from intake.age.identity import Identity
 from intake.age.unsealing import unseal
 from intake.keyring import Period
@@ -306,3 +308,87 @@ def test_a_site_that_does_not_see_the_day_turn_is_caught(
     monkeypatch.setattr(Letterbox, "today", lambda _: kept)
     with pytest.raises(AssertionError, match="dead period"):
         turn(site, clock)
+
+
+# One post, and what happens in the middle of it.
+
+
+def in_the_middle(patch: pytest.MonkeyPatch, act: Callable[[], object]) -> None:
+    """Let ``act`` happen once, when a post has been sealed and is not stored yet."""
+    seal, pending = envelope.seal, [act]
+
+    def sealed(*given: Any) -> bytes:  # noqa: ANN401 - as the real one
+        done = seal(*given)
+        while pending:
+            pending.pop()()
+        return done
+
+    patch.setattr(envelope, "seal", sealed)
+
+
+def put_in_force(site: Site, made: Deployment) -> Callable[[], object]:
+    """Return what installs a keyring."""
+    return lambda: install.install(site.settings, [made.raw], lambda _: None)
+
+
+def one_post(site: Site) -> tuple[Post, Reign]:
+    """Post once; return the post, and a reign that begins when it has ended."""
+    seed = bytes(32)
+    (send, *_) = in_process(site)
+    start = time.monotonic()
+    status, page = send({"_seed": seed.hex(), **LEAST, "account": WORDS[0]})
+    end = time.monotonic()
+    return Post(seed, WORDS[0], start, end, status, page), Reign(frozenset(), 0, start, end)
+
+
+def test_what_is_sealed_when_a_keyring_is_installed_is_sealed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its old key may be gone by the time that the row would be there."""
+    site = make_site(tmp_path)
+    second = replacing(site.made, "second", days.clock())
+    in_the_middle(monkeypatch, put_in_force(site, second))
+    post, reign = one_post(site)
+    reign = replace(reign, periods=frozenset({"second"}), version=2)
+    assert check(site, [post], [reign], dict(second.periods)) == 1
+
+
+def test_what_is_sealed_when_the_day_turns_is_sealed_again(
+    tmp_path: Path, clock: list[date], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = make_site(tmp_path)
+    first, second = site.made.keyring.periods
+    clock.append(first.last)
+    in_the_middle(monkeypatch, lambda: clock.append(second.first))
+    post, reign = one_post(site)
+    reign = replace(reign, periods=frozenset({second.name}), version=1)
+    assert check(site, [post], [reign], dict(site.made.periods)) == 1
+
+
+def test_what_is_sealed_when_the_site_closes_is_given_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site = make_site(tmp_path)
+    in_the_middle(monkeypatch, put_in_force(site, site.made.follow(periods=[])))
+    post, reign = one_post(site)
+    assert post.status == 503
+    assert check(site, [post], [reign, reign], {}) == 0
+
+
+@pytest.mark.parametrize("command", ["install", "export"])
+def test_a_command_waits_for_the_rows_that_are_being_stored(tmp_path: Path, command: str) -> None:
+    """A new keyring, and a bundle that says that nothing is left, come after them."""
+    site = make_site(tmp_path)
+    second = replacing(site.made, "second", days.clock())
+    act = put_in_force(site, second)
+    if command == "export":
+        act()
+        old = site.made.keyring.periods[0].name
+        run = exporting.Export(site.settings, tmp_path, terminal.progress)
+        act = lambda: list(run.run(old, empty=True))  # noqa: E731 - one of two
+    with ThreadPoolExecutor(1) as pool:
+        with site.store.transaction():
+            waiting = pool.submit(act)
+            with pytest.raises(TimeoutError):
+                waiting.result(0.5)
+        assert waiting.result(WAIT)

@@ -663,8 +663,8 @@ def test_a_flipped_byte_anywhere_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("change", [*(1 << bit for bit in range(8)), 0xFF, 0x21])
-def test_every_bit_of_every_byte(monkeypatch: pytest.MonkeyPatch, change: int) -> None:
+@pytest.mark.parametrize("change", [0x01, 0x20, 0x80, 0xFF])
+def test_a_byte_flipped_otherwise_is_refused(monkeypatch: pytest.MonkeyPatch, change: int) -> None:
     monkeypatch.setattr(keyring, "Recipient", Remembering)
     taken = [n for n in range(len(AFTER)) if follows(flipped(n, change))]
     assert (taken, follows(AFTER)) == ([], True)
