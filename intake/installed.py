@@ -20,7 +20,10 @@ from intake.keyring import Keyring
 from intake.settings import Settings
 
 _LIMIT = 4096  # bytes of the record
-_NEXT = "Ask the roots for the next keyring: python -m intake.admin keyring install FILE"
+_NEXT = (
+    "See that this machine's clock is right. If it is, ask the roots for the next keyring, and: "
+    "python -m intake.admin keyring install FILE"
+)
 _INSTALL = "Install one with: python -m intake.admin keyring install FILE"
 
 

@@ -7,14 +7,15 @@ Rules:
   measured to survive a power cut at every point.
 - Deleted rows are overwritten (``secure_delete``).
 - Every transaction is short and has a connection of its own, under a shared lock on ``lock``, so
-  that nightly maintenance can take the lock alone and put a fresh file in place.
+  that nightly maintenance can take the lock alone and put a fresh file in place. Whoever takes it
+  alone for a moment knows that what began before has ended (:meth:`Store.settle`).
 - The adding half cannot fail with a message that holds a row: parameters are hidden.
 """
 
 import contextlib
 import fcntl
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,26 +65,47 @@ class Store:
         with self.transaction() as connection:
             metadata.create_all(connection)
 
-    def add(self, row: bytes, period: str, sealed: bytes) -> None:
-        """Store a sealed envelope durably; the same id again changes nothing."""
+    def add(
+        self, row: bytes, period: str, sealed: bytes, still: Callable[[], bool] = lambda: True
+    ) -> bool:
+        """Store a sealed envelope durably; the same id again changes nothing.
+
+        ``still`` is asked first, under the lock: if it says no, nothing is stored. Return its word.
+        """
         statement = self._insert(envelopes).values(id=row, period=period, sealed=sealed)
         with self.transaction() as connection:
-            connection.execute(statement.on_conflict_do_nothing())
+            if kept := still():
+                connection.execute(statement.on_conflict_do_nothing())
+        return kept
+
+    def settle(self) -> None:
+        """Return when every transaction that began before has ended."""
+        with _troubled(), self._held(fcntl.LOCK_EX):
+            pass
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """Run one transaction under the shared lock. Raises :class:`MachineTrouble`."""
-        try:
-            with os.fdopen(os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)) as lock:
-                fcntl.flock(lock, fcntl.LOCK_SH)
-                with self._engine.begin() as connection:
-                    yield connection
-        except (SQLAlchemyError, OSError):
-            # The cause is not passed on: a driver's message could hold what was to be stored.
-            raise MachineTrouble(
-                "The store cannot be used: the disk is full, or the file is locked or damaged.",
-                "Check free space and permissions, and run: python -m intake.admin doctor",
-            ) from None
+        with _troubled(), self._held(fcntl.LOCK_SH), self._engine.begin() as connection:
+            yield connection
+
+    @contextlib.contextmanager
+    def _held(self, how: int) -> Iterator[None]:
+        with os.fdopen(os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)) as lock:
+            fcntl.flock(lock, how)
+            yield
+
+
+@contextlib.contextmanager
+def _troubled() -> Iterator[None]:
+    try:
+        yield
+    except (SQLAlchemyError, OSError):
+        # The cause is not passed on: a driver's message could hold what was to be stored.
+        raise MachineTrouble(
+            "The store cannot be used: the disk is full, or the file is locked or damaged.",
+            "Check free space and permissions, and run: python -m intake.admin doctor",
+        ) from None
 
 
 def _set_pragmas(connection: Any, _: object) -> None:  # noqa: ANN401 - the driver's own type

@@ -73,3 +73,12 @@ BOUNDARY = {
         "asked for intake.age.identity",
     ),
 }
+
+ROTATION = {
+    "the keyring is read once and kept": Mutant(
+        "intake/server/letterbox.py",
+        "keyring = inforce.load(self._settings)",
+        "keyring = self.kept = getattr(self, 'kept', None) or inforce.load(self._settings)",
+        "dead period",
+    ),
+}

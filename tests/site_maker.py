@@ -10,7 +10,7 @@ from typing import Any
 
 from flask.testing import FlaskClient
 
-from intake import days, installed
+from intake import days, files, installed
 from intake.rows import Rows
 from intake.server.site import create_app
 from intake.settings import FORM, Settings
@@ -51,6 +51,7 @@ def make_site(folder: Path, form: Path = FORM, *, install: bool = True) -> Site:
     monday = today - timedelta(days=today.weekday())
     site = Site(make_deployment(first=monday, weeks=2), settings)
     site.store.create()
+    files.write(settings.bundle_key, site.made.bundle_key.private_bytes_raw().hex().encode())
     if install:
         site.install(site.made)
     return site

@@ -16,7 +16,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from html import unescape
@@ -178,14 +178,24 @@ def witness(machines: Machines) -> None:
 
 @contextlib.contextmanager
 def server(machines: Machines) -> Iterator[str]:
-    """Serve with the configuration of the deployment; yield ``host:port``."""
+    """Serve the checkout on the server; yield ``host:port``."""
+    try:
+        with serve(machines.online, machines.environment) as address:
+            yield address
+    finally:
+        check_asked(machines)
+
+
+@contextlib.contextmanager
+def serve(root: Path, environment: Mapping[str, str]) -> Iterator[str]:
+    """Serve a checkout with the configuration of the deployment; yield ``host:port``."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     process = subprocess.Popen(
         [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn_conf.py"],
-        cwd=machines.online,
-        env=machines.environment | {"INTAKE_BIND": address},
+        cwd=root,
+        env={**environment, "INTAKE_BIND": address},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -193,11 +203,11 @@ def server(machines: Machines) -> Iterator[str]:
     try:
         wait_for(process, address)
         yield address
+        assert process.poll() is None, "restart"
     finally:
         process.terminate()
         said, _ = process.communicate(timeout=WAIT)
         assert CANARY not in said, "log"
-        check_asked(machines)
 
 
 def check_asked(machines: Machines) -> None:

@@ -32,7 +32,7 @@ from intake.rows import Rows
 from intake.settings import Settings
 from intake.store import envelopes
 from tests.boundaries import CLOSED, within
-from tests.makers import FIRST, Deployment, make_deployment, sign
+from tests.makers import FIRST, make_deployment, sign
 
 ROOT = Path(tool.__file__).resolve().parent.parent.parent
 MADE = make_deployment(weeks=4)
@@ -305,72 +305,6 @@ def test_a_keyring_is_installed_once(fresh: Server) -> None:
     assert (code, "already installed" in out) == (DONE, True)
 
 
-def test_a_chain_is_followed_and_an_old_stick_brings_nothing_back(server: Server) -> None:
-    second = MADE.follow()
-    third = second.follow()
-    paths = [give(server, d.raw, f"k{n}") for n, d in enumerate((MADE, second, third), 1)]
-    code, _, err = server.run("keyring", "install", paths[2])
-    assert (code, "does not follow" in err) == (KEYRING, True)
-    assert server.run("keyring", "install", *paths)[0] == DONE
-    assert installed.load(server.settings) == third.keyring
-    for old in (paths[:1], paths[1:2], paths[:2]):
-        assert server.run("keyring", "install", *old)[0] == KEYRING
-        assert installed.load(server.settings) == third.keyring
-    assert server.run("keyring", "install", *paths)[0] == DONE
-
-
-def unsigned(_: Deployment) -> bytes:
-    return MADE.raw.split(b"\n")[0] + b"\n"
-
-
-def foreign(_: Deployment) -> bytes:
-    return make_deployment(weeks=4, label="foreign").raw
-
-
-def other_key(made: Deployment) -> bytes:
-    return made.follow(bundle_key="11" * 32).raw
-
-
-def expired(made: Deployment) -> bytes:
-    return made.follow(issued=str(FIRST - 9 * DAY), expires=str(FIRST - DAY)).raw
-
-
-def to_come(made: Deployment) -> bytes:
-    return made.follow(issued=str(FIRST + DAY)).raw
-
-
-def one_root(made: Deployment) -> bytes:
-    draft = {**made.draft, "version": 2, "previous": made.keyring.sha256.hex()}
-    return sign(canonical.dump(draft), {"rosa": made.roots["rosa"]})
-
-
-@pytest.mark.parametrize(
-    ("make", "code"),
-    [
-        (unsigned, KEYRING),
-        (foreign, KEYRING),
-        (other_key, KEYRING),
-        (expired, KEYRING),
-        (to_come, KEYRING),
-        (one_root, KEYRING),
-    ],
-)
-@pytest.mark.parametrize("first", [True, False])
-def test_a_refused_keyring_changes_nothing(
-    fresh: Server, make: Callable[[Deployment], bytes], code: int, first: bool
-) -> None:
-    if not first:
-        assert fresh.run("keyring", "install", give(fresh), "--yes")[0] == DONE
-    with chain.alone(fresh.settings):
-        pass  # its file stays, and says nothing
-    folders = (fresh.data, fresh.settings.keys)
-    before = {p: p.read_bytes() for folder in folders for p in folder.glob("*")}
-    found, _, err = fresh.run("keyring", "install", give(fresh, make(MADE)), "--yes")
-    assert found == code
-    assert "→" in err
-    assert {p: p.read_bytes() for folder in folders for p in folder.glob("*")} == before
-
-
 def test_a_demo_keyring_is_installed_on_purpose_only(fresh: Server) -> None:
     path = give(fresh, make_deployment(weeks=4, demo=True).raw)
     assert fresh.run("keyring", "install", path, "--yes")[0] == UNSAFE
@@ -378,28 +312,6 @@ def test_a_demo_keyring_is_installed_on_purpose_only(fresh: Server) -> None:
     assert fresh.run("keyring", "install", path, "--yes", "--demo")[0] == DONE
     assert "DEMO" in fresh.run("status")[1]
     assert "DEMO" in fresh.run("keyring", "show")[1]
-
-
-def test_two_installs_at_once_never_put_the_older_keyring_in_force(
-    server: Server, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The first is checked; before it writes, somebody installs two steps."""
-    second = MADE.follow()
-    paths = [
-        give(server, raw, name) for name, raw in (("k2", second.raw), ("k3", second.follow().raw))
-    ]
-    check, codes = install._check, []
-
-    def slow(*arguments: Any, **options: Any) -> None:  # noqa: ANN401
-        check(*arguments, **options)
-        monkeypatch.setattr(install, "_check", check)
-        codes.append(server.run("keyring", "install", *paths)[0])
-
-    monkeypatch.setattr(install, "_check", slow)
-    assert server.run("keyring", "install", paths[0])[0] == DONE
-    assert codes == [MACHINE]
-    assert server.run("keyring", "install", *paths)[0] == DONE
-    assert installed.load(server.settings).version == 3
 
 
 def test_a_new_keyring_lowers_a_day_that_a_wrong_clock_saved(

@@ -9,6 +9,7 @@ Rules:
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import os
@@ -69,25 +70,81 @@ def cards(count: int) -> tuple[list[Card], dict[str, Identity]]:
     return found, {one.name: one.quorum for one in people}
 
 
+def attack(folder: Path, keys: Sequence[Identity]) -> dict[Path, list[bytes]]:
+    """Return all that ``keys`` get out of each file, layer after layer, in any order of the keys.
+
+    Every key is tried on the file, and on whatever any key got out of it before.
+    """
+    found: dict[Path, list[bytes]] = {}
+    for path in sorted(folder.iterdir()):
+        layers = [path.read_bytes()]
+        for layer in layers:  # which grows while it is read
+            for key in keys:
+                with contextlib.suppress(NoMatchingKey, BadFile):
+                    layers.append(unseal(layer, [key]))
+        found[path] = layers[1:]
+    return found
+
+
 @pytest.mark.parametrize(("needed", "count"), [(2, 2), (2, 3), (3, 5), (5, 5)])
+@pytest.mark.parametrize("days", [None, (FIRST, FIRST)], ids=["archive", "period"])
 def test_every_subset_opens_and_every_smaller_one_fails(
-    tmp_path: Path, needed: int, count: int
+    tmp_path: Path, needed: int, count: int, days: tuple[date, date] | None
 ) -> None:
+    """By attack, with all files at hand; what is inside is looked at layer by layer."""
     people, keys = cards(count)
-    made = package.make(tmp_path / "archive", card.recipients(people), needed)
-    assert len(list((tmp_path / "archive").glob("*.age"))) == len(made.file_names())
-    for names in itertools.combinations(keys, needed):
-        opened = quorum.open_package(
-            tmp_path / "archive", {name: keys[name] for name in names}, made.recipient
-        )
-        assert str(opened.recipient()) == made.recipient
-    for names in itertools.combinations(keys, needed - 1):
+    folder = tmp_path / "secret"
+    made = package.make(folder, card.recipients(people), needed, days)
+    names = list(itertools.combinations(keys, needed))
+    paths = [folder / f"{'+'.join(subset)}.age" for subset in names]
+    assert sorted(folder.iterdir()) == sorted([*paths, folder / "package.json"])
+    secrets = set()
+    for subset, path in zip(names, paths, strict=True):
+        reached = attack(folder, [keys[name] for name in subset])
+        *layers, innermost = reached[path]
+        assert [len(layer) for layer in layers] == sizes(needed)[1:]
+        for layer in (path.read_bytes(), *layers):
+            assert len(re.findall(rb"^-> ", layer[: layer.index(b"\n--- ")], re.MULTILINE)) == 1
+        assert re.fullmatch(rb"AGE-SECRET-KEY-PQ-1[A-Z0-9]{58}\n", innermost)
+        secrets.add(innermost)
+        elsewhere = [layers for other, layers in reached.items() if other != path]
+        assert all(SECRET not in layer for layers in elsewhere for layer in layers)
+        opened = quorum.open_package(folder, {n: keys[n] for n in subset}, made.recipient)
+        assert opened.encode().encode() + b"\n" == innermost
+    (secret,) = secrets
+    seed = Identity.parse(secret.decode().strip()).seed
+    for fewer in itertools.combinations(keys, needed - 1):
+        reached = attack(folder, [keys[name] for name in fewer])
+        for path, layers in reached.items():
+            assert len(layers) <= needed - 1
+            for layer in (path.read_bytes(), *layers):
+                assert SECRET not in layer
+                assert seed not in layer
+            assert all(layer.startswith(b"age-encryption.org/v1\n") for layer in layers)
         with pytest.raises(NoMatchingKey, match=f"{needed} reviewers open"):
-            quorum.open_package(tmp_path / "archive", {name: keys[name] for name in names})
-        for path in (tmp_path / "archive").iterdir():
-            left = rehearsal.peel(path.read_bytes(), [keys[name] for name in names])
-            assert SECRET not in left
-            assert path.name == "package.json" or left.startswith(b"age-encryption.org/v1\n")
+            quorum.open_package(folder, {name: keys[name] for name in fewer})
+
+
+def sizes(layers: int) -> list[int]:
+    """Return the sizes of nested age files around an identity, the outermost first."""
+    found = [len("AGE-SECRET-KEY-PQ-1") + 58 + 1]
+    for _ in range(layers):
+        found.insert(0, makers.sealed_size(found[0], 1))
+    return found[:-1]
+
+
+def test_the_attack_would_find_a_secret_that_fewer_open(tmp_path: Path) -> None:
+    """A file sealed to one too few, and one in the other order: it sees both."""
+    people, keys = cards(3)
+    package.make(tmp_path / "archive", card.recipients(people), 2)
+    alice, bob = (str(person.facts["quorum"]) for person in people[:2])
+    secret = Identity.generate()
+    (tmp_path / "archive" / "alice+bob.age").write_bytes(package.nested(secret, [bob]))
+    (tmp_path / "archive" / "alice+carol.age").write_bytes(package.nested(secret, [bob, alice]))
+    reached = attack(tmp_path / "archive", [keys["bob"]])
+    assert secret.encode().encode() + b"\n" in reached[tmp_path / "archive" / "alice+bob.age"]
+    reached = attack(tmp_path / "archive", [keys["alice"], keys["bob"]])
+    assert len(reached[tmp_path / "archive" / "alice+carol.age"]) == 2
 
 
 def test_the_name_is_the_order_of_opening(tmp_path: Path) -> None:

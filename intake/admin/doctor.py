@@ -14,10 +14,10 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from intake import days, declaration, envelope, installed, misplaced, wording
+from intake import declaration, envelope, installed, misplaced, wording
 from intake.admin import setup, status
 from intake.age.recipient import Recipient
-from intake.errors import BadKeyring, MachineTrouble, Refused, Unsafe
+from intake.errors import MachineTrouble, Refused, Unsafe
 from intake.rows import Rows
 from intake.settings import Settings
 
@@ -78,11 +78,7 @@ def _keyring(settings: Settings) -> str:
 
 
 def _clock(settings: Settings) -> str:
-    floor, now = days.read_floor(settings), days.clock()
-    if floor > now:
-        what = f"The clock says {now}, and {floor} was acted on already."
-        raise BadKeyring(what, f"Set the clock. If it is right: {status.NEXT_KEYRING}")
-    return f"it says {now}"
+    return status.clock(settings, {})
 
 
 def _secrets(settings: Settings) -> str:

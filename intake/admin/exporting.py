@@ -88,10 +88,12 @@ class Export:
                 if not (empty or period in first):
                     raise Misuse(f"There is no period {period}.", f"There are: {' '.join(first)}")
                 # Dangerous line: without it, a key may die that words are still sealed to.
-                if empty and last.get(period, date.min) >= days.today(self._settings, date.min):
+                days.today(self._settings, self.keyring.expires)  # saved: the site goes on from it
+                if empty and last.get(period, date.min) >= days.read_floor(self._settings):
                     what = f"Period {period} is not over: its last day is {last[period]}."
-                    hint = "That it is empty is signed only when nothing more can come."
-                    raise Misuse(what, hint)
+                    hint = "That it is empty is signed only when nothing more can come: after that "
+                    raise Misuse(what, f"{hint}day, and for the last one with the next keyring.")
+            self._store.settle()  # so that whatever was still to come has come
             for name in [period] if period else stored if everything else stored[:1]:
                 yield from self._period(name, empty=empty)
 

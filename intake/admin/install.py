@@ -9,6 +9,7 @@ without it, two admins at once could put back the older of two keyrings.
 4. Lower the saved day to the clock's, if it stood later: a clock that was once set far ahead.
 5. Write the record: version and hash.
 6. Write the keyring.
+7. Wait until every post that followed the keyring before is stored, or begins again.
 
 What a crash leaves: after (4), the old keyring in force and a saved day that is no earlier than the
 new keyring's day of issue. After (5), a record without its keyring: the site is closed and says so,
@@ -25,6 +26,7 @@ from intake.admin import setup
 from intake.errors import Refused, Unsafe
 from intake.keyring import Keyring
 from intake.settings import Settings
+from intake.store import Store
 
 Compare = Callable[[Keyring], None]
 
@@ -73,10 +75,12 @@ def _check(settings: Settings, new: Keyring, *, demo: bool) -> None:
 
 def _put(settings: Settings, data: bytes) -> str:
     """Write the keyring unless it is there already; return what was done in words."""
+    there = b""
     with contextlib.suppress(Refused):  # absent or damaged: that is what is put right here
-        if files.read(settings.keyring, keyring.MAX_SIZE) == data:
-            return "is already installed"
-    with files.troubled(settings.keys):
-        settings.keys.mkdir(parents=True, exist_ok=True)
-    files.write(settings.keyring, data, files.PUBLIC)
-    return "was installed, and its file is put back"
+        there = files.read(settings.keyring, keyring.MAX_SIZE)
+    if there != data:
+        with files.troubled(settings.keys):
+            settings.keys.mkdir(parents=True, exist_ok=True)
+        files.write(settings.keyring, data, files.PUBLIC)
+    Store(settings.url, settings.data).settle()  # (7)
+    return "is already installed" if there == data else "was installed, and its file is put back"

@@ -1,8 +1,9 @@
 """One screen: green or red, what is the matter, and the exact next command.
 
 Rules:
-- Red means that the site is closed, is about to lose words, or cannot get them out. Rows that wait,
-  and a keyring that ends soon, are green with a day by which to act.
+- Red means that the site is closed, is about to lose words, or cannot get them out; and that it
+  acts on another day than the clock's. Rows that wait, and a keyring that ends soon, are green with
+  a day by which to act.
 - Looking changes nothing: the saved day is read, never raised.
 - Which rows were exported is written nowhere. What is in the store was not acknowledged, and that
   is all that counts: an export carries it again.
@@ -44,7 +45,7 @@ def look(settings: Settings) -> Facts:
     """
     facts: Facts = {}
     actions: list[Facts] = []
-    for part in (keyring, _chain, _store, space):
+    for part in (keyring, clock, _chain, _store, space):
         try:
             setup.check_folder(settings)
             part(settings, facts)
@@ -77,6 +78,15 @@ def keyring(settings: Settings, facts: Facts) -> str:
     if (last - today).days < WARN:
         raise Later(last, f"After {last} the site closes.", NEXT_KEYRING)
     return f"number {found.version} covers every day to {last}"
+
+
+def clock(settings: Settings, _: Facts) -> str:
+    """Say what the clock says, or :class:`BadKeyring` if a later day was acted on already."""
+    floor, now = days.read_floor(settings), days.clock()
+    if floor > now:
+        what = f"The clock says {now}, and {floor} was acted on already."
+        raise BadKeyring(what, f"Set the clock. If it is right: {NEXT_KEYRING}")
+    return f"it says {now}"
 
 
 def _chain(settings: Settings, facts: Facts) -> None:

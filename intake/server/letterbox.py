@@ -5,9 +5,13 @@ Procedure of :func:`post` (every step in memory but the last):
 2. From the receipt and the deployment come the reply secret and the case tag.
 3. Name the row after nonce and answers, so that the same form twice is one row.
 4. Put all of it into an envelope of the one size, and seal it to the recipient of today's period.
-5. Store the sealed row in one durable transaction. Only then is there a receipt to show.
+5. Store the sealed row in one durable transaction, if in it what was followed is still in force;
+   else begin again. Only then is there a receipt to show.
 
-Rule: nothing reaches the store that is not sealed, and nothing is sealed to a period but today's.
+Rules:
+- Nothing reaches the store that is not sealed, and nothing is sealed to a period but today's.
+- Once an installation has returned, no row comes that follows the keyring before it: (5) looks
+  under the lock that the installation waits for. A period that is said to be empty stays empty.
 """
 
 import functools
@@ -47,7 +51,7 @@ class Letterbox:
     def post(self, today: inforce.InForce, seed: bytes, testimony: Testimony, language: str) -> str:
         """Seal ``testimony`` and store it; return the receipt's digits.
 
-        Raises :class:`MachineTrouble`; then nothing was stored.
+        Raises :class:`MachineTrouble` or :class:`BadKeyring`; then nothing was stored.
         """
         nonce, digits = receipt.nonce(seed), receipt.receipt(seed)  # (1)
         reply = receipt.reply_secret(today.deployment, digits)  # (2)
@@ -65,7 +69,8 @@ class Letterbox:
             ),
             self._recipient(today.recipient),
         )
-        self._store.add(row, today.period, sealed)  # (5)
+        if not self._store.add(row, today.period, sealed, lambda: self.today() == today):  # (5)
+            return self.post(self.today(), seed, testimony, language)
         return digits
 
 
