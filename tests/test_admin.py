@@ -818,7 +818,7 @@ def test_status_of_a_server_from_nothing_to_the_next_keyring(
     clock(date(2026, 12, 1))
     code, found = facts(bare)
     assert (code, found["state"], len(found["actions"])) == (DONE, "green", 2)
-    assert "key ceremony" in found["actions"][1]["how"]
+    assert "intake.ceremony rotate" in found["actions"][1]["how"]
     clock(date(2026, 12, 14))
     code, found = facts(bare)
     assert (code, found["state"]) == (INCOMPLETE, "red")

@@ -370,6 +370,20 @@ def test_a_destruction_stopped_anywhere_goes_on(
     assert next(count) > max(stops)
 
 
+def test_status_asks_for_the_death_of_a_key_whose_week_is_over(life: Life) -> None:
+    life.send(ACCOUNT)
+    life.day = date(2026, 11, 23)
+    assert "its key lives" not in life.admin("status")  # the row comes first
+    life.bring(life.export()[0], life.root / "made" / W47)
+    life.admin("acknowledge", life.acknowledge(1))
+    said = life.admin("status")
+    assert "by 2026-12-06: Period 2026-w47 is over and empty, and its key lives." in said
+    assert "export FOLDER --period 2026-w47 --empty" in said
+    life.rotate(2, "--drop", W47)
+    life.install(2)
+    assert "its key lives" not in life.admin("status")
+
+
 def test_a_period_that_is_not_over_lives(life: Life) -> None:
     life.day = date(2026, 11, 23)
     (closing,) = life.export("--period", W47, "--empty")

@@ -23,8 +23,12 @@ from intake.settings import Settings
 WARN = 14  # days before the keyring runs out
 SPACE = 1 << 30  # bytes that must be free
 EXPORT = "python -m intake.admin export FOLDER"
-NEXT_KEYRING = "Hold a key ceremony, then: python -m intake.admin keyring install FILE"
+NEXT_KEYRING = (
+    "Offline: python -m intake.ceremony rotate, and sign; "
+    "then, here: python -m intake.admin keyring install FILE"
+)
 _DAY = timedelta(days=1)
+_LATEST = timedelta(weeks=2)  # after its last day; by then a period's key should be destroyed
 
 Facts = dict[str, Any]
 
@@ -45,7 +49,7 @@ def look(settings: Settings) -> Facts:
     """
     facts: Facts = {}
     actions: list[Facts] = []
-    for part in (keyring, clock, _chain, _store, space):
+    for part in (keyring, clock, _chain, _store, _over, space):
         try:
             setup.check_folder(settings)
             part(settings, facts)
@@ -105,6 +109,15 @@ def _store(settings: Settings, facts: Facts) -> None:
         ends = {period.name: period.last for period in installed.load(settings).periods}
         due = min(ends.get(name, days.clock()) for name in facts["rows"])
         raise Later(due, "Envelopes wait for the desk.", EXPORT)
+
+
+def _over(settings: Settings, facts: Facts) -> None:
+    today = max(days.clock(), days.read_floor(settings))
+    for period in installed.load(settings).periods:
+        if period.last < today and period.name not in facts.get("rows", {}):
+            what = f"Period {period.name} is over and empty, and its key lives."
+            how = f"{EXPORT} --period {period.name} --empty; offline: retire it, rotate --drop it."
+            raise Later(period.last + _LATEST, what, how)
 
 
 def space(settings: Settings, facts: Facts) -> str:
