@@ -448,6 +448,7 @@ def test_a_secret_is_written_anew_for_others(life: Life) -> None:
     before = quorum.read_package(life.root / "made" / "archive")
     shutil.rmtree(life.root / "alice")  # her stick burned
     more = ["--reviewers", *life.cards("bob", "carol", "dave"), "--out", life.root / "anew"]
+    more += ["--keyring", life.keyring()]
     said = life.ceremony(
         "recover", life.root / "made" / "archive", *more, *life.here("bob", "carol"), "--yes"
     )
@@ -464,6 +465,7 @@ def test_a_secret_is_written_anew_for_others(life: Life) -> None:
 
 def test_a_period_is_written_anew_with_its_days(life: Life) -> None:
     more = ["--reviewers", *life.cards("bob", "carol", "dave"), "--out", life.root / "anew"]
+    more += ["--keyring", life.keyring()]
     life.ceremony("recover", life.root / "made" / W48, *more, *life.here("alice", "bob"), "--yes")
     before = quorum.read_package(life.root / "made" / W48)
     made = quorum.read_package(life.root / "anew" / W48)
@@ -473,9 +475,19 @@ def test_a_period_is_written_anew_with_its_days(life: Life) -> None:
 
 def test_too_few_recover_nothing(life: Life) -> None:
     more = ["--reviewers", *life.cards("bob", "carol", "dave"), "--out", life.root / "anew"]
+    more += ["--keyring", life.keyring()]
     with pytest.raises(NoMatchingKey, match="1 of them are here"):
         life.ceremony("recover", life.root / "made" / "archive", *more, *life.here("bob"), "--yes")
     assert not (life.root / "anew").exists()
+
+
+def test_a_secret_that_no_keyring_names_is_not_written_anew(life: Life) -> None:
+    made = ["--quorum", 2, "--out", life.root / "other", "--yes"]
+    life.ceremony("archive", *made, "--reviewers", *life.cards(*FOUNDERS))
+    more = ["--reviewers", *life.cards("bob", "carol"), "--out", life.root / "anew"]
+    more += ["--keyring", life.keyring(), *life.here("bob", "carol"), "--yes"]
+    with pytest.raises(BadFile, match="No keyring names the key"):
+        life.ceremony("recover", life.root / "other" / "archive", *more)
 
 
 # Reading keyrings.

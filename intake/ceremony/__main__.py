@@ -15,8 +15,8 @@ from typing import Any
 
 from intake import days, files, keyring, locked, terminal
 from intake.ceremony import card, holder, package, proposal, rehearsal, retiring, rotation
-from intake.errors import Misuse
-from intake.quorum import Package
+from intake.errors import BadFile, Misuse
+from intake.quorum import Package, read_package
 from intake.sentences import compared, describe, differences, grouped, of_recipient
 from intake.signatures import octets
 from intake.terminal import FLAG, PATH, PATHS, say
@@ -189,11 +189,18 @@ def recover(given: Namespace) -> None:
     r"""Write a package's secret anew, for the reviewers of the cards: one of them lost their keys.
 
     The old package still opens for a quorum of those it names. Were they robbed, make a new secret.
+    It must be one that the keyring names; give several where an earlier one named it.
 
     Example:
-      python -m intake.ceremony recover made/archive --out again --reviewers bob/card.json \
-        carol/card.json dave/card.json --reviewer /media/bob/bob --reviewer /media/carol/carol
+      python -m intake.ceremony recover made/archive --keyring keyring --out again \
+        --reviewers bob/card.json carol/card.json dave/card.json \
+        --reviewer /media/bob/bob --reviewer /media/carol/carol
     """
+    keyrings = _keyrings(given)
+    periods = (period for one in keyrings for period in one.periods)
+    named = {*(one.archive for one in keyrings), *(period.recipient for period in periods)}
+    if read_package(given.package).recipient not in named:
+        raise BadFile(f"No keyring names the key of {given.package}.", "Take another copy of it.")
     people = card.recipients(_compared(given))
     made = package.again(given.package, given.out, _present(given), people)
     _say_packages({given.out / made.name: made})
@@ -209,7 +216,7 @@ def retire(given: Namespace) -> None:
       python -m intake.ceremony retire made/2026-w47 /media/bob/2026-w47 --keyring keyring \
         --closing /stick/5f1c33aa-000004.bundle --return /stick/2.return
     """
-    keyrings = [keyring.parse(files.read(path, keyring.MAX_SIZE)) for path in given.keyring]
+    keyrings = _keyrings(given)
     folders = [path for path in given.packages if (path / "package.json").exists()]
     if not folders:
         raise Misuse("None of these packages is there.", "Check the names and the sticks.")
@@ -323,6 +330,10 @@ def _present(given: Namespace) -> package.Keys:
     return people
 
 
+def _keyrings(given: Namespace) -> list[keyring.Keyring]:
+    return [keyring.parse(files.read(path, keyring.MAX_SIZE)) for path in given.keyring]
+
+
 def _keyring(path: Path | None) -> bytes | None:
     return None if path is None else files.read(path, keyring.MAX_SIZE)
 
@@ -399,7 +410,7 @@ _COMMANDS = {
     "rotate": (rotate, f"{_NEXT} [--from] [--yes]"),
     "remove": (remove, f"name --ends {_NEXT} [--from] [--yes]"),
     "retire": (retire, "packages --keyring --closing --return [--yes]"),
-    "recover": (recover, "package --reviewers --reviewer --out [--yes]"),
+    "recover": (recover, "package --keyring --reviewers --reviewer --out [--yes]"),
     "show": (show, "keyring"),
     "diff": (diff, "old new"),
     "rehearse": (rehearse, "[--folder]"),
