@@ -83,7 +83,7 @@ def deployment() -> Deployment:
     return make_deployment(weeks=1, reviewers=2)
 
 
-def testimony() -> tuple[bytes, envelope.Envelope]:
+def sent() -> tuple[bytes, envelope.Envelope]:
     """Return row id and envelope of the example."""
     made, vector = deployment(), table("receipt")
     seed = bytes.fromhex(vector["seed"])
@@ -108,7 +108,7 @@ def make_examples(folder: Path, work: Path) -> None:
     files.write(folder / "keyring", made.raw, files.PUBLIC)
     files.write(folder / "locked.age", seal(b"00" * 32 + b"\n", [PASSPHRASE]))
     make_package(folder / PERIOD, made)
-    row, example = testimony()
+    row, example = sent()
     sealed = envelope.seal(example, made.periods[PERIOD].recipient())
     header = BundleHeader(
         deployment=made.deployment,
@@ -192,7 +192,7 @@ def test_exit_codes() -> None:
 
 def test_contexts() -> None:
     found = {" ".join(line.split()[:3]) + "\n" for line in BLOCKS["contexts"].splitlines()}
-    row, example = testimony()
+    row, example = sent()
     header = ReturnHeader(deployment=row * 2, number=1, keyring=example.keyring)
     bundle = BundleHeader(
         deployment=row * 2,
@@ -283,7 +283,7 @@ def test_envelope() -> None:
         "plaintext": str(envelope.PLAINTEXT),
         "sealed": str(envelope.SEALED),
     }
-    plaintext = testimony()[1].plaintext()
+    plaintext = sent()[1].plaintext()
     line: Any = canonical.load(plaintext.split(b"\n", 1)[0])
     assert line.keys() == names("envelope-fields")
     assert json.loads(plaintext) == line
@@ -374,7 +374,7 @@ def test_bundle_and_return() -> None:
     for path, block in ((bundle, "bundle-fields"), (returned, "return-fields")):
         first: Any = canonical.load(path.read_bytes().split(b"\n", 1)[0])
         assert first.keys() == names(block)
-    row, example = testimony()
+    row, example = sent()
     with open_bundle(bundle, made.keyring.bundle_key, made.deployment) as file:
         ((entry, sealed, verdict),) = file
         assert (entry.id, verdict) == (row, "ok")
@@ -406,7 +406,7 @@ def test_casebook() -> None:
         assert sorted(found[kind]) == fields.split()
     folded = state.fold({read.name: read})
     assert folded.faults == []
-    row, example = testimony()
+    row, example = sent()
     assert [one.id for one in folded.cases[example.case].received] == [row]
 
 
