@@ -14,7 +14,7 @@ and beneath them what they share:
 - ``envelope`` the sealed row · ``keyring`` whom to seal to and believe · ``signatures`` on it
 - ``installed`` the keyring in force · ``days`` the day to act on · ``rows`` the store, for admins
 - ``bundle/`` what travels · ``store`` the tables · ``settings`` where things are
-- ``misplaced`` secrets where none belongs · ``sentences`` a keyring read aloud
+- ``misplaced`` secrets where none belongs · ``sentences`` a keyring read aloud · ``words`` for it
 - ``age/`` the file format · ``canonical`` JSON with one spelling · ``files`` durable files
 - ``terminal`` the one place that prints and asks · ``errors`` everything we refuse
 

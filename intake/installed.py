@@ -1,8 +1,8 @@
 """The keyring in force on this server, as the admin sees it: verified anew whenever it is read.
 
 ``installed``, a small file beside the store, says which keyring ``admin keyring install`` put in
-force: its version, the SHA-256 of its line 1, and the SHA-256 of the whole file. The keyring itself
-lies in ``keys/``, where anyone may read it.
+force: its version, the SHA-256 of its line 1 and its words, and the SHA-256 of the whole file. The
+keyring itself lies in ``keys/``, where anyone may read it.
 
 Rule: a keyring that was merely copied into ``keys/`` is not in force. So an old stick, or an old
 checkout, cannot bring an old keyring back. The site compares that one hash (``server/inforce.py``);
@@ -14,7 +14,7 @@ import os
 from datetime import date
 from typing import Any
 
-from intake import canonical, files, keyring
+from intake import canonical, files, keyring, words
 from intake.errors import BadFile, BadKeyring, Refused
 from intake.keyring import Keyring
 from intake.settings import Settings
@@ -55,14 +55,15 @@ def check_days(found: Keyring, day: date) -> None:
 def read_record(settings: Settings) -> dict[str, Any] | None:
     """Return the record of the installed keyring, or None if there is none.
 
-    Its fields are ``version``, and in hex ``sha256`` (of line 1) and ``file`` (of all of it).
+    Its fields are ``version``, in hex ``sha256`` (of line 1) and ``file`` (of all of it), and
+    ``words``, the fingerprint that the site shows.
     Raises :class:`BadKeyring` if the record is damaged.
     """
     if not os.path.lexists(settings.installed):
         return None
     try:
         data = files.read(settings.installed, _LIMIT)
-        raw: dict[str, Any] = canonical.load_object(data, {"file", "sha256", "version"})
+        raw: dict[str, Any] = canonical.load_object(data, {"file", "sha256", "version", "words"})
         if type(raw["version"]) is int and isinstance(raw["sha256"], str):
             return raw
     except BadFile:
@@ -78,5 +79,9 @@ def write_record(settings: Settings, data: bytes) -> None:
 
 
 def _record(data: bytes, found: Keyring) -> dict[str, Any]:
-    whole = hashlib.sha256(data).hexdigest()
-    return {"file": whole, "sha256": found.sha256.hex(), "version": found.version}
+    return {
+        "file": hashlib.sha256(data).hexdigest(),
+        "sha256": found.sha256.hex(),
+        "version": found.version,
+        "words": words.fingerprint(found.sha256),
+    }

@@ -6,12 +6,13 @@ Rules:
   cannot write a line, a fingerprint say, that looks like ours.
 
 Keys are shown in hex, recipients by the SHA-256 of their text, both in groups to be read out loud.
-The fingerprint is the SHA-256 of line 1.
+The fingerprint is the SHA-256 of line 1. What is compared between people, the fingerprint and the
+key on a card, is said in words too, and first (``intake.words``).
 """
 
 import hashlib
 
-from intake import keyring
+from intake import keyring, words
 from intake.errors import BadKeyring
 from intake.keyring import Keyring, Period, Reviewer
 from intake.terminal import visible
@@ -26,6 +27,17 @@ def grouped(key: bytes) -> str:
 def of_recipient(recipient: str) -> str:
     """Return the first 16 bytes of a recipient's SHA-256, grouped."""
     return grouped(hashlib.sha256(recipient.encode()).digest()[:16])
+
+
+def of_key(key: bytes) -> str:
+    """Return a key that is read out face to face: the words of its SHA-256, then its hex."""
+    return f"{words.fingerprint(hashlib.sha256(key).digest())} ({grouped(key)})"
+
+
+def fingerprint(sha256: bytes) -> list[str]:
+    """Return a keyring's fingerprint in two sentences."""
+    said = words.fingerprint(sha256)
+    return [f"Fingerprint in words: {said}", f"Fingerprint in hex: {grouped(sha256)}"]
 
 
 def describe(keyring: Keyring) -> list[str]:
@@ -45,7 +57,7 @@ def describe(keyring: Keyring) -> list[str]:
         f"Periods: {len(keyring.periods)}",
         *map(_period, keyring.periods),
         f"Signed by: {', '.join(sorted(keyring.signers)) or 'nobody yet'}.",
-        f"Fingerprint: {grouped(keyring.sha256)}",
+        *fingerprint(keyring.sha256),
     ]
     return [visible(line, keep="") for line in lines]
 

@@ -7,6 +7,8 @@ Rules:
 - A command is a function; its docstring is its ``--help``, and a table says what it is given.
 - Passphrases are typed on the terminal. ``--demo-passphrases`` takes them from a file instead, and
   then every one must begin with ``demo-``, which no tool accepts without that option.
+- A new passphrase is drawn, never chosen. It is shown in the terminal's alternate screen, which has
+  no scrollback, and nowhere else; then it must be typed, so that it is on paper before it locks.
 """
 
 import argparse
@@ -20,15 +22,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
-from intake import files
+from intake import files, words
 from intake.age.passphrase import Passphrase
 from intake.errors import Misuse, Refused, Unsafe, WrongPassphrase
 
 DEMO = "demo-"
 DEMO_WORK = 10  # log2 of scrypt's N: a demo's passphrases are no secret
-MINIMUM = 20  # characters of a passphrase that a person chose
+TRIES = 3  # to type a new passphrase as it was shown
 INTERRUPTED = 130  # exit code after Ctrl-C, as shells have it
 _HIDDEN = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+_TERMINAL = Path("/dev/tty")  # where a person is, wherever input and output go
+_CLEAR = "\x1b[H\x1b[2J"  # for a terminal that has no alternate screen
+_ENTER, _LEAVE = f"\x1b[?1049h{_CLEAR}", f"{_CLEAR}\x1b[?1049l"
 _STEP = 50  # how many items between two prints of progress
 _OURS = Path(__file__).resolve().parent
 
@@ -145,21 +150,60 @@ class Passphrases:
                 raise Misuse(f"{demo} is not a demo's passphrases.", hint) from None
 
     def ask(self, name: str, purpose: str, *, new: bool = False) -> Passphrase:
-        """Return ``name``'s passphrase; a new one is typed twice and must be long."""
+        """Return ``name``'s passphrase; a new one is drawn, shown, and typed to prove it.
+
+        Raises :class:`WrongPassphrase` if it was not, and then nothing may be made.
+        """
         if self.demo:
             text = self._known.get(name, "")
             if not text.startswith(DEMO):
                 raise Misuse(f"The demo has no passphrase for {name}.", "Run: make demo-clean")
             return Passphrase(text, DEMO_WORK)
+        if new:
+            return Passphrase(_drawn(f"The new passphrase of {name}, for {purpose}:"))
         text = _typed(f"Passphrase of {name}, {purpose}: ")
         if text.startswith(DEMO):
             raise Unsafe("This is a demo's passphrase.", "Use keys that a real ceremony made.")
-        if new and len(text) < MINIMUM:
-            hint = "Take seven words drawn by dice or by a tool, not chosen by you."
-            raise Unsafe(f"The passphrase is shorter than {MINIMUM} characters.", hint)
-        if new and _typed("The same again: ") != text:
-            raise WrongPassphrase("The two were not the same.", "Nothing was made. Run it again.")
-        return Passphrase(text)
+        return Passphrase(words.as_drawn(text))
+
+
+def _drawn(title: str) -> str:
+    """Return a new passphrase, which a person has on paper."""
+    text = words.passphrase()
+    half = words.DRAWN // 2
+    drawn = text.split()
+    problem: tuple[str, ...] = ()
+    for _ in range(TRIES):
+        _show(
+            *problem,
+            *(title, "", f"    {' '.join(drawn[:half])}", f"    {' '.join(drawn[half:])}", ""),
+            "Write the ten words on paper, in this order, and keep the paper apart from the stick:",
+            "whoever has both has the keys, and without the paper nobody has them.",
+            "They are shown only now. Press Enter when they are written.",
+        )
+        if words.as_drawn(_typed("Type the ten words from the paper: ")) == text:
+            return text
+        problem = ("Those were other words. Look where the paper differs.", "")
+    hint = "Nothing was made. Run it again; other words are drawn then."
+    raise WrongPassphrase("What was typed is not what was shown.", hint)
+
+
+def _show(*lines: str) -> None:
+    """Show ``lines`` on the terminal until Enter, in the screen that is forgotten after."""
+    try:
+        with (
+            _TERMINAL.open("w", encoding="utf-8") as screen,
+            _TERMINAL.open("rb", buffering=0) as keys,
+        ):
+            try:
+                screen.write(_ENTER + "".join(f"{visible(line)}\n" for line in lines))
+                screen.flush()
+                keys.readline()
+            finally:
+                screen.write(_LEAVE)
+    except OSError:
+        what = "There is no terminal to show a new passphrase on."
+        raise Misuse(what, "Run it in a terminal.") from None
 
 
 def _typed(prompt: str) -> str:

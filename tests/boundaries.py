@@ -59,8 +59,9 @@ LOADS = r"sys\.(meta_path|modules|path|path_hooks)|os\.(exec\w+|fork\w*|popen|\w
 # What may be imported from outside, and what is in it.
 PLAIN = (
     r"__future__|argparse|base64|collections|contextlib|cryptography|dataclasses|datetime|enum|"
-    r"fcntl|functools|getpass|gettext|gzip|hashlib|hmac|inspect|io|itertools|json|markupsafe|os|"
-    r"pathlib|platform|re|resource|secrets|shutil|stat|sys|time|tomllib|traceback|typing|unicodedata"
+    r"fcntl|functools|getpass|gettext|gzip|hashlib|hmac|inspect|io|itertools|json|markupsafe|"
+    r"mnemonic|os|pathlib|platform|re|resource|secrets|shutil|stat|sys|time|tomllib|traceback|"
+    r"typing|unicodedata"
 )
 SERVER = (
     rf"{PLAIN}|flask|flask_wtf|gevent|gunicorn|sqlalchemy|types\.FrameType|urllib\.parse|werkzeug|"

@@ -71,6 +71,13 @@ BREACHES = {
         (f"{ADMIN}: imports intake.locked.unlock",),
         {"online-rooms": "intake.admin is not allowed to import intake.locked"},
     ),
+    "the site makes words": Breach(
+        {SITE: late("from intake import words")},
+        breaks={"site": "intake.server.site -> intake.words"},
+    ),
+    "the site takes the list of words itself": Breach(
+        {SITE: late("import mnemonic")}, breaks={"site": "intake.server.site -> mnemonic"}
+    ),
     "for types only": Breach(
         {
             SITE: "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n"

@@ -291,7 +291,7 @@ def test_the_first_keyring_is_compared_by_a_person(fresh: Server) -> None:
     code, out, err = fresh.run("keyring", "install", give(fresh))
     assert code == MISUSE
     assert "--yes" in err
-    assert sentences.grouped(MADE.keyring.sha256) in out
+    assert "\n".join(sentences.fingerprint(MADE.keyring.sha256)) in out
     assert not fresh.settings.keyring.exists()
     assert installed.read_record(fresh.settings) is None
 
@@ -422,7 +422,7 @@ def test_show_reads_the_keyring_aloud(server: Server) -> None:
     assert code == DONE
     for words in ("Keyring 1", "2026-11-16", "rosa", "alice", W49, "2026-12-13"):
         assert words in out
-    assert sentences.grouped(MADE.keyring.sha256) in out
+    assert "\n".join(sentences.fingerprint(MADE.keyring.sha256)) in out
     assert server.run("keyring", "show", give(server, MADE.follow().raw))[1].startswith("Keyring 2")
 
 

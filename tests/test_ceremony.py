@@ -10,6 +10,7 @@ Rules:
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import itertools
 import json
 import os
@@ -27,6 +28,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from intake import canonical, files, keyring, locked, quorum, sentences
+from intake import words as lists
 from intake.age.identity import Identity
 from intake.age.passphrase import Passphrase
 from intake.age.sealing import seal
@@ -732,10 +734,12 @@ def test_a_sentence_of_a_keyring_is_one_line() -> None:
     """A body's name must not write a line that roots and admins take for ours."""
     base = makers.make_deployment().keyring
     alice, *others = base.reviewers
-    body = "X\nFingerprint: 0000 0000\u2028\x1b[2K\u202e"
+    body = (
+        "X\nFingerprint in words: abandon ability\nFingerprint in hex: 0000 0000\u2028\x1b[2K\u202e"
+    )
     said = sentences.describe(replace(base, reviewers=(replace(alice, body=body), *others)))
     assert len(said) == len(sentences.describe(base))
-    assert [line for line in said if line.startswith("Fingerprint")] == said[-1:]
+    assert [line for line in said if line.startswith("Fingerprint")] == said[-2:]
     assert all(line.isprintable() for line in said)
 
 
@@ -751,7 +755,20 @@ def test_cards_are_compared_line_by_line(
     arguments += ["--out", tmp_path, "--reviewers", tmp_path / "alice", tmp_path / "bob"]
     given = __main__.build().parse_args(list(map(str, arguments)))
     given.do(given)
-    assert capsys.readouterr().out.count("\nbob, sent by") == 1
+    said = capsys.readouterr().out
+    assert said.count("\nbob, sent by") == 1
+    for name in ("alice", "bob"):
+        key = card.read(tmp_path / name, card.REVIEWER).key
+        in_words = lists.fingerprint(hashlib.sha256(key).digest())
+        assert f": {in_words} ({sentences.grouped(key)})\n" in said
+
+
+def test_a_fingerprint_is_said_in_words_and_in_hex() -> None:
+    made = makers.make_deployment(weeks=1, reviewers=2).keyring
+    in_words, in_hex = sentences.fingerprint(made.sha256)
+    assert in_words == f"Fingerprint in words: {lists.fingerprint(made.sha256)}"
+    assert in_hex.partition(": ")[2].replace(" ", "") == made.sha256.hex()
+    assert sentences.describe(made)[-2:] == [in_words, in_hex]
 
 
 def test_rehearsal_finds_a_package_that_opens_with_too_few(tmp_path: Path) -> None:
@@ -856,7 +873,8 @@ def test_a_whole_ceremony_as_commands(tmp_path: Path) -> None:
     said = tool.done(*final)
     assert tool.done(*final) == said
     assert "python -m intake.admin keyring install keyring" in said
-    assert sentences.grouped(keyring.parse((tmp_path / "keyring").read_bytes()).sha256) in said
+    signed = keyring.parse((tmp_path / "keyring").read_bytes())
+    assert "\n".join(sentences.fingerprint(signed.sha256)) in said
     assert "Signed by: rosa, ruth." in tool.done("show", "keyring")
 
     # A real ceremony takes nothing of it.

@@ -18,6 +18,7 @@ from unittest import mock
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from mnemonic import Mnemonic
 
 from intake import (
     canonical,
@@ -31,6 +32,7 @@ from intake import (
     quorum,
     receipt,
     signatures,
+    words,
 )
 from intake import store as stores
 from intake.admin import setup
@@ -81,7 +83,7 @@ def deployment() -> Deployment:
     return make_deployment(weeks=1, reviewers=2)
 
 
-def words() -> tuple[bytes, envelope.Envelope]:
+def sent() -> tuple[bytes, envelope.Envelope]:
     """Return row id and envelope of the example."""
     made, vector = deployment(), table("receipt")
     seed = bytes.fromhex(vector["seed"])
@@ -106,7 +108,7 @@ def make_examples(folder: Path, work: Path) -> None:
     files.write(folder / "keyring", made.raw, files.PUBLIC)
     files.write(folder / "locked.age", seal(b"00" * 32 + b"\n", [PASSPHRASE]))
     make_package(folder / PERIOD, made)
-    row, example = words()
+    row, example = sent()
     sealed = envelope.seal(example, made.periods[PERIOD].recipient())
     header = BundleHeader(
         deployment=made.deployment,
@@ -190,7 +192,7 @@ def test_exit_codes() -> None:
 
 def test_contexts() -> None:
     found = {" ".join(line.split()[:3]) + "\n" for line in BLOCKS["contexts"].splitlines()}
-    row, example = words()
+    row, example = sent()
     header = ReturnHeader(deployment=row * 2, number=1, keyring=example.keyring)
     bundle = BundleHeader(
         deployment=row * 2,
@@ -281,7 +283,7 @@ def test_envelope() -> None:
         "plaintext": str(envelope.PLAINTEXT),
         "sealed": str(envelope.SEALED),
     }
-    plaintext = words()[1].plaintext()
+    plaintext = sent()[1].plaintext()
     line: Any = canonical.load(plaintext.split(b"\n", 1)[0])
     assert line.keys() == names("envelope-fields")
     assert json.loads(plaintext) == line
@@ -321,6 +323,26 @@ def test_keyring() -> None:
     }
 
 
+def test_fingerprint_words() -> None:
+    """By hand, from the list alone; then as the code says it."""
+    vector = table("fingerprint-words")
+    assert vector["sha256"] == table("keyring-example")["fingerprint"]
+    data = bytes.fromhex(vector["bytes"])
+    assert vector["sha256"].startswith(vector["bytes"])
+    assert len(data) == 20
+    checksum = int.from_bytes(hashlib.sha256(data).digest()) >> 251
+    assert vector["checksum"] == f"{checksum:05b}"
+    number = int.from_bytes(data) << 5 | checksum
+    places = [number >> shift & 2047 for shift in range(154, -1, -11)]
+    assert vector["places"] == " ".join(map(str, places))
+    listed = Mnemonic("english").wordlist
+    text = "".join(f"{word}\n" for word in listed)
+    assert f"`{hashlib.sha256(text.encode()).hexdigest()}`" in TEXT
+    said = [listed[place] for place in places]
+    assert vector["words"].replace(",", "").split() == said
+    assert vector["words"] == words.fingerprint(bytes.fromhex(vector["sha256"]))
+
+
 def test_cards_and_locked_files(tmp_path: Path) -> None:
     holder.make_reviewer(tmp_path / "alice", "A body", ["2026q4"], PASSPHRASE, demo=False)
     holder.make_root(tmp_path / "rosa", PASSPHRASE, demo=False)
@@ -352,7 +374,7 @@ def test_bundle_and_return() -> None:
     for path, block in ((bundle, "bundle-fields"), (returned, "return-fields")):
         first: Any = canonical.load(path.read_bytes().split(b"\n", 1)[0])
         assert first.keys() == names(block)
-    row, example = words()
+    row, example = sent()
     with open_bundle(bundle, made.keyring.bundle_key, made.deployment) as file:
         ((entry, sealed, verdict),) = file
         assert (entry.id, verdict) == (row, "ok")
@@ -384,7 +406,7 @@ def test_casebook() -> None:
         assert sorted(found[kind]) == fields.split()
     folded = state.fold({read.name: read})
     assert folded.faults == []
-    row, example = words()
+    row, example = sent()
     assert [one.id for one in folded.cases[example.case].received] == [row]
 
 

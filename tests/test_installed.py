@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from intake import days, files, installed
+from intake import canonical, days, files, installed, words
 from intake.errors import BadKeyring
 from intake.settings import Settings
 from tests.makers import FIRST, Deployment, make_deployment
@@ -58,6 +59,27 @@ def test_another_keyring_than_the_installed_one_is_refused(
     with pytest.raises(BadKeyring, match="not the one that was installed") as caught:
         installed.load(settings)
     assert "keyring install" in caught.value.hint
+
+
+def test_the_record_has_the_words_that_the_site_shows(settings: Settings) -> None:
+    installed.write_record(settings, MADE.raw)
+    record = installed.read_record(settings)
+    assert record is not None
+    assert record["words"] == words.fingerprint(hashlib.sha256(MADE.raw.split(b"\n")[0]).digest())
+
+
+@pytest.mark.parametrize("other", [words.fingerprint(NEXT.keyring.sha256), "", 7, None])
+def test_other_words_in_the_record_are_refused(settings: Settings, other: object) -> None:
+    """Installing the same keyring again puts them right."""
+    put(settings)
+    installed.write_record(settings, MADE.raw)
+    record = installed.read_record(settings)
+    assert record is not None
+    files.write(settings.installed, canonical.dump({**record, "words": other}))
+    with pytest.raises(BadKeyring, match="not the one that was installed"):
+        installed.load(settings)
+    installed.write_record(settings, MADE.raw)
+    assert installed.load(settings) == MADE.keyring
 
 
 def test_a_keyring_that_is_lost_or_damaged_is_refused(settings: Settings) -> None:

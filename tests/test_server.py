@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import html
+import json
 import re
 import resource
 import signal
@@ -20,13 +21,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from deploy.lines import count
-from intake import days, declaration, envelope
+from intake import canonical, days, declaration, envelope, installed, keyring, words
 from intake.age.unsealing import unseal
-from intake.errors import MachineTrouble, Unsafe
+from intake.errors import BadKeyring, MachineTrouble, Unsafe
 from intake.form import Form
 from intake.settings import FORM, ROOT
 from intake.store import Store
-from intake.wording import LANGUAGES
+from intake.wording import LANGUAGES, NUMERALS
 from tests.boundaries import CLOSED, within
 from tests.makers import make_deployment
 from tests.site_maker import LEAST, ORIGIN, Site, make_site, receipt_in, seed_in, submit
@@ -130,8 +131,6 @@ def test_words_arrive_as_typed(site: Site) -> None:
 
 def envelope_body(plaintext: bytes) -> dict[str, str]:
     """Return the answers, read by a stock JSON parser."""
-    import json  # noqa: PLC0415 - a stock parser on purpose, not ours
-
     answers: dict[str, str] = json.loads(plaintext)["body"]["answers"]
     return answers
 
@@ -382,6 +381,80 @@ def test_closed_without_a_valid_keyring(site: Site, spoil: Callable[[Site], None
     site.install(site.made)
     (site.settings.data / "floor").unlink(missing_ok=True)
     assert submit(client, seed=seed).status_code == 200
+
+
+def compared(page: str) -> tuple[str, str] | None:
+    """Return the heading and the words at the foot of a page, or None if it has none."""
+    found = re.search(r"<aside>\n<h2>(.*?)</h2>\n(.*?)</aside>", page, re.DOTALL)
+    if found is None:
+        return None
+    listed = re.search(r'<ol lang="en">\n((?:<li>.*</li>\n)+)</ol>', found[2])
+    assert listed is not None
+    return found[1], ", ".join(re.findall("<li>(.*)</li>", listed[1]))
+
+
+@pytest.mark.parametrize(("path", "heading"), [("/", "သော့တွဲ နံပါတ် {}"), ("/en", "Keyring {}")])
+def test_the_words_of_the_keyring_in_force_are_at_the_foot(
+    site: Site, path: str, heading: str
+) -> None:
+    """On the form, an error, the receipt and the closed page; a new keyring's, once installed."""
+    client = site.client()
+    for made in (site.made, site.made.follow()):
+        site.install(made)
+        number = str(made.keyring.version)
+        numeral = number.translate(NUMERALS["my"]) if path == "/" else number
+        expected = heading.format(numeral), words.fingerprint(made.keyring.sha256)
+        pages = [client.get(path), submit(client, path), submit(client, path, force="?")]
+        assert [answer.status_code for answer in pages] == [200, 200, 400]
+        assert [compared(answer.text) for answer in pages] == [expected] * 3
+    _not_yet(site)
+    closed = client.get(path)
+    assert closed.status_code == 503
+    shown = compared(closed.text)
+    assert shown is not None
+    assert shown[1] == words.fingerprint(keyring.parse(site.settings.keyring.read_bytes()).sha256)
+
+
+@pytest.mark.parametrize("spoil", [_no_keyring, _never_installed, _forged, _unsigned, _flipped])
+def test_where_no_keyring_is_in_force_there_are_no_words(
+    site: Site, spoil: Callable[[Site], None]
+) -> None:
+    """Also where there were some before, in the same process."""
+    client = site.client()
+    seed = seed_in(client.get("/").text)
+    spoil(site)
+    closed, kept = client.get("/"), submit(client, seed=seed, account=BURMESE)
+    assert (closed.status_code, kept.status_code) == (503, 503)
+    assert not any("<aside>" in answer.text for answer in (closed, kept))
+
+
+def test_words_are_only_where_a_source_may_look_for_them(site: Site) -> None:
+    """What somebody sent by mistake or in malice gets the same page as without a keyring."""
+    client = site.client()
+    assert compared(client.get("/").text)
+    pages = [client.get("/nowhere"), client.post("/", data={}), client.put("/")]
+    pages.append(client.post("/", data=b"{}", content_type="text/plain", headers=ORIGIN))
+    assert [answer.status_code for answer in pages] == [404, 403, 405, 415]
+    assert not any("<aside>" in answer.text for answer in pages)
+
+
+def test_whoever_writes_the_record_chooses_the_words_but_runs_nothing(site: Site) -> None:
+    """The site shows them as text (docs/THREATS.md); every tool of the admin refuses them."""
+    record = json.loads(site.settings.installed.read_bytes())
+    hostile = "<script>alert(1)</script>, ဗမာ \" ' &, 😀"
+    for other in (hostile, 7, None, ["<b>"], ""):
+        site.settings.installed.write_bytes(canonical.dump({**record, "words": other}))
+        page = site.client().get("/").text
+        shown = compared(page)
+        assert shown is not None
+        assert html.unescape(shown[1]) == str(other)
+        assert "<script" not in page
+        assert "<b>" not in page
+        with pytest.raises(BadKeyring):
+            installed.load(site.settings)
+    del record["words"]
+    site.settings.installed.write_bytes(canonical.dump(record))
+    assert site.client().get("/").status_code == 503
 
 
 def test_a_clock_set_back_never_seals_to_a_period_that_is_over(site: Site) -> None:

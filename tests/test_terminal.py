@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import os
+import pty
+import re
+import select
 import subprocess
 import sys
 import unicodedata
@@ -15,12 +19,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intake import canonical, errors, terminal
+from intake import canonical, errors, locked, terminal, words
+from intake.age.passphrase import Passphrase
 from intake.errors import Misuse, Refused, Unsafe, WrongPassphrase
 from intake.settings import ROOT
 
 CANARY = "canary-7f3a"
 LONG = "seven words drawn by dice or tool"
+WAIT = 30  # seconds
 SPELLED = {
     "escape": "\x1b[2J",
     "bell": "\x07",
@@ -345,10 +351,9 @@ def test_a_typed_passphrase_has_the_full_work(typed: list[str]) -> None:
 
 
 def test_a_demo_passphrase_opens_nothing_real(typed: list[str]) -> None:
-    for new in (False, True):
-        typed.append(f"demo-{LONG}")
-        with pytest.raises(Unsafe, match="demo"):
-            terminal.Passphrases().ask("alice", "to read", new=new)
+    typed.append(f"demo-{LONG}")
+    with pytest.raises(Unsafe, match="demo"):
+        terminal.Passphrases().ask("alice", "to read")
     assert typed == []
 
 
@@ -382,20 +387,217 @@ def test_a_demos_file_is_private_too(tmp_path: Path) -> None:
         terminal.Passphrases(tmp_path / "none")
 
 
-def test_a_new_passphrase_is_long_and_typed_twice(typed: list[str]) -> None:
-    source = terminal.Passphrases()
-    typed[:] = [LONG, LONG]
-    assert source.ask("alice", "new", new=True).text == LONG
-    typed[:] = ["x" * 20, "x" * 20]
-    assert source.ask("alice", "new", new=True).text == "x" * 20
-    for short in ("x" * 19, ""):
-        typed[:] = [short]
-        with pytest.raises(Unsafe, match="shorter than 20"):
-            source.ask("alice", "new", new=True)
-    typed[:] = [LONG, f"{LONG} "]
-    with pytest.raises(WrongPassphrase, match="not the same") as caught:
-        source.ask("alice", "new", new=True)
-    assert LONG not in caught.value.what + caught.value.hint
+def test_ten_words_of_the_list_are_taken_whatever_their_capitals_and_spaces(
+    typed: list[str],
+) -> None:
+    drawn = words.passphrase()
+    typed[:] = [drawn, f" {drawn.upper().replace(' ', '   ')} "]
+    assert {terminal.Passphrases().ask("alice", "to read").text for _ in range(2)} == {drawn}
+
+
+@pytest.mark.parametrize("text", ["Seven  words That somebody chose", "တပ်ရင်း  ၅၂၈ 😀", " ", ""])
+def test_what_a_person_chose_before_is_taken_as_it_is(typed: list[str], text: str) -> None:
+    typed.append(text)
+    assert terminal.Passphrases().ask("alice", "to read").text == text
+
+
+ENTER, LEAVE = "\x1b[?1049h", "\x1b[?1049l"
+ASKED = "from the paper: "
+
+
+def drawing(path: Path) -> str:
+    """Return a tool that asks for a new passphrase, and writes what it was given to ``path``."""
+    ask = "given = terminal.Passphrases().ask('alice', 'the keys', new=True)"
+    return script(f"{ask}\n    open({str(path)!r}, 'x').write(given.text)")
+
+
+def tells(text: str, drawn: str) -> bool:
+    """Return whether two of the drawn words stand together in ``text``; one may by chance."""
+    found = drawn.split()
+    return any(f"{one} {other}" in text.lower() for one, other in itertools.pairwise(found))
+
+
+class Person:
+    """Somebody at a real terminal, at which a tool is started.
+
+    What the tool prints to its output and errors goes elsewhere, so that what is on the terminal
+    was written to the terminal itself.
+    """
+
+    def __init__(self, code: str, *arguments: str | Path) -> None:
+        """Start the tool whose code is given."""
+        self.ours, theirs = pty.openpty()
+        own = "import fcntl, termios\nfcntl.ioctl(0, termios.TIOCSCTTY, 0)\n"  # Ctrl-C reaches it
+        self.child = subprocess.Popen(
+            [sys.executable, "-X", "utf8", "-c", own + code, *arguments],
+            stdin=theirs,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+            cwd=ROOT,
+            env=buffered(),
+        )
+        os.close(theirs)
+        self.screen = ""
+
+    def sees(self, text: str) -> str:
+        """Wait for ``text``; return what the terminal got since the last call, to its end."""
+        while text not in self.screen:
+            assert select.select([self.ours], [], [], WAIT)[0], self.screen
+            self.screen += os.read(self.ours, 1 << 16).decode()
+        seen, _, self.screen = self.screen.partition(text)
+        return seen + text
+
+    def sees_words(self, *, again: bool = False) -> str:
+        """Wait for the ten words, and return them as they are to be typed."""
+        seen = self.sees("Press Enter when they are written.\r\n")
+        assert seen.count(ENTER) == 1
+        assert ("Those were other words." in seen) == again
+        shown = seen.partition(ENTER)[2]
+        found = re.findall("^    ((?:[a-z]+ ){4}[a-z]+)\r$", shown, re.MULTILINE)
+        assert len(found) == 2
+        return " ".join(found)
+
+    def types(self, text: str) -> None:
+        """Type a line."""
+        os.write(self.ours, text.encode() + b"\n")
+
+    def ends(self) -> tuple[int, str]:
+        """Wait for the end; return the exit code, and all that was printed or is on the screen."""
+        out, err = self.child.communicate(timeout=WAIT)
+        while select.select([self.ours], [], [], 0)[0]:
+            try:
+                self.screen += os.read(self.ours, 1 << 16).decode()
+            except OSError:  # what Linux says when nobody has the other end
+                break
+        return self.child.returncode, self.screen + out.decode() + err.decode()
+
+    def leaves(self) -> None:
+        """End what still runs."""
+        self.child.kill()
+        self.child.communicate()
+        os.close(self.ours)
+
+
+@pytest.fixture
+def sit() -> Iterator[Callable[..., Person]]:
+    """Sit down at a terminal, with the code of a tool and its arguments; leave it after."""
+    people: list[Person] = []
+
+    def down(code: str, *arguments: str | Path) -> Person:
+        people.append(Person(code, *arguments))
+        return people[-1]
+
+    yield down
+    for person in people:
+        person.leaves()
+
+
+@pytest.mark.parametrize(
+    "spell", [str, str.upper, lambda text: f"  {text.title().replace(' ', '   ')} "]
+)
+def test_a_new_passphrase_is_drawn_shown_and_typed(
+    tmp_path: Path, sit: Callable[..., Person], spell: Callable[[str], str]
+) -> None:
+    person = sit(drawing(tmp_path / "given"))
+    drawn = person.sees_words()
+    person.types("")
+    left = person.sees(LEAVE)
+    assert not tells(left, drawn)
+    person.sees(ASKED)
+    person.types(spell(drawn))
+    code, after = person.ends()
+    assert (code, (tmp_path / "given").read_text()) == (0, drawn)
+    assert not tells(after, drawn)  # nor did typing show them
+    assert set(drawn.split()) <= set(words._list().wordlist)
+
+
+def test_wrong_words_are_shown_again_and_three_times_wrong_makes_nothing(
+    tmp_path: Path, sit: Callable[..., Person]
+) -> None:
+    person = sit(drawing(tmp_path / "given"))
+    shown = set()
+    wrong = ("", words.passphrase(), "တပ်ရင်း")
+    for number, text in enumerate(wrong):
+        shown.add(person.sees_words(again=number > 0))
+        person.types("")
+        person.sees(LEAVE)
+        person.sees(ASKED)
+        person.types(text)
+    assert len(shown) == 1
+    code, after = person.ends()
+    assert code == WrongPassphrase("").exit
+    assert "Nothing was made." in after
+    assert not tells(after, shown.pop())
+    assert not (tmp_path / "given").exists()
+
+
+def test_right_after_wrong_is_right(tmp_path: Path, sit: Callable[..., Person]) -> None:
+    person = sit(drawing(tmp_path / "given"))
+    for text in ("one word", None):
+        drawn = person.sees_words(again=text is None)
+        person.types("")
+        person.sees(ASKED)
+        person.types(text or drawn)
+    assert person.ends()[0] == 0
+    assert (tmp_path / "given").read_text() == drawn
+
+
+@pytest.mark.parametrize("at", ["the words", "the question"])
+def test_ctrl_c_leaves_the_screen_with_the_words(
+    tmp_path: Path, sit: Callable[..., Person], at: str
+) -> None:
+    person = sit(drawing(tmp_path / "given"))
+    drawn = person.sees_words()
+    if at == "the question":
+        person.types("")
+        person.sees(LEAVE)
+        person.sees(ASKED)
+    os.write(person.ours, b"\x03")
+    if at == "the words":
+        person.sees(LEAVE)
+    code, after = person.ends()
+    assert code == terminal.INTERRUPTED
+    assert "Stopped." in after
+    assert "Traceback" not in after
+    assert not tells(after, drawn)
+    assert not (tmp_path / "given").exists()
+
+
+def test_where_there_is_no_terminal_nothing_is_drawn(tmp_path: Path) -> None:
+    """Not into a file or a pipe either, where words would stay."""
+    done = subprocess.run(
+        [sys.executable, "-X", "utf8", "-c", drawing(tmp_path / "given")],
+        input=b"\n\n",
+        capture_output=True,
+        start_new_session=True,
+        check=False,
+        cwd=ROOT,
+        env=buffered(),
+    )
+    assert done.returncode == Misuse("").exit
+    said = "There is no terminal to show a new passphrase on.\n  → Run it in a terminal.\n"
+    assert (done.stdout, done.stderr.decode()) == (b"", said)
+    assert not (tmp_path / "given").exists()
+
+
+def test_a_root_made_at_a_terminal_opens_with_the_paper(
+    tmp_path: Path, sit: Callable[..., Person]
+) -> None:
+    """The whole command, with the real work; then what is locked opens with what was shown."""
+    whole = "import runpy, sys\nsys.argv[0] = 'intake'\n"
+    whole += "runpy.run_module('intake.ceremony', run_name='__main__')\n"
+    person = sit(whole, "root", "rosa", "--out", tmp_path)
+    drawn = person.sees_words()
+    person.types("")
+    person.sees(ASKED)
+    person.types(drawn)
+    code, said = person.ends()
+    assert code == 0, said
+    assert not tells(said, drawn)
+    locked.signing_key(tmp_path / "rosa" / "signing.age", Passphrase(drawn))
+    with pytest.raises(WrongPassphrase):
+        locked.signing_key(tmp_path / "rosa" / "signing.age", Passphrase(drawn.upper()))
 
 
 def test_nobody_there_to_type_is_no_defect(monkeypatch: pytest.MonkeyPatch) -> None:

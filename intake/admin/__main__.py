@@ -54,7 +54,7 @@ def do_install(given: Namespace) -> None:
     settings = Settings.from_environment()
     found, what = install.install(settings, data, compare, demo=given.allow_demo)
     say(f"Keyring {found.version}, valid to {found.expires}, {what}.")
-    say(f"Fingerprint: {sentences.grouped(found.sha256)}", _STATUS)
+    say(*sentences.fingerprint(found.sha256), _STATUS)
 
 
 def do_show(given: Namespace) -> None:

@@ -17,7 +17,7 @@ from intake import days, files, keyring, locked, terminal
 from intake.ceremony import card, holder, package, proposal, rehearsal, retiring, rotation
 from intake.errors import BadFile, Misuse
 from intake.quorum import Package, read_package
-from intake.sentences import compared, describe, differences, grouped, of_recipient
+from intake.sentences import compared, describe, differences, fingerprint, of_key, of_recipient
 from intake.signatures import octets
 from intake.terminal import FLAG, PATH, PATHS, say
 
@@ -266,7 +266,7 @@ def assemble(given: Namespace) -> None:
     proposal.put(given.out, data)
     made = keyring.parse(data)
     say(f"{given.out} is there: keyring {made.version}, signed by {len(made.signers)} roots.")
-    say(f"Fingerprint: {grouped(made.sha256)}")
+    say(*fingerprint(made.sha256))
     say("Next: announce the fingerprint where the server cannot change it; then, on the server:")
     say(f"  python -m intake.admin keyring install {given.out.name}")
 
@@ -313,7 +313,7 @@ def _cards(paths: list[Path], kind: str, given: Namespace) -> list[card.Card]:
 def _compared(given: Namespace) -> list[card.Card]:
     """Return the reviewers' cards, after a person said that they are theirs."""
     cards = _cards(given.reviewers, card.REVIEWER, given)
-    shown = (f"{one.name}, sent by {one.facts['body']}: {grouped(one.key)}" for one in cards)
+    shown = (f"{one.name}, sent by {one.facts['body']}: {of_key(one.key)}" for one in cards)
     say(*(terminal.visible(line, keep="") for line in shown))  # nobody's card writes a line of ours
     question = "Did each reviewer read out this very key, face to face?"
     terminal.confirm(question, assume=given.yes)
@@ -339,7 +339,7 @@ def _keyring(path: Path | None) -> bytes | None:
 
 
 def _say_card(path: Path, made: card.Card, to: str) -> None:
-    say(f"{path} is there. The key of {made.name}: {grouped(made.key)}")
+    say(f"{path} is there. The key of {made.name}: {of_key(made.key)}")
     say(f"Next: read the key out to the others, and give {path / card.NAME} to {to}.")
 
 

@@ -24,13 +24,14 @@ _LIMIT = 1 << 20  # bytes
 
 @dataclass(frozen=True, slots=True)
 class InForce:
-    """What the site needs of the keyring today; ``sha256`` is that of line 1.
+    """What the site needs of the keyring today; ``sha256`` is that of line 1, also in ``words``.
 
     ``period`` and ``recipient`` are empty if the keyring has no period for this ``day``.
     """
 
     version: int
     sha256: bytes
+    words: str
     deployment: bytes
     demo: bool
     day: date
@@ -45,6 +46,7 @@ def load(settings: Settings) -> InForce:
         data = files.read(settings.keyring, _LIMIT)
         if not hmac.compare_digest(hashlib.sha256(data).hexdigest(), record["file"]):
             raise BadKeyring("The keyring in keys/ is not the one that was installed.")
+        words = str(record["words"])
         line = data.partition(b"\n")[0]
         raw: Any = canonical.load(line)
     except (Refused, LookupError, TypeError):
@@ -56,6 +58,7 @@ def load(settings: Settings) -> InForce:
     return InForce(
         version=raw["version"],
         sha256=hashlib.sha256(line).digest(),
+        words=words,
         deployment=bytes.fromhex(raw["deployment"]),
         demo=raw["demo"],
         day=today,

@@ -29,10 +29,11 @@ class Letterbox:
     """The installed keyring and the store behind one site."""
 
     def __init__(self, settings: Settings) -> None:
-        """Prepare; ``demo`` says whether the last keyring read was a demo's."""
+        """Prepare. ``keyring`` is the one in force when it was last read, and ``demo`` stays."""
         self._settings = settings
         self._store = Store(settings.url, settings.data)
         self._recipient = functools.lru_cache(1)(_checked)
+        self.keyring: inforce.InForce | None = None
         self.demo = False
 
     def today(self) -> inforce.InForce:
@@ -41,7 +42,8 @@ class Letterbox:
         The keyring is read each time, about a millisecond, so that one that was just installed is
         followed without a restart.
         """
-        keyring = inforce.load(self._settings)
+        self.keyring = None
+        self.keyring = keyring = inforce.load(self._settings)
         self.demo = keyring.demo
         if not keyring.recipient:
             raise BadKeyring("The keyring has no period for today.")

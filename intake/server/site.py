@@ -83,7 +83,8 @@ def take(site: Site, language: str) -> Response:
             shown.trouble, seed = "stale", receipt.new_seed()
         elif testimony := shown.check(typed, today.day, site.wordings[language]):
             digits = site.letterbox.post(today, seed, testimony, language)
-            return page(site, language, "receipt", groups=receipt.groups(digits))
+            groups = receipt.groups(digits)
+            return page(site, language, "receipt", groups=groups, keyring=today)
     except BadKeyring:
         shown.trouble = "closed"
     except MachineTrouble:
@@ -108,6 +109,7 @@ def notice(site: Site, language: str, status: int) -> Response:
 def page(site: Site, language: str, name: str, code: int = 200, **content: object) -> Response:
     """Answer with a template, in a language."""
     wording = site.wordings[language]
+    content = {"keyring": site.letterbox.keyring, **content}
     html = render_template(
         f"source/{name}.html",
         _=wording.text,

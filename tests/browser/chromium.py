@@ -14,7 +14,7 @@ from selenium import webdriver
 from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
-PHONE, DESK = 360, 1280  # CSS pixels
+NARROW, PHONE, DESK = 320, 360, 1280  # CSS pixels
 BLOCK = 2  # chromium's content setting
 FLAGS = (
     *("--headless=new", "--disable-gpu", "--disable-background-networking", "--no-first-run"),
@@ -63,7 +63,7 @@ def resize(browser: webdriver.Chrome, width: int) -> None:
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
 
-def picture(browser: webdriver.Chrome, file: Path, most: int = 1100) -> dict[str, Any]:
+def picture(browser: webdriver.Chrome, file: Path, most: int) -> dict[str, Any]:
     """Write a PNG of the whole page, at most ``most`` CSS pixels of it; return the page's size."""
     metrics: dict[str, Any] = browser.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
     layout = browser.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssLayoutViewport"]

@@ -19,8 +19,9 @@ from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.select import Select
 from selenium.webdriver.support.wait import WebDriverWait
 
+from intake import keyring, words
 from intake.settings import ROOT
-from tests.browser.chromium import DESK, PHONE, chromium, picture, requests, resize
+from tests.browser.chromium import DESK, NARROW, PHONE, chromium, picture, requests, resize
 from tests.spine import WAIT, Machines, export, install, server, set_up, typed
 
 pytestmark = pytest.mark.browser
@@ -30,6 +31,7 @@ ACCOUNT = (
     "ကျွန်ုပ် မပစ်ခဲ့ပါ။\n\nနောက်နေ့ ထွက်ပြေးခဲ့တယ်။ ၂၀၂၁ <b>&amp;</b> \u200bမေး။"
 )
 HINT = "သင်တန်း အပတ်စဉ် ၅၄"
+LINE = 26  # CSS pixels of a line of words, at most
 FIELDS = {"vet_hint": HINT, "account": ACCOUNT, "unit_no": "၅၂၈"}
 
 
@@ -41,12 +43,22 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
-def both_sizes(browser: webdriver.Chrome, pictures: Path, name: str) -> None:
-    """Take the page at both widths; it must never scroll sideways."""
-    for width in (DESK, PHONE):
+def both_sizes(browser: webdriver.Chrome, pictures: Path, name: str, most: int = 1100) -> None:
+    """Take the page at both widths; it must never scroll sideways, nor on the narrowest phone."""
+    for width in (NARROW, DESK, PHONE):
         resize(browser, width)
-        size = picture(browser, pictures / f"{name}-{width}.png")
+        size = picture(browser, pictures / f"{name}-{width}.png", most)
         assert size["width"] <= size["viewport"], f"{name} scrolls sideways at {width} px"
+    (pictures / f"{name}-{NARROW}.png").unlink()
+
+
+def foot(browser: webdriver.Chrome) -> str:
+    """Return the words at the foot of the page, which a reader of screens reads in English."""
+    listed = browser.find_element(By.CSS_SELECTOR, "aside ol")
+    assert listed.get_attribute("lang") == "en"
+    groups = listed.find_elements(By.CSS_SELECTOR, "li")
+    assert all(group.size["height"] < 2 * LINE for group in groups), "a group does not fit a line"
+    return ", ".join(group.text for group in groups)
 
 
 def find(browser: webdriver.Chrome, css: str) -> webdriver.remote.webelement.WebElement:
@@ -87,7 +99,10 @@ def test_a_testimony_typed_without_javascript_is_read_at_the_desk(
         browser.get(f"http://{address}/")
         assert requests(browser) == [f"http://{address}/"]
         assert find(browser, "html").get_attribute("lang") == "my"
+        installed = (machines["server"] / "keys" / "keyring").read_bytes()
+        fingerprint = words.fingerprint(keyring.parse(installed).sha256)
         both_sizes(browser, pictures, "form")
+        assert foot(browser) == fingerprint
         fill(browser)
         send(browser)  # the consent and the month are missing
         assert requests(browser) == [f"http://{address}/"]
@@ -105,7 +120,8 @@ def test_a_testimony_typed_without_javascript_is_read_at_the_desk(
         receipt = [item.text for item in browser.find_elements(By.CSS_SELECTOR, ".r small")]
         assert re.fullmatch(r"(\d{4} ){5}\d{4}", " ".join(receipt))
         assert browser.get_cookies() == []
-        both_sizes(browser, pictures, "receipt")
+        both_sizes(browser, pictures, "receipt", 2000)  # whole, with the words at its foot
+        assert foot(browser) == fingerprint
         browser.refresh()  # sends the same form again
         again = [item.text for item in browser.find_elements(By.CSS_SELECTOR, ".r small")]
         assert again == receipt

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from intake import locked
+from intake import locked, words
 from intake.age.armor import armored, dearmor
 from intake.age.classic import ClassicIdentity
 from intake.age.identity import Identity
@@ -131,6 +131,20 @@ def test_a_secret_that_was_locked_again_with_a_peer_is_unlocked(
     )
     path.chmod(0o600)
     assert locked.identity(path, Passphrase(PHRASE)).encode() == IDENTITIES[HYBRID]
+
+
+@pytest.mark.parametrize("peer", ["stock age", "the system's age"])
+def test_stock_age_takes_the_ten_words_that_stand_on_the_paper(tmp_path: Path, peer: str) -> None:
+    """With one space between, and in no other spelling; ours takes capitals and spaces too."""
+    drawn = words.passphrase()
+    path = tmp_path / "quorum.age"
+    locked.lock(path, IDENTITIES[HYBRID], Passphrase(words.as_drawn(f" {drawn.upper()}"), 10))
+    stock = peers()[peer]
+    assert isinstance(stock, Stock)
+    opened = run([stock.age, "--decrypt", path], phrases=[drawn])
+    assert opened.decode() == IDENTITIES[HYBRID] + "\n"
+    with pytest.raises(subprocess.CalledProcessError):
+        run([stock.age, "--decrypt", path], phrases=[drawn.upper()])
 
 
 def test_the_phrase_has_one_spelling() -> None:
