@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test check lines demo demo-read demo-recover demo-clean browser pictures peers \
+.PHONY: help setup test slow check lines demo demo-read demo-recover demo-clean browser pictures peers \
 	interop fuzz bench-quick locks clean
 
 VENV := .venv
@@ -25,6 +25,9 @@ setup: $(VENV)/.locked ## make .venv from the lock (only when the lock changed)
 
 test: setup ## every test that needs nothing more; ARGS="-k word" chooses
 	$(RUN) -m pytest $(ARGS)
+
+slow: setup ## tests that take minutes: every byte of a keyring, flipped, and the like
+	$(RUN) -m pytest -m slow $(ARGS)
 
 check: setup ## the gate: style, types, import contracts, line budgets, tests
 	$(RUN) -m ruff check .

@@ -233,7 +233,6 @@ def installations(root: Path, folder: Path) -> int:
     return rows
 
 
-@pytest.mark.slow
 def test_posts_go_on_while_keyrings_are_installed(tmp_path: Path) -> None:
     assert installations(ROOT, tmp_path) > 2 * EACH
 

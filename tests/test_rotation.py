@@ -149,6 +149,23 @@ def twins(field: str) -> list[dict[str, Any]]:
     return found
 
 
+def people(**changes: Mapping[str, object]) -> list[dict[str, Any]]:
+    """Return the reviewers as keyring 1 has them, with changes to those of these names."""
+    return [{**who.facts(), **changes.get(who.name, {})} for who in MADE.reviewers.values()]
+
+
+def renamed(name: str) -> bytes:
+    """Return the keyring that has one period, of another key, under this name."""
+    recipient = str(makers.identity("renamed").recipient())
+    period = Period(name, FIRST, FIRST + 6 * DAY, recipient, {})
+    return signed(periods=[makers.attested(period, MADE.reviewers)])
+
+
+def attested_by_removed() -> bytes:
+    """Return the keyring without bob, whose attestations of the periods there are still count."""
+    return signed(reviewers=people(bob=REMOVED))
+
+
 def classic() -> str:
     """Return an X25519 recipient, which no keyring may hold (age's own example)."""
     return "age1ql3z7hjy54pw3hyww5ayyfg7zqgvc7w3j2elw8zmrj2kg5sfn9aqmcac8p"
@@ -191,6 +208,9 @@ def demo_next() -> bytes:
 
 RAW, LINE = NEXT.raw, canonical.dump(NEXT.draft)
 ROOT_KEYS: Mapping[str, str] = NEXT.draft["roots"]
+REMOVED = {"removed": {"carol.desk-a": [3, "ab" * 32]}}
+OTHER_KEY = {"key": makers.public(makers.signing_key("carol's other"))}
+LOST = "drops carol, or undoes the removal"
 BURMESE = "မြန်မာနိုင်ငံ အလုပ်သမား သမဂ္ဂ"
 
 
@@ -403,6 +423,15 @@ TABLE: dict[str, list[tuple[str, bytes, str | None]]] = {
         ("two periods of one name", spans((0, 6), (7, 9), names="aa"), OVERLAP),
         ("periods out of order", spans((7, 9), (0, 6)), OVERLAP),
         ("a period that ends before it begins", spans((6, 0)), OVERLAP),
+    ],
+    "people": [
+        ("a reviewer dropped", signed(reviewers=people()[:2]), "drops carol"),
+        ("a reviewer under another name", signed(reviewers=people(carol={"name": "zoe"})), LOST),
+        ("a reviewer removed", signed(reviewers=people(carol=REMOVED)), None),
+        ("a reviewer removed, and what they tried stays", attested_by_removed(), None),
+        ("a reviewer with another key", signed(reviewers=people(carol=OTHER_KEY)), None),
+        ("a period with other days under its name", renamed(WEEK), "gives the name of period"),
+        ("the same days under another name", renamed(f"{WEEK}b"), None),
     ],
     "roots": [
         ("a threshold above the roots", signed(threshold=4), FEW_ROOTS),
@@ -875,6 +904,42 @@ def test_admins_at_once(server: Server, order: Sequence[int]) -> None:
     assert inforce.load(server.settings).version == best
     assert server.command("keyring", "install", *paths).returncode == DONE
     assert inforce.load(server.settings).version == 4
+
+
+# Who was removed stays removed.
+
+GONE2 = K1.follow(reviewers=people(carol=REMOVED))
+
+
+def tried_by(*names: str) -> list[dict[str, Any]]:
+    """Return a new period that these reviewers attest."""
+    recipient = str(makers.identity("new").recipient())
+    period = Period("new", FIRST, FIRST + 6 * DAY, recipient, {})
+    return [makers.attested(period, {name: MADE.reviewers[name] for name in names}, len(names))]
+
+
+REMOVALS: dict[str, tuple[dict[str, object], str | None]] = {
+    "nothing changes": ({}, None),
+    "carol is back": ({"reviewers": people()}, LOST),
+    "carol is left out": ({"reviewers": people()[:2]}, LOST),
+    "carol has another key": ({"reviewers": people(carol={**REMOVED, **OTHER_KEY})}, LOST),
+    "carol's chain ends elsewhere": ({"reviewers": people(carol={"removed": {}})}, LOST),
+    "who is left tried a period": ({"periods": tried_by("alice", "bob")}, None),
+    "carol tried it too": ({"periods": tried_by("alice", "bob", "carol")}, None),
+    "carol tried it instead": ({"periods": tried_by("alice", "carol")}, "Too few active"),
+}
+
+
+@pytest.mark.parametrize(("changes", "reason"), REMOVALS.values(), ids=REMOVALS.keys())
+def test_a_step_after_a_removal(
+    server: Server, run: Run, changes: Mapping[str, object], reason: str | None
+) -> None:
+    assert server.install([GONE2.raw]) is None
+    new = GONE2.follow(**changes)
+    with server.unchanged() if reason else contextlib.nullcontext():
+        code, said = run(*server.give([new.raw]))
+        assert code == (KEYRING if reason else DONE)
+        assert (reason or "Keyring 3, valid to") in said
 
 
 # A change of roots, in steps.
