@@ -109,6 +109,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "store.py:Store._held": WRITES,
     "terminal.py:Passphrases.__init__": ("test_a_demo_s_passphrases",),
     "terminal.py:_drop_output": WRITES,
+    "terminal.py:_show": OURS,  # a key that is pressed
     "terminal.py:confirm": OURS,
 }
 
