@@ -364,7 +364,8 @@ def rotate(clock: Clock) -> None:
     tool("admin", "keyring", "install", LATER, "--demo")
     tool("desk", "keyring", LATER, "--casebook", CASEBOOK)
     said = tool("ceremony", "diff", before, LATER)
-    print("\n".join(f"     {line[:WIDTH]}" for line in said.splitlines()))
+    whole = (line if "Fingerprint" in line else line[:WIDTH] for line in said.splitlines())
+    print("\n".join(f"     {line}" for line in whole))
     tool("admin", "keyring", "install", STICK / "keyring", "--demo", "--yes", allow=(3,))
     clock.step("keyring 2 is in force; a stale stick with keyring 1 was refused")
 
