@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 _VALUE = {character: value for value, character in enumerate(CHARSET)}
+_DIGITS = str.maketrans(CHARSET, "0123456789abcdefghijklmnopqrstuv")
 _GENERATOR = (0x3B6A57B2, 0x26508E6D, 0x1EA119FA, 0x3D4233DD, 0x2A1462B3)
 # What a step of the checksum adds for each of the 32 values that leave at the top.
 _FOLDED = [0]
@@ -39,9 +40,8 @@ def decode(prefix: str, text: str) -> bytes:
     words = [_VALUE[character] for character in rest]
     if len(words) < _CHECKSUM or _polymod([*_expand(found), *words]) != 1:
         raise ValueError(_NOT_OURS)
-    value, bits = 0, (len(words) - _CHECKSUM) * _BITS
-    for word in words[:-_CHECKSUM]:
-        value = value << _BITS | word
+    bits = (len(words) - _CHECKSUM) * _BITS
+    value = int("0" + rest[:-_CHECKSUM].translate(_DIGITS), 32)  # Python's, and linear
     spare = bits % 8
     if spare >= _BITS or value & (1 << spare) - 1:
         raise ValueError(_NOT_OURS)
