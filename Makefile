@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup test slow check lines demo demo-read demo-recover demo-clean browser pictures peers \
-	interop fuzz bench-quick locks clean
+	interop fuzz drill bench-quick locks clean
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -76,6 +76,14 @@ fuzz: setup ## a hundred thousand mutations of every file that strangers can han
 	trap "kill $$job 2>/dev/null; rm -f $$log" EXIT INT TERM; \
 	$(RUN) -m pytest -m fuzz $(FUZZ_FIRST) $(ARGS); first=$$?; \
 	wait $$job; rest=$$?; cat $$log; exit $$((first + rest))
+
+drill: setup ## steal every kind of key, say who reads and forges what, cure it, say it again
+	@log=$$(mktemp); $(RUN) -m pytest -m drill tests/test_drill.py >$$log 2>&1 & job=$$!; \
+	trap "kill $$job 2>/dev/null; rm -f $$log" EXIT INT TERM; \
+	$(RUN) deploy/drill.py $(ARGS); first=$$?; \
+	wait $$job; rest=$$?; \
+	echo 'Deliberate breakages, each of which must turn the drill red:'; cat $$log; \
+	exit $$((first + rest))
 
 bench-quick: peers ## what sealing costs, beside the bare primitives and other people's
 	$(RUN) deploy/bench_sealing.py $(ARGS)

@@ -1,0 +1,70 @@
+"""The drill, small, and each breakage of what it guards turns it red. ``make drill`` is whole."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from intake.settings import ROOT
+from tests.drill_mutants import DRILL
+from tests.mutants import Mutant
+
+SMALL = ("--periods", "2", "--testimonies", "12")
+PARTS = ("intake", "templates", "deploy")
+
+
+def hold(root: Path, *more: str | Path) -> subprocess.CompletedProcess[str]:
+    """Hold the small drill with the checkout at ``root``."""
+    return subprocess.run(
+        [sys.executable, "deploy/drill.py", *SMALL, *more],
+        cwd=root,
+        env={"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=300,
+    )
+
+
+def reads(said: str) -> dict[str, tuple[int, str]]:
+    """Return the last row of each thief in the tables: how many, and what is forged."""
+    rows = re.findall(r"^     (\S.*?)  +(\d+)(?:  +\d+)+   (.*)$", said, re.MULTILINE)
+    return {thief: (int(count), forges) for thief, count, forges in rows}
+
+
+def test_the_drill(tmp_path: Path) -> None:
+    folder = tmp_path / "drill"
+    folder.mkdir()
+    done = hold(ROOT, "--folder", folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "FAILED" not in done.stdout + done.stderr
+    assert not list(folder.iterdir()), "something was left behind"
+    first, *_ = done.stdout.split("Which, by number")
+    table = reads(first)
+    assert table["alice's laptop + bob's laptop"][0] == 12
+    for nothing in ("server's disk", "desk's casebook", "the stick", "root rosa", "both roots"):
+        assert table[nothing][0] == 0
+    assert table["both roots"][1] == "keyring"
+    assert table["server's disk"][1] == "bundle"
+
+
+@pytest.mark.drill
+@pytest.mark.parametrize("mutant", DRILL.values(), ids=DRILL.keys())
+def test_a_breakage_turns_the_drill_red(mutant: Mutant, tmp_path: Path) -> None:
+    broken = tmp_path / "checkout"
+    for part in PARTS:
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / part, broken / part, ignore=ignored)
+    file = broken / mutant.file
+    text = file.read_text(encoding="utf-8")
+    assert text.count(mutant.old) == 1, f"mend the mutant: {mutant.file} changed"
+    file.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+    done = hold(broken)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert re.search(mutant.caught_by, done.stdout + done.stderr), done.stdout + done.stderr
