@@ -40,13 +40,14 @@ from deploy import at_day  # noqa: E402 - after the path is set
 from intake import days  # noqa: E402
 
 _TODAY = days.clock()
-CALENDAR = at_day.hang(_TODAY - timedelta(days=_TODAY.weekday()))  # a Monday; before the tools come
+CALENDAR = at_day.hang(_TODAY)  # before the tools come
 
 from deploy.forger import Forger, Stolen, UnexpectedError  # noqa: E402 - after the calendar hangs
 from deploy.stage import QUORUM, REVIEWERS, ROOTS, Stage  # noqa: E402
 from deploy.thief import Found, ransack, steal  # noqa: E402
 from intake import keyring  # noqa: E402
 from intake.errors import BadKeyring, Misuse  # noqa: E402
+from intake.keyring import QUARTER  # noqa: E402
 
 TUESDAY, THURSDAY, FRIDAY = (timedelta(days=n) for n in (1, 3, 4))
 WEEK = timedelta(weeks=1)
@@ -62,15 +63,17 @@ Package = tuple[str, frozenset[str], int]  # recipient, reviewers, how many of t
 class Thief:
     """What was stolen together: the bytes, and what the drill knows that they are.
 
-    ``people`` and ``roots`` are those whose keys were stolen *with* their passphrases, ``kept`` the
-    recipients of identities that somebody kept in the clear, ``sealed`` and ``blobs`` the
-    testimonies whose envelopes, or whose words in a casebook, are in the bytes.
+    ``people`` and ``roots`` are those whose keys were stolen *with* their passphrases, ``quarters``
+    names and quarters of the keys with which those people read cases, ``kept`` the recipients of
+    identities that somebody kept in the clear, ``sealed`` and ``blobs`` the testimonies whose
+    envelopes, or whose words in a casebook, are in the bytes.
     """
 
     name: str
     heap: tuple[bytes, ...] = field(repr=False)
     words: frozenset[str] = field(default=frozenset(), repr=False)
     people: frozenset[str] = frozenset()
+    quarters: frozenset[tuple[str, str]] = frozenset()
     roots: frozenset[str] = frozenset()
     kept: frozenset[str] = frozenset()
     sealed: frozenset[int] = frozenset()
@@ -85,6 +88,7 @@ class Thief:
             self.heap + other.heap,
             self.words | other.words,
             self.people | other.people,
+            self.quarters | other.quarters,
             self.roots | other.roots,
             self.kept | other.kept,
             self.sealed | other.sealed,
@@ -127,7 +131,8 @@ class Drill:
 
         A period's identity opens the envelopes of that period and nothing else. It comes from a
         quorum of those for whom its package was made, or from somebody who kept it. A reviewer
-        opens the cases assigned to them. The archive, a quorum too, opens every case sealed to it.
+        opens the cases assigned to them, with the key of the quarter in which a case was recorded.
+        The archive, a quorum too, opens every case sealed to it.
         """
         opened = set(thief.kept)
         for recipient, reviewers, needed in thief.packages:
@@ -136,7 +141,10 @@ class Drill:
         truth = self.truth
         rows = {n for n in thief.sealed if truth.sent[n].recipient in opened}
         cases = {
-            n for n in thief.blobs if truth.assigned[n] & thief.people or truth.archive[n] in opened
+            n
+            for n in thief.blobs
+            if truth.archive[n] in opened
+            or any((name, truth.quarter[n]) in thief.quarters for name in truth.assigned[n])
         }
         return rows | cases
 
@@ -220,6 +228,7 @@ class Drill:
             tuple(steal(folder)),
             frozenset({self.stage.words[name]}),
             people=frozenset({name}),
+            quarters=quarters(self.stage, name),
             blobs=frozenset(self.truth.recorded),
             packages=packages(folder),
         )
@@ -278,7 +287,8 @@ class Drill:
         archive = stage.keyring.archive
         ends = stage["stick"] / "ends"
         stage.tool("desk", "ends", name, "--casebook", stage.casebook, "--out", ends)
-        stage.rotate("remove", name, "--ends", ends, "--weeks", 2, present=rest)
+        cards = stage.new_quarters(rest, 5)
+        stage.rotate("remove", name, "--ends", ends, "--weeks", 2, *cards, present=rest)
         kept = stage.keyring.archive == archive
         self.check(not kept, f"the archive is the one that {name} knows a part of")
 
@@ -373,6 +383,7 @@ class Drill:
             tuple(steal(*self._folders(casebooks=True))),
             everything.words,
             people=everything.people,
+            quarters=quarters(stage, *REVIEWERS),
             sealed=everything.sealed,
             blobs=frozenset(self.truth.recorded),
             packages=everything.packages,
@@ -384,12 +395,18 @@ class Drill:
     def check_fresh(self, singles: Sequence[Thief], public: Thief, new: set[int]) -> None:
         """See, apart from who should read what, that nothing new is read without bob.
 
-        Bob was robbed and not removed here, so his laptop goes on reading what he reads.
+        Bob was robbed and not removed here, so his old laptop goes on reading what he reads: until
+        the quarter turns, whose key was made after the theft.
         """
         robbed = [one for one in singles if "bob" not in one.people]
         together = replace(reduce(Thief.__add__, [*robbed, public]), name="all but bob's laptop")
         read = self.reads(together, ransack(together.heap, together.words)) & new
         self.check(not read, f"{together.name} reads what came after the cure: {ranges(read)}")
+        everyone = reduce(Thief.__add__, [*singles, public])
+        turned = {n for n in new if self.truth.quarter[n] != self.truth.quarter[1]}
+        self.check(turned, "the quarter did not turn")
+        read = self.reads(everyone, ransack(everyone.heap, everyone.words)) & turned
+        self.check(not read, f"all of them read what came after the quarter: {ranges(read)}")
 
     def _folders(self, *, casebooks: bool) -> list[Path]:
         """Return every folder of every machine, and the stick; with or without casebooks."""
@@ -465,9 +482,26 @@ def packages(*folders: Path) -> frozenset[Package]:
     return frozenset(found)
 
 
+def quarters(stage: Stage, *names: str) -> frozenset[tuple[str, str]]:
+    """Return which quarters' keys lie in these reviewers' folders."""
+    return frozenset(
+        (name, path.stem)
+        for name in names
+        for path in stage.keys(name).glob("*.age")
+        if QUARTER.match(path.stem)
+    )
+
+
 def label(period: str) -> str:
     """Return the name of a period without its year."""
     return period.partition("-")[2]
+
+
+def first_monday(periods: int) -> date:
+    """Return a Monday so that the quarter turns soon after those periods and the next one."""
+    quarter = (_TODAY.month - 1) // 3
+    following = date(_TODAY.year + quarter // 3, (quarter + 1) % 4 * 3 + 1, 1)
+    return monday_of(following - timedelta(days=1)) - (periods + 1) * WEEK
 
 
 def monday_of(day: date) -> date:
@@ -507,6 +541,7 @@ def play(root: Path, periods: int, testimonies: int) -> list[str]:
     """Hold the drill in ``root``; return what failed."""
     drill = Drill(root, periods, testimonies)
     stage, count = drill.stage, max(testimonies // 6, 6)
+    CALENDAR.day = first_monday(periods)
     stage.set_up(periods + 1)
     who = f"{len(REVIEWERS)} reviewers, any {QUORUM} of whom open, and {len(ROOTS)} roots"
     drill.phase(f"ceremony: {who}; {periods + 1} periods; keyring installed")

@@ -108,7 +108,8 @@ class Truth:
     """What was done. Numbers are those of testimonies, from 1 on.
 
     ``stored`` are on the server now, ``bundled`` in a bundle on the stick, ``recorded`` in the
-    casebook. ``assigned`` are a case's reviewers, ``archive`` the archive that it was sealed to.
+    casebook. Of each that is recorded, ``assigned`` are the case's reviewers, ``quarter`` is the
+    one whose keys of theirs it was sealed to, and ``archive`` the archive.
     """
 
     sent: dict[int, Sent] = field(default_factory=dict)
@@ -116,6 +117,7 @@ class Truth:
     bundled: set[int] = field(default_factory=set)
     recorded: set[int] = field(default_factory=set)
     assigned: dict[int, frozenset[str]] = field(default_factory=dict)
+    quarter: dict[int, str] = field(default_factory=dict)
     archive: dict[int, str] = field(default_factory=dict)
 
 
@@ -142,6 +144,12 @@ def run(tool: str, *arguments: object) -> Said:
         except Refused as error:
             refused = error
     return Said(out.getvalue(), refused)
+
+
+def quarters_of(first: date, weeks: int) -> list[str]:
+    """Return the quarters that some weeks from the day ``first`` on touch."""
+    span = (first + timedelta(days=day) for day in range(7 * weeks))
+    return list(dict.fromkeys(map(holder.quarter_of, span)))
 
 
 @dataclass(slots=True)
@@ -227,12 +235,23 @@ class Stage:
         self.hand_out(packages, *REVIEWERS)
 
     def add_reviewers(self, names: Sequence[str], first: date, weeks: int) -> None:
-        """Make reviewers with a key for every quarter from ``first`` on that the weeks touch."""
-        every = (first + timedelta(weeks=week) for week in range(weeks + 6))
-        quarters = list(dict.fromkeys(holder.quarter_of(day) for day in every))
+        """Make reviewers with a key for every quarter that the weeks from ``first`` on touch."""
         for name in names:
             about = ("--body", f"Body of {name}", "--out", self[name] / "keys")
+            quarters = quarters_of(first, weeks)
             self.tool("ceremony", "reviewer", name, *about, "--quarter", *quarters)
+
+    def new_quarters(self, names: Sequence[str], weeks: int) -> list[object]:
+        """Make the keys of quarters to come within the weeks; return the option for new cards."""
+        cards: list[object] = []
+        for name in names:
+            card = self.keys(name) / "card.json"
+            known = json.loads(card.read_bytes())["quarters"]
+            new = [one for one in quarters_of(self.calendar.day, weeks) if one not in known]
+            if new:
+                self.tool("ceremony", "quarter", self.keys(name), "--quarter", *new)
+                cards.append(card)
+        return ["--reviewers", *cards] if cards else []
 
     def sign(self, draft: Path, version: int) -> None:
         """Both roots sign, and the keyring goes onto the stick."""
@@ -293,6 +312,7 @@ class Stage:
         for number in self.stored_of(period) - self.truth.recorded:
             self.truth.recorded.add(number)
             self.truth.archive[number] = self.keyring.archive
+            self.truth.quarter[number] = holder.quarter_of(self.calendar.day)
         return said
 
     def stored_of(self, period: str) -> set[int]:

@@ -71,6 +71,13 @@ DRILL = {
         "if True:",
         r"FAILED: alice's laptop can forge: event of alice",
     ),
+    "the first quarter's key reads for ever": Mutant(
+        "intake/desk/casebook.py",
+        "found = [*(reviewers[name][quarter] for name in names), self.keyring.archive]",
+        "first = (min(reviewers[name].items())[1] for name in names)\n"
+        "        found = [*first, self.keyring.archive]",
+        r"FAILED: bob's laptop reads too many: \d",
+    ),
     "a removal keeps the archive": Mutant(
         "intake/ceremony/rotation.py",
         'archive = wish.out / "archive" if wish.removed else None',

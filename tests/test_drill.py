@@ -33,7 +33,7 @@ def hold(root: Path, *more: str | Path) -> subprocess.CompletedProcess[str]:
 
 
 def reads(said: str) -> dict[str, tuple[int, str]]:
-    """Return the last row of each thief in the tables: how many, and what is forged."""
+    """Return a table by thief: how many are read, and what is forged."""
     rows = re.findall(r"^     (\S.*?)  +(\d+)(?:  +\d+)+   (.*)$", said, re.MULTILINE)
     return {thief: (int(count), forges) for thief, count, forges in rows}
 
@@ -45,13 +45,17 @@ def test_the_drill(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "FAILED" not in done.stdout + done.stderr
     assert not list(folder.iterdir()), "something was left behind"
-    first, *_ = done.stdout.split("Which, by number")
-    table = reads(first)
-    assert table["alice's laptop + bob's laptop"][0] == 12
-    for nothing in ("server's disk", "desk's casebook", "the stick", "root rosa", "both roots"):
-        assert table[nothing][0] == 0
-    assert table["both roots"][1] == "keyring"
-    assert table["server's disk"][1] == "bundle"
+    _, first, second = done.stdout.split(" forges\n")
+    before, after = reads(first), reads(second)
+    assert len(before) == len(after) + 1 == 7 + 1 + 21 + 1  # each, both roots, each pair, all
+    assert before["alice's laptop + bob's laptop"][0] == before["all of them"][0] == 12
+    for nothing in ("server's disk", "desk's casebook", "the stick", "root rosa"):
+        assert before[nothing][0] == after[nothing][0] == 0
+    assert before["both roots"] == (0, "keyring")
+    assert before["server's disk"][1] == "bundle"
+    assert before["alice's laptop"][1] == "event of alice"
+    assert after["alice's laptop"] == (before["alice's laptop"][0], "bundle")
+    assert 12 < after["all of them"][0] < 20  # all but what came after the quarter turned
 
 
 @pytest.mark.drill
