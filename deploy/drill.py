@@ -101,11 +101,10 @@ class Thief:
 class Drill:
     """One drill: the stage, what failed, and the seconds that each phase took."""
 
-    def __init__(self, root: Path, periods: int, testimonies: int) -> None:
+    def __init__(self, root: Path) -> None:
         """Prepare; nothing is made yet."""
         self.stage = Stage(root, CALENDAR)
         self.truth = self.stage.truth
-        self.periods, self.testimonies = periods, testimonies
         self.failures: list[str] = []
         self.ended: list[str] = []  # the periods that are over when the thieves are found out
         self.start = self.last = time.monotonic()
@@ -159,7 +158,7 @@ class Drill:
 
     # The weeks.
 
-    def weeks(self) -> list[Thief]:
+    def weeks(self, testimonies: int) -> list[Thief]:
         """Let the testimonies come, be carried and be recorded; return what was stolen meanwhile.
 
         In the week before the last, on a Thursday, somebody copies the server's disk, and somebody
@@ -169,7 +168,7 @@ class Drill:
         client, monday, stolen = stage.client(), CALENDAR.day, []
         struck, keeper = names[-2], REVIEWERS[1]
         authors = itertools.cycle(itertools.permutations(REVIEWERS))
-        shares = split(range(1, self.testimonies + 1), len(names) * 2)
+        shares = split(range(1, testimonies + 1), len(names) * 2)
         for name, first, second in zip(names, shares[::2], shares[1::2], strict=True):
             CALENDAR.day = monday + TUESDAY
             stage.send(client, first)
@@ -402,11 +401,11 @@ class Drill:
         together = replace(reduce(Thief.__add__, [*robbed, public]), name="all but bob's laptop")
         read = self.reads(together, ransack(together.heap, together.words)) & new
         self.check(not read, f"{together.name} reads what came after the cure: {ranges(read)}")
-        everyone = reduce(Thief.__add__, [*singles, public])
+        everyone = replace(reduce(Thief.__add__, [*singles, public]), name="all of them")
         turned = {n for n in new if self.truth.quarter[n] != self.truth.quarter[1]}
         self.check(turned, "the quarter did not turn")
         read = self.reads(everyone, ransack(everyone.heap, everyone.words)) & turned
-        self.check(not read, f"all of them read what came after the quarter: {ranges(read)}")
+        self.check(not read, f"{everyone.name} read what came after the quarter: {ranges(read)}")
 
     def _folders(self, *, casebooks: bool) -> list[Path]:
         """Return every folder of every machine, and the stick; with or without casebooks."""
@@ -539,14 +538,14 @@ def memory() -> Path | None:
 
 def play(root: Path, periods: int, testimonies: int) -> list[str]:
     """Hold the drill in ``root``; return what failed."""
-    drill = Drill(root, periods, testimonies)
+    drill = Drill(root)
     stage, count = drill.stage, max(testimonies // 6, 6)
     CALENDAR.day = first_monday(periods)
     stage.set_up(periods + 1)
     who = f"{len(REVIEWERS)} reviewers, any {QUORUM} of whom open, and {len(ROOTS)} roots"
     drill.phase(f"ceremony: {who}; {periods + 1} periods; keyring installed")
     *drill.ended, current = (period.name for period in stage.keyring.periods)
-    server, kept = drill.weeks()
+    server, kept = drill.weeks(testimonies)
     drill.phase(f"{testimonies} testimonies over {periods} periods, recorded and acknowledged")
     drill.check_assigned(*REVIEWERS)
     laptops = [drill.steal_laptop(name) for name in REVIEWERS[:2]]
@@ -578,7 +577,7 @@ def play(root: Path, periods: int, testimonies: int) -> list[str]:
     public = drill.later(count)
     new = set(range(waits.stop, waits.stop + count))
     drill.check_assigned("bob", "carol")
-    drill.phase(f"{count} new testimonies; server's disk, casebook and stick are copied again")
+    drill.phase(f"{count} new testimonies; casebook, stick and the server with its new key copied")
     drill.table(singles, [], stage["taken-again"], public)
     drill.check_fresh(singles, public, new)
     drill.phase("each thief, with all that was stolen before and now, reads what the design says")
