@@ -168,6 +168,18 @@ def test_a_new_key_from_today_takes_the_place_of_a_stolen_one(life: Life) -> Non
     assert not (life.root / "made" / W47).exists()
 
 
+def test_a_rotation_names_a_new_server_too(life: Life) -> None:
+    (life.root / "data" / "bundle.key").unlink()
+    key = life.admin("init").split("public half: ")[1][:64]
+    with pytest.raises(BadKeyring, match="another bundle key"):
+        life.export()
+    life.rotate(2, "--bundle-key", key)
+    life.install(2)
+    assert life.read(2).bundle_key.hex() == key
+    life.send(ACCOUNT)
+    assert "1 opened" in life.bring(life.export()[0], life.root / "made" / W47)
+
+
 def test_what_cannot_be_dropped_is_named(life: Life) -> None:
     with pytest.raises(Misuse, match=r"has no period 2026-w01\."):
         life.rotate(2, "--drop", "2026-w01")

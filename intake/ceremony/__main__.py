@@ -172,10 +172,8 @@ def _rotate(given: Namespace, first: date | None, removed: dict[str, rotation.En
     old = keyring.parse(before)
     card.check_demo([old.demo], demo=given.demo is not None)
     cards = _compared(given) if given.reviewers else []
-    given.drop = given.drop or ()
-    wish = rotation.Rotation(
-        given.out, days.clock(), given.weeks, first, given.drop, cards, removed
-    )
+    asked = (given.weeks, first, given.drop or (), cards, removed, given.bundle_key)
+    wish = rotation.Rotation(given.out, days.clock(), *asked)
     for path, there in rotation.rotate(wish, before, _present(given)):
         say(f"{path} {'was there before, and stays' if there else 'is there'}.")
     draft = keyring.draft(proposal.read_draft(given.out / rotation.DRAFT))
@@ -396,7 +394,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "name": {"type": _name},
 }
 _NEW = "[--roots] [--threshold] [--reviewers] [--archive] [--periods] [--bundle-key]"
-_NEXT = "--previous --out --reviewer [--weeks] [--drop] [--reviewers]"
+_NEXT = "--previous --out --reviewer [--weeks] [--drop] [--reviewers] [--bundle-key]"
 _COMMANDS = {
     "root": (root, "name --out"),
     "reviewer": (make_reviewer, "name --body --out [--quarter]"),

@@ -45,6 +45,7 @@ class Rotation:
     drop: Sequence[str] = ()
     cards: Sequence[card.Card] = ()
     removed: Mapping[str, Ends] = field(default_factory=dict)
+    bundle_key: str | None = None
 
 
 def rotate(wish: Rotation, before: bytes, people: package.Keys) -> Iterator[tuple[Path, bool]]:
@@ -82,7 +83,7 @@ def rotate(wish: Rotation, before: bytes, people: package.Keys) -> Iterator[tupl
         reviewers=wish.cards,
         archive=archive,
         periods=[*made],
-        bundle_key=None,
+        bundle_key=wish.bundle_key,
         issued=wish.today,
         expires=max(days[1] for days in made.values()),
         demo=old.demo,
