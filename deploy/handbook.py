@@ -14,7 +14,8 @@ Rules:
   must see" was printed, line by line and in that order; ``…`` is anything.
 - Between the steps, sources send testimonies to the server's own site, and reviewers read.
 
-Comments in the document for this file: ``day``, ``testimonies``, ``exit`` and ``off``.
+Comments in the document for this file: ``day``, ``testimonies`` (how many come), ``exit``, ``off``
+(a machine that forgets), ``seized`` (one that is gone), and ``read`` (who reads now).
 """
 
 from __future__ import annotations
@@ -160,19 +161,24 @@ class Story:
     day: str = ""
     names: str = ""
     sent: dict[str, str] = field(default_factory=dict)  # the mark in a testimony, and its day
+    heard: dict[str, set[str]] = field(default_factory=dict)  # who reads it
+    lost: set[str] = field(default_factory=set)  # what a seized server took along
     done: list[Done] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         """Lay out the machines and sticks."""
         for name in (*PEOPLE, *PLACES.values(), *(f"sticks/{name}" for name in self.sticks())):
-            (self.folder / name).mkdir(parents=True)
-        for name in ("data", "keys"):
-            (self.folder / "server" / name).mkdir(mode=0o700)
+            (self.folder / name).mkdir(parents=True, exist_ok=True)
+        self._server()
         words = self.folder / "words"
         words.touch(mode=0o600)
         owners = [name + more for name in PEOPLE for more in ("", "-2")]
         words.write_text("".join(f"{name} demo-{secrets.token_hex(8)}\n" for name in owners))
         (self.folder / "log").touch()
+
+    def _server(self) -> None:
+        for name in ("data", "keys"):
+            (self.folder / "server" / name).mkdir(mode=0o700, parents=True)
 
     @staticmethod
     def sticks() -> tuple[str, ...]:
@@ -208,6 +214,12 @@ class Story:
                 self.day = note.value
             case "testimonies":
                 self.send(int(note.value))
+            case "read":
+                self.read_all(note.value.split(", "))
+            case "seized":
+                self.lost = self.sent.keys() - self.heard.keys()
+                shutil.rmtree(self.folder / note.value)
+                self._server()
             case "off":
                 shutil.rmtree(self.folder / note.value)
                 (self.folder / note.value).mkdir()
@@ -271,6 +283,12 @@ class Story:
         marks = [f"စမ်း-{len(self.sent) + number:03}" for number in range(1, count + 1)]
         self.tool("deploy.handbook", "post", given=json.dumps(marks))
         self.sent |= dict.fromkeys(marks, self.day)
+
+    def read_all(self, reviewers: Iterable[str]) -> None:
+        """Let these reviewers read what they can at the desk."""
+        for reviewer in reviewers:
+            for mark in self.reads(reviewer):
+                self.heard.setdefault(mark, set()).add(reviewer)
 
     def reads(self, reviewer: str) -> set[str]:
         """Return the marks of the testimonies that this reviewer reads at the desk."""
