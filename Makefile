@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup test slow check lines demo demo-read demo-recover demo-clean browser pictures peers \
-	interop fuzz bench-quick locks clean
+	interop fuzz handbook bench-quick locks clean
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -76,6 +76,10 @@ fuzz: setup ## a hundred thousand mutations of every file that strangers can han
 	trap "kill $$job 2>/dev/null; rm -f $$log" EXIT INT TERM; \
 	$(RUN) -m pytest -m fuzz $(FUZZ_FIRST) $(ARGS); first=$$?; \
 	wait $$job; rest=$$?; cat $$log; exit $$((first + rest))
+
+handbook: setup ## follow docs/ADMINS.md to its end; who types how much until keyring 2
+	$(RUN) deploy/handbook.py
+	$(RUN) -m pytest -m handbook tests/test_handbook.py $(ARGS)
 
 bench-quick: peers ## what sealing costs, beside the bare primitives and other people's
 	$(RUN) deploy/bench_sealing.py $(ARGS)

@@ -31,8 +31,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -68,23 +68,30 @@ _PARTS = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _TOOLS = """\
-run() {{
+run() {{ # ROOM ARGUMENTS, as one of our tools, today; and note how it ended
   room=$1 code=0
   shift
   {python} {at_day} {day} "intake.$room" "$@" || code=$?
+}}
+note() {{
+  printf '%s %s\\n' "$code" "$*" >>{log}
   return "$code"
 }}
-note() {{ printf '%s %s\\n' "$code" "$*" >>{log}; }}
 admin() {{
   case "$1 ${{2-}}" in
-  "keyring install") run admin "$@" --demo || : ;;
-  *) run admin "$@" || : ;;
+  "keyring install") run admin "$@" --demo ;;
+  *) run admin "$@" ;;
   esac
   note admin "$@"
-  return "$code"
 }}
-ceremony() {{ run ceremony --demo-passphrases {words} "$@" || :; note ceremony "$@"; return "$code"; }}
-desk() {{ run desk --demo-passphrases {words} "$@" || :; note desk "$@"; return "$code"; }}
+ceremony() {{
+  run ceremony --demo-passphrases {words} "$@"
+  note ceremony "$@"
+}}
+desk() {{
+  run desk --demo-passphrases {words} "$@"
+  note desk "$@"
+}}
 """
 
 
@@ -264,7 +271,10 @@ class Story:
 
     def tool(self, *words: object, given: str | None = None) -> str:
         """Run one of our modules as the story's people do; return what it printed."""
-        own = {"INTAKE_DATA": self.places()["INTAKE_DATA"], "INTAKE_KEYS": self.places()["INTAKE_KEYS"]}
+        own = {
+            "INTAKE_DATA": self.places()["INTAKE_DATA"],
+            "INTAKE_KEYS": self.places()["INTAKE_KEYS"],
+        }
         command = [sys.executable, str(at_day.__file__), self.day, *map(str, words)]
         done = subprocess.run(
             command,
@@ -337,31 +347,26 @@ def post() -> None:
 
 
 def effort(done: Iterable[Done]) -> Iterator[str]:
-    """Yield a table: who types how many commands, and how long they are there."""
+    """Yield a table: who types how many commands, who stands by, and for how long."""
     typed: Counter[str] = Counter()
     asked: Counter[str] = Counter()
-    machine: Counter[str] = Counter()
-    there: Counter[str] = Counter()
+    machine: dict[str, float] = defaultdict(float)
+    there: dict[str, float] = defaultdict(float)
     for one in done:
         count = len(one.step.commands())
         typed[one.step.people[0]] += count
         for name in one.step.people:
             asked[name] += one.questions
-            machine[name] += one.seconds  # type: ignore[assignment]
-            there[name] += count * TYPING + one.questions * COMPARING  # type: ignore[assignment]
-    yield f"{'person':10} {'commands':>8} {'compared':>8} {'machine':>9} {'minutes':>8}"
+            machine[name] += one.seconds
+            there[name] += one.seconds + count * TYPING + one.questions * COMPARING
+    yield f"{'person':10} {'commands':>8} {'compared':>8} {'machine':>10} {'minutes':>8}"
     for name in sorted(there, key=lambda name: (-there[name], name)):
-        minutes = (there[name] + machine[name]) / 60
-        yield (
-            f"{name:10} {typed[name]:8} {asked[name]:8} {machine[name]:7.1f} s"
-            f" {minutes:8.0f}"
-        )
-    yield f"{'together':10} {typed.total():8}"
-    yield (
-        f"Measured: machine. An estimate: {TYPING} s for each command, which counts for all who"
-        f" stand by,"
-    )
-    yield f"and {COMPARING} s for each question, which asks to compare keys or a fingerprint."
+        counts = f"{typed[name]:8} {asked[name]:8} {machine[name]:8.1f} s"
+        yield f"{name:10} {counts} {there[name] / 60:8.0f}"
+    yield f"{'all':10} {typed.total():8}"
+    yield "Commands: typed by this person. Measured: machine, with a demo's passphrases; a real one"
+    yield "takes a second more. Minutes: an estimate for everybody who is there, machine and"
+    yield f"{TYPING} s for each command, {COMPARING} s for each question, which asks to compare."
 
 
 def main() -> None:

@@ -78,7 +78,9 @@ def blocks(document: Path = DOCUMENT) -> list[Block]:
 
 def filled(block: Block, places: Mapping[str, object]) -> Block:
     """Return the block; if it is "Where your things are", with the reader's own places."""
-    return Block(block.title, with_places(block.text, places) if block.title == PLACES else block.text)
+    return Block(
+        block.title, with_places(block.text, places) if block.title == PLACES else block.text
+    )
 
 
 def with_places(text: str, places: Mapping[str, object]) -> str:
