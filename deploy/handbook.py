@@ -33,7 +33,7 @@ import tempfile
 import time
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,8 @@ from deploy.recovery import Block  # noqa: E402
 DOCUMENT = ROOT / "docs" / "ADMINS.md"
 NAMES = "Your own names"
 TO_SECOND = ("1.", "2.")  # the chapters that lead from nothing to keyring 2
-PEOPLE = ("rosa", "ruth", "rhea", "alice", "bob", "carol", "dave", "erin")
+REVIEWERS = ("alice", "bob", "carol", "dave", "erin")
+PEOPLE = ("rosa", "ruth", "rhea", *REVIEWERS)
 PLACES = {
     "on the server": "server",
     "at the desk": "desk",
@@ -55,6 +56,7 @@ PLACES = {
     "on every machine": "everywhere",
 }
 OWN = "at their own machine"
+EACH = f"each {OWN}"
 TYPING = 20  # seconds that a command takes to type, or to find and paste; an estimate
 COMPARING = 60  # seconds that a question takes, which asks to compare keys or a fingerprint; too
 _ASKED = "[yes/no] "
@@ -62,7 +64,8 @@ ASKS = re.compile(rb"\[yes/no\] \Z")
 _PARTS = re.compile(
     r"^## (?P<title>[^\n]*)$"
     r"|^<!-- (?P<note>[a-z]+): (?P<value>[^\n]*) -->$"
-    r"|^(?P<people>[a-z][a-z, ]*?), (?P<place>(?:on|at) [a-z ]+):\n\n```sh\n(?P<text>.*?)^```$"
+    r"|^(?P<people>[a-z][a-z0-9, -]*?), (?P<place>(?:on|at|each at) [a-z ]+):\n\n"
+    r"```sh\n(?P<text>.*?)^```$"
     r"(?:\n\nYou must see:\n\n```text\n(?P<seen>.*?)^```$)?"
     r"|^(?P<other>```sh)$",
     re.MULTILINE | re.DOTALL,
@@ -106,7 +109,7 @@ class Step(Block):
 
     def machine(self) -> str:
         """Return the machine's folder: the first one's own, or the place's."""
-        return self.people[0] if self.place == OWN else PLACES[self.place]
+        return stick(self.people[0]) if self.place == OWN else PLACES[self.place]
 
     def commands(self) -> list[str]:
         """Return the commands that a person types: continued lines are one, names are none."""
@@ -141,7 +144,7 @@ def read(document: Path = DOCUMENT) -> list[Step | Note]:
             found.append(Note(title, part["note"], part["value"]))
         elif part["text"]:
             people = tuple(re.split(r", | and ", part["people"]))
-            if part["place"] not in {*PLACES, OWN}:
+            if part["place"] not in {*PLACES, OWN, EACH}:
                 raise Wrong(f"{title}: there is no place called “{part['place']}”.")
             seen = tuple((part["seen"] or "").splitlines())
             found.append(Step(title, part["text"], people, part["place"], ends, seen))
@@ -195,7 +198,7 @@ class Story:
     def places(self) -> dict[str, object]:
         """Return what "Your own names" is filled in with."""
         sticks = self.folder / "sticks"
-        found: dict[str, object] = {name.upper(): sticks / name for name in PEOPLE}
+        found: dict[str, object] = {name.upper(): sticks / name for name in REVIEWERS}
         found |= {"STICK": sticks / "white", "RED": sticks / "red", "TWIN": sticks / "twin"}
         found |= {"CASEBOOK": self.folder / "desk/casebook", "COPY": sticks / "copy/casebook"}
         server = self.folder / "server"
@@ -212,8 +215,12 @@ class Story:
                     text = recovery.with_places(text, self.places())
                 self.names += text
             else:
-                self.done.append(self._do(part))
-                yield self.done[-1]
+                each = part.place == EACH
+                for one in [replace(part, people=(n,), place=OWN) for n in part.people * each] or [
+                    part
+                ]:
+                    self.done.append(self._do(one))
+                    yield self.done[-1]
 
     def _heed(self, note: Note) -> None:
         match note.kind:
@@ -236,7 +243,9 @@ class Story:
     def _do(self, step: Step) -> Done:
         home, log = self.folder / step.machine(), self.folder / "log"
         before, questions = len(log.read_text().splitlines()), []
-        text = f"cd {shlex.quote(str(home))}\n(\nset -e\n{self.prelude()}{step.text})\necho =$?=\n"
+        own = self.own(step.people[0]) if step.place == OWN else ""
+        script = f"{self.prelude()}{own}{step.text}"
+        text = f"cd {shlex.quote(str(home))}\n(\nset -e\n{script})\necho =$?=\n"
 
         def answer(asked: str) -> str:
             questions.append(asked)
@@ -268,6 +277,11 @@ class Story:
             "words": shlex.quote(str(self.folder / "words")),
         }
         return _TOOLS.format_map(quoted) + self.names
+
+    def own(self, name: str) -> str:
+        """Return what the file of names of this person says otherwise than that of the others."""
+        path = self.folder / "sticks" / stick(name)
+        return f"ME={name} OWN={shlex.quote(str(path))} BODY='Body of {stick(name)}'\n"
 
     def tool(self, *words: object, given: str | None = None) -> str:
         """Run one of our modules as the story's people do; return what it printed."""
@@ -302,12 +316,17 @@ class Story:
 
     def reads(self, reviewer: str) -> set[str]:
         """Return the marks of the testimonies that this reviewer reads at the desk."""
-        keys = self.folder / "sticks" / reviewer.removesuffix("-2") / reviewer
+        keys = self.folder / "sticks" / stick(reviewer) / reviewer
         book = ("--casebook", self.places()["CASEBOOK"], "--reviewer", keys)
         words = ("--demo-passphrases", self.folder / "words")
         said = self.tool("intake.desk", *words, "export", *book)
         rows = [row for case in json.loads(said) for row in case["envelopes"]]
         return {row["body"]["answers"]["vet_hint"] for row in rows}
+
+
+def stick(name: str) -> str:
+    """Return the name of the person whose key it is: ``rhea-2`` is rhea's second one."""
+    return name.removesuffix("-2")
 
 
 def check_seen(step: Step, said: str) -> None:
