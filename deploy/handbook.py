@@ -58,7 +58,7 @@ PLACES = {
 OWN = "at their own machine"
 EACH = f"each {OWN}"
 TYPING = 20  # seconds that a command takes to type, or to find and paste; an estimate
-COMPARING = 60  # seconds that a question takes, which asks to compare keys or a fingerprint; too
+COMPARING = 60  # seconds that a key or a fingerprint takes to be read out and compared; too
 _ASKED = "[yes/no] "
 ASKS = re.compile(rb"\[yes/no\] \Z")
 _PARTS = re.compile(
@@ -154,11 +154,11 @@ def read(document: Path = DOCUMENT) -> list[Step | Note]:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """A step that was done: what it printed, how many questions came, and how long it took."""
+    """A step that was done: what it printed, how many keys were compared, how long it took."""
 
     step: Step
     said: str
-    questions: int
+    compared: int
     seconds: float
     tools: tuple[str, ...]
 
@@ -242,7 +242,8 @@ class Story:
 
     def _do(self, step: Step) -> Done:
         home, log = self.folder / step.machine(), self.folder / "log"
-        before, questions = len(log.read_text().splitlines()), []
+        before = len(log.read_text().splitlines())
+        questions: list[str] = []
         own = self.own(step.people[0]) if step.place == OWN else ""
         script = f"{self.prelude()}{own}{step.text}"
         text = f"cd {shlex.quote(str(home))}\n(\nset -e\n{script})\necho =$?=\n"
@@ -257,7 +258,7 @@ class Story:
             block = Block(step.title, text)
             ((_, said),) = recovery.play([block], Path(name), path, answer, ASKS)
         seconds = time.monotonic() - start
-        said, code = re.fullmatch(r"(.*)=(\d+)=\n", said, re.DOTALL).groups()  # type: ignore[union-attr]
+        said, _, code = said.rstrip("=\n").rpartition("=")
         said = said.replace(_ASKED, f"{_ASKED}yes\n")  # as a terminal shows what is typed
         lines = log.read_text().splitlines()[before:]
         codes = {line.split(" ", 1)[0] for line in lines} - {"0", str(step.exit)}
@@ -265,7 +266,7 @@ class Story:
             raise Wrong(f"{step.title}\n{step.text}\nended with {code}, {lines}\n{said}")
         check_seen(step, said)
         tools = tuple(line.split(" ", 1)[1] for line in lines)
-        return Done(step, said, len(questions), seconds, tools)
+        return Done(step, said, sum(map(keys_in, questions)), seconds, tools)
 
     def prelude(self) -> str:
         """Return what makes the document's commands and names known to a shell."""
@@ -324,6 +325,18 @@ class Story:
         return {row["body"]["answers"]["vet_hint"] for row in rows}
 
 
+def keys_in(question: str) -> int:
+    """Return how many keys and fingerprints a question asks to compare with paper; at least one.
+
+    Cards are read out face to face; a root who signs looks at each key that is new to them.
+    """
+    new = question.rpartition("What changes:")[2]
+    cards = re.findall(r"^[^\s,]+, sent by ", new, re.MULTILINE)
+    if "Sign this" in question:
+        cards = re.findall(r"^(?:  |\+ )?(?:Root|Reviewer|Server's key)\b", new, re.MULTILINE)
+    return max(1, len(cards))
+
+
 def stick(name: str) -> str:
     """Return the name of the person whose key it is: ``rhea-2`` is rhea's second one."""
     return name.removesuffix("-2")
@@ -375,17 +388,17 @@ def effort(done: Iterable[Done]) -> Iterator[str]:
         count = len(one.step.commands())
         typed[one.step.people[0]] += count
         for name in one.step.people:
-            asked[name] += one.questions
+            asked[name] += one.compared
             machine[name] += one.seconds
-            there[name] += one.seconds + count * TYPING + one.questions * COMPARING
+            there[name] += one.seconds + count * TYPING + one.compared * COMPARING
     yield f"{'person':10} {'commands':>8} {'compared':>8} {'machine':>10} {'minutes':>8}"
     for name in sorted(there, key=lambda name: (-there[name], name)):
         counts = f"{typed[name]:8} {asked[name]:8} {machine[name]:8.1f} s"
         yield f"{name:10} {counts} {there[name] / 60:8.0f}"
     yield f"{'all':10} {typed.total():8}"
-    yield "Commands: typed by this person. Measured: machine, with a demo's passphrases; a real one"
-    yield "takes a second more. Minutes: an estimate for everybody who is there, machine and"
-    yield f"{TYPING} s for each command, {COMPARING} s for each question, which asks to compare."
+    yield "Commands: typed by this person. Compared: keys and fingerprints, by all who are there."
+    yield "Machine: measured, with a demo's passphrases; each real one takes a second more."
+    yield f"Minutes: an estimate, machine and {TYPING} s a command, {COMPARING} s what is compared."
 
 
 def main() -> None:

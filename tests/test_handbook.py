@@ -185,7 +185,7 @@ def test_a_step_that_ends_otherwise_stops_the_story(tmp_path: Path, more: str) -
     day = "<!-- day: 2026-11-30 -->\n"
     expected = write(tmp_path, f"{day}<!-- exit: 8 -->\n\n{STATUS}")
     (done,) = Story(tmp_path / "good").follow(expected)
-    assert (done.tools, done.questions) == (("admin status",), 0)
+    assert (done.tools, done.compared) == (("admin status",), 0)
     wrong = write(tmp_path, f"{day}{'<!-- exit: 8 -->' * bool(more)}\n\n{STATUS}{more}")
     with pytest.raises(Wrong, match="NOW"):
         list(Story(tmp_path / "wrong").follow(wrong))
@@ -197,6 +197,14 @@ def test_effort_counts_what_is_typed_and_who_stands_by() -> None:
     table = list(handbook.effort([handbook.Done(step, "", 2, 40.0, ())]))
     assert table[1].split() == ["alice", "2", "2", "40.0", "s", "3"]  # 40 typing, 120, 40
     assert table[2].split() == ["bob", "0", "2", "40.0", "s", "3"]
+
+
+def test_what_is_compared_is_counted() -> None:
+    cards = "alice, sent by A: 0f\nbob, sent by B: 1e\nDid each reviewer … face to face? [yes/no] "
+    first = "  Root rosa: 0f\n  Reviewer alice, sent by A: 1e\nServer's key for bundles: 2d\n"
+    later = f"{first}What changes:\n- Root rhea: 0f\n+ Root rhea-2: 0f\n"
+    asked = [cards, f"{first}Sign this? ", f"{later}Sign this? ", "Is this the fingerprint? "]
+    assert [handbook.keys_in(question) for question in asked] == [2, 3, 1, 1]
 
 
 # The story.
