@@ -256,7 +256,7 @@ class TestStory:
     def test_no_older_stick_brings_its_keyring_back(self, story: Story) -> None:
         white, settings = story.folder / "sticks/white", self.settings(story)
         before = (settings.keyring.read_bytes(), settings.installed.read_bytes())
-        for number in range(1, LAST):
+        for number in (1, LAST - 1):
             with pytest.raises(Wrong, match=f"Keyring {number} does not follow keyring {LAST}"):
                 self.install(story, white / f"keyring-{number}")
         assert (settings.keyring.read_bytes(), settings.installed.read_bytes()) == before
