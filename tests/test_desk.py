@@ -294,6 +294,20 @@ def test_a_new_server_counts_its_bundles_from_one_again(
     assert "1  other bundle with this number" in capsys.readouterr().out
 
 
+def test_a_bundle_of_a_server_that_was_replaced_says_so(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its key was taken, perhaps; and a stick from before may come later. Only people can tell."""
+    path, _ = desk.bundle(rows(1))
+    new = desk.made.follow(bundle_key=public(signing_key("another server")))
+    (desk.root / "next").write_bytes(new.raw)
+    desk.bring(path)
+    assert "replaced" not in capsys.readouterr().out
+    desk.run("keyring", desk.root / "next")
+    desk.bring(path)
+    assert "1  server that the newest keyring replaced signed this" in capsys.readouterr().out
+
+
 def test_envelopes_of_an_older_keyring_are_counted(
     desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:

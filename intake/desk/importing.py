@@ -61,6 +61,7 @@ NOTES = {  # what is counted, and what that means
     "doubled": "twice in the file",
     "stray": "bytes in the file that belong to no row",
     "others": "other bundle with this number was imported before: ask the admins",
+    "replaced": "server that the newest keyring replaced signed this: whoever took it still can",
 }
 
 
@@ -125,6 +126,7 @@ class _Import:
         self._cases: dict[str, tuple[str, ...]] = {}  # by the hash of the tag
         server = next(k.bundle_key for k in casebook.keyrings if k.sha256 == header.keyring[1])
         self._same = {k.sha256 for k in casebook.keyrings if k.bundle_key == server}
+        self._replaced = casebook.keyring.bundle_key != server
         self._result = Result(header, *_before(header, state, self._same))
 
     def run(self, bundle: Opened[BundleHeader], items: Iterable[Item]) -> Result:
@@ -149,7 +151,7 @@ class _Import:
                 previous=header.previous,
             )
         counts.update(left=header.left, doubled=len(bundle.doubled), stray=bundle.stray)
-        counts.update(others=len(others))
+        counts.update(others=len(others), replaced=self._replaced)
         return self._result
 
     def _judge(  # noqa: PLR0911 - one for each verdict
