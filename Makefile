@@ -78,7 +78,6 @@ fuzz: setup ## a hundred thousand mutations of every file that strangers can han
 	wait $$job; rest=$$?; cat $$log; exit $$((first + rest))
 
 handbook: setup ## follow docs/ADMINS.md to its end; who types how much until keyring 2
-	$(RUN) deploy/handbook.py
 	$(RUN) -m pytest -m handbook tests/test_handbook.py $(ARGS)
 
 bench-quick: peers ## what sealing costs, beside the bare primitives and other people's

@@ -15,7 +15,7 @@ Rules:
 - Between the steps, sources send testimonies to the server's own site, and reviewers read.
 
 Comments in the document for this file: ``day``, ``testimonies`` (how many come), ``exit``, ``off``
-(a machine that forgets), ``seized`` (one that is gone), and ``read`` (who reads now).
+(a machine that forgets), ``seized`` (one that a thief has), and ``read`` (who reads now).
 """
 
 from __future__ import annotations
@@ -232,7 +232,7 @@ class Story:
                 self.read_all(note.value.split(", "))
             case "seized":
                 self.lost = self.sent.keys() - self.heard.keys()
-                shutil.rmtree(self.folder / note.value)
+                (self.folder / note.value).rename(self.folder / "thief")
                 self._server()
             case "off":
                 shutil.rmtree(self.folder / note.value)
@@ -284,12 +284,10 @@ class Story:
         path = self.folder / "sticks" / stick(name)
         return f"ME={name} OWN={shlex.quote(str(path))} BODY='Body of {stick(name)}'\n"
 
-    def tool(self, *words: object, given: str | None = None) -> str:
-        """Run one of our modules as the story's people do; return what it printed."""
-        own = {
-            "INTAKE_DATA": self.places()["INTAKE_DATA"],
-            "INTAKE_KEYS": self.places()["INTAKE_KEYS"],
-        }
+    def tool(self, *words: object, given: str | None = None, server: str = "server") -> str:
+        """Run one of our modules as the story's people do, or its thief; return what it printed."""
+        data = self.folder / server
+        own = {"INTAKE_DATA": data / "data", "INTAKE_KEYS": data / "keys"}
         command = [sys.executable, str(at_day.__file__), self.day, *map(str, words)]
         done = subprocess.run(
             command,

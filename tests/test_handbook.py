@@ -12,6 +12,7 @@ import importlib
 import json
 import re
 import shlex
+import sys
 from collections import defaultdict
 from pathlib import Path
 
@@ -272,11 +273,36 @@ class TestStory:
             story.send(1)
         assert story.sent == before
 
-    def test_everybody_is_in_the_table_of_effort(self, story: Story) -> None:
+    def test_everybody_is_in_the_table_of_effort(
+        self, story: Story, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """It is shown, up to keyring 2."""
         table = list(handbook.effort(story.done))
         people = {name for done in story.done for name in done.step.people}
         assert people == {line[:10].strip() for line in table[1:-4]}
         assert people == {*handbook.PEOPLE, "an admin", "bob-2", "rhea-2", "ruth-2"}
+        first = [done for done in story.done if done.step.title.startswith(handbook.TO_SECOND)]
+        with capsys.disabled():
+            sys.stdout.write("\n" + "\n".join(handbook.effort(first)) + "\n")
+
+    def test_what_a_thief_of_the_server_signs_is_named(self, story: Story) -> None:
+        """The desk takes it, as a stick that comes late; and says whose it may be."""
+        loot = story.folder / "loot"
+        loot.mkdir()
+        day, story.day = story.day, "2027-02-01"
+        try:
+            story.tool("intake.admin", "export", loot, "--all", server="thief")
+            (bundle,) = loot.glob("*.bundle")
+            red = story.folder / "sticks/red"
+            sticks = [story.folder / "sticks" / name for name in ("bob/bob-2", "dave/dave")]
+            people = [word for stick in sticks for word in ("--reviewer", stick)]
+            book = ("--casebook", story.places()["CASEBOOK"], "--package", red / "2027-w04-k8")
+            words = ("--demo-passphrases", story.folder / "words")
+            said = story.tool("intake.desk", *words, "import", bundle, *book, *people)
+        finally:
+            story.day = day
+        assert f"{len(story.lost)} in the bundle, {len(story.lost)} opened" in said
+        assert "1  server that the newest keyring replaced signed this" in said
 
     @staticmethod
     def settings(story: Story) -> Settings:
