@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup test slow check lines demo demo-read demo-recover demo-clean browser pictures peers \
-	interop fuzz drill bench-quick locks clean
+	interop fuzz drill handbook bench-quick locks clean
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -84,6 +84,9 @@ drill: setup ## steal every kind of key, say who reads and forges what, cure it,
 	wait $$job; rest=$$?; \
 	echo 'Deliberate breakages, each of which must turn the drill red:'; cat $$log; \
 	exit $$((first + rest))
+
+handbook: setup ## follow docs/ADMINS.md to its end; who types how much until keyring 2
+	$(RUN) -m pytest -m handbook tests/test_handbook.py $(ARGS)
 
 bench-quick: peers ## what sealing costs, beside the bare primitives and other people's
 	$(RUN) deploy/bench_sealing.py $(ARGS)

@@ -78,14 +78,20 @@ def blocks(document: Path = DOCUMENT) -> list[Block]:
 
 def filled(block: Block, places: Mapping[str, object]) -> Block:
     """Return the block; if it is "Where your things are", with the reader's own places."""
-    text = block.text
-    for name, place in places.items() if block.title == PLACES else ():
+    return Block(
+        block.title, with_places(block.text, places) if block.title == PLACES else block.text
+    )
+
+
+def with_places(text: str, places: Mapping[str, object]) -> str:
+    """Return lines such as ``STICK=/media/stick`` with other places."""
+    for name, place in places.items():
         line = f"{name}={shlex.quote(str(place))}"
         example = re.search(rf"^{name}=.*$", text, re.MULTILINE)
         if example is None:
             raise KeyError(name)
         text = text.replace(example[0], line)
-    return Block(block.title, text)
+    return text
 
 
 def programs(folder: Path, age: Path) -> Path:
@@ -101,11 +107,16 @@ def programs(folder: Path, age: Path) -> Path:
 
 
 def play(
-    chosen: Iterable[Block], folder: Path, path: Path, answer: Callable[[str], str]
+    chosen: Iterable[Block],
+    folder: Path,
+    path: object,
+    answer: Callable[[str], str],
+    asks: re.Pattern[bytes] = PROMPT,
 ) -> Iterator[tuple[Block, str]]:
     """Run blocks in one ``sh``, in the empty folder ``folder``; yield each with what it printed.
 
-    ``answer`` gets what was printed since the last answer, and returns the passphrase to type.
+    ``answer`` gets what was printed since the last answer, and returns what to type. It is asked
+    when what was printed ends as ``asks`` says; age's questions for a passphrase, if not given.
     """
     chosen, marks = list(chosen), []
     script = ""
@@ -126,7 +137,7 @@ def play(
         own = {"PATH": str(path), "HOME": str(folder)}  # and nothing of the caller's
         os.execve(shell, ["sh", "all.sh"], own)  # noqa: S606 - a shell is what is wanted
     try:
-        yield from _talk(terminal, zip(chosen, marks, strict=True), answer)
+        yield from _talk(terminal, zip(chosen, marks, strict=True), answer, asks)
     finally:
         os.close(terminal)
         os.kill(process, signal.SIGKILL)
@@ -134,14 +145,17 @@ def play(
 
 
 def _talk(
-    terminal: int, chosen: Iterable[tuple[Block, bytes]], answer: Callable[[str], str]
+    terminal: int,
+    chosen: Iterable[tuple[Block, bytes]],
+    answer: Callable[[str], str],
+    asks: re.Pattern[bytes],
 ) -> Iterator[tuple[Block, str]]:
     said = b""
     for block, mark in chosen:
         asked = 0
         while mark not in said:
             said += _more(terminal)
-            if PROMPT.search(said, asked):
+            if asks.search(said, asked):
                 text = said[asked:].decode("utf-8", "replace")
                 asked = len(said)
                 os.write(terminal, answer(text).encode() + b"\n")

@@ -10,6 +10,7 @@ import json
 import re
 import shutil
 import stat
+from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
@@ -27,7 +28,7 @@ from intake.desk import importing, opened, record, visible
 from intake.desk.record import blob_path
 from intake.errors import BadFile, BadKeyring, Incomplete, Misuse, NoMatchingKey, Refused
 from tests.desk_maker import ANSWERS, PERIOD, Desk, Sealed, deployment, sealed_row
-from tests.makers import FIRST
+from tests.makers import FIRST, public, signing_key
 
 HOSTILE = (
     "<script>alert(1)</script><img src=x onerror=y> \u202egnp.exe\u202c\x1b[31mred\x1b]52;c;A\x07"
@@ -270,6 +271,43 @@ def test_a_second_bundle_of_one_number_is_named(
     assert "other bundle with this number" in capsys.readouterr().out
 
 
+def test_a_new_server_counts_its_bundles_from_one_again(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, first = desk.bundle(rows(1))
+    desk.bring(desk.root / "1.bundle")
+    desk.bring(desk.bundle([sealed_row("two")], 2, previous=first)[0])
+    key = signing_key("another server")
+    desk.made = replace(desk.made.follow(bundle_key=public(key)), bundle_key=key)
+    (desk.root / "next").write_bytes(desk.made.raw)
+    desk.run("keyring", desk.root / "next")
+    one, first = desk.bundle([sealed_row("three")])
+    two, _ = desk.bundle([sealed_row("four")], 2, previous=first)
+    with pytest.raises(Incomplete):  # its own first bundle is missing, whatever the other's was
+        desk.bring(two)
+    assert "bundle 1 is missing: carry it over" in capsys.readouterr().out
+    desk.bring(one)
+    desk.bring(two)
+    assert "other bundle with this number" not in capsys.readouterr().out
+    with pytest.raises(Incomplete):
+        desk.bring(desk.bundle([sealed_row("else")])[0])
+    assert "1  other bundle with this number" in capsys.readouterr().out
+
+
+def test_a_bundle_of_a_server_that_was_replaced_says_so(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its key was taken, perhaps; and a stick from before may come later. Only people can tell."""
+    path, _ = desk.bundle(rows(1))
+    new = desk.made.follow(bundle_key=public(signing_key("another server")))
+    (desk.root / "next").write_bytes(new.raw)
+    desk.bring(path)
+    assert "replaced" not in capsys.readouterr().out
+    desk.run("keyring", desk.root / "next")
+    desk.bring(path)
+    assert "1  server that the newest keyring replaced signed this" in capsys.readouterr().out
+
+
 def test_envelopes_of_an_older_keyring_are_counted(
     desk: Desk, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -486,6 +524,18 @@ def test_rows_that_come_again_are_acknowledged_again(desk: Desk) -> None:
     with open_return(desk.root / "2.return", desk.made.keyring) as returned:
         assert returned.header.number == 2
         assert {e.id for e in returned.acknowledged} == {row.entry.id for row in rows(3)}
+
+
+def test_newcomers_count_returns_from_the_last_one_that_the_server_did(desk: Desk) -> None:
+    """What was recorded before they came is closed to them, and with it the last number."""
+    desk.bring(desk.bundle(rows(3))[0])
+    desk.run("copy", "--to", desk.root / "second")
+    people = [a for name in ("bob", "carol") for a in desk.here(name)]
+    where = ("--second-copy", desk.root / "second", "--out", desk.root / "8.return")
+    desk.run("acknowledge", *where, *people, "--after", 7)
+    with open_return(desk.root / "8.return", desk.made.keyring) as returned:
+        assert returned.header.number == 8
+    assert desk.state("bob").number == 8
 
 
 def test_who_may_come(desk: Desk) -> None:

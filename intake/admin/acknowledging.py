@@ -80,7 +80,10 @@ def _check(header: ReturnHeader, before: chain.Mark, keyring: Keyring) -> None:
     if not before.number < header.number <= before.number + GAP:
         place = "older than" if header.number <= before.number else "far ahead of"
         what = f"Return {header.number} is {place} return {before.number}, the last one done."
-        raise BadFile(what, "Ask the desk for a new return. Nothing was deleted.")
+        hint = (
+            "Nothing was deleted. Export again; the desk imports it, then: desk acknowledge --after"
+        )
+        raise BadFile(what, f"{hint} {before.number}")
     if header.replies:  # until the server has mailboxes
         raise BadFile("This return carries replies, and this server cannot deliver them yet.")
     version, sha256 = header.keyring

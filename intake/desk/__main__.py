@@ -155,8 +155,9 @@ def acknowledge(given: Namespace) -> None:
         --reviewer keys/alice --reviewer keys/bob --out /stick/1.return
     """
     book, present = _arrive(given)
-    header, waits = acknowledging.run(book, given.second_copy, present, given.out)
-    if given.second_copy.stat().st_dev == book.folder.stat().st_dev:
+    second, after = given.second_copy, given.after
+    header, waits = acknowledging.run(book, second, present, given.out, after)
+    if second.stat().st_dev == book.folder.stat().st_dev:
         say("Mind: both copies are on one disk. A disk that fails, or is taken, takes both.")
     if header:
         say(f"Return {header.number}: {header.acknowledged} rows are in both copies, and may go.")
@@ -231,6 +232,12 @@ def _say_faults(found: State) -> None:
 
 
 _OPTIONS = {
+    "--after": {
+        "type": int,
+        "metavar": "NUMBER",
+        "default": 0,
+        "help": "the server's last return, as its status says, if those here came later",
+    },
     "--casebook": {**PATH, "help": "the casebook's folder"},
     "--keyring": {**PATH, "help": "the keyring, as the roots signed it"},
     "--desk": {"metavar": "NAME", "help": "the desk's name, such as desk-a"},
@@ -255,7 +262,7 @@ _COMMANDS = {
     "read": (read, "case --casebook --reviewer [--html] [--text]"),
     "export": (export, "--casebook --reviewer [--out]"),
     "copy": (copy, "--casebook --to"),
-    "acknowledge": (acknowledge, "--casebook --second-copy --reviewer --out"),
+    "acknowledge": (acknowledge, "--casebook --second-copy --reviewer --out [--after]"),
     "ends": (ends, "name --casebook --out"),
     "repair": (repair, "--casebook [--yes]"),
 }

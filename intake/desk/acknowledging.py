@@ -6,7 +6,7 @@ Procedure of :func:`run`:
 2. Of these rows, take those whose words one of the two can vouch for.
    A bundle that says that a period is over and empty is acknowledged as a row is, once no row of
    the period waits: its id is the start of the SHA-256 of its line 1. Then its key may die.
-3. Write the return, numbered one higher than the last, signed by both.
+3. Write the return, numbered one higher than the last one known here, signed by both.
 4. Record it. If that fails, the file is taken away again.
 
 Rules:
@@ -37,11 +37,12 @@ _UNKNOWN = "wait for a reviewer who is not here to sign"
 
 
 def run(
-    casebook: Casebook, second: Path, present: Sequence[Present], out: Path
+    casebook: Casebook, second: Path, present: Sequence[Present], out: Path, after: int = 0
 ) -> tuple[ReturnHeader | None, Counter[str]]:
     """Write the return file and record it, unless every row must wait.
 
-    Return its line 1, and how many rows wait for what. Raises any :class:`Refused`.
+    Return its line 1, and how many rows wait for what. ``after`` is the last return that the server
+    did, for those who came later than it was recorded. Raises any :class:`Refused`.
     """
     if len(present) < SIGNERS:
         raise Misuse("An acknowledgement needs two reviewers.", "Give --reviewer twice.")
@@ -76,7 +77,7 @@ def run(
         entries.sort(key=lambda entry: entry.id)
         header = ReturnHeader(
             deployment=keyring.deployment,
-            number=state.number + 1,
+            number=max(state.number, after) + 1,
             keyring=(keyring.version, keyring.sha256),
         )
         signers = {who.name: who.signing().sign for who in present}

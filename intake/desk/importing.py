@@ -21,7 +21,7 @@ Rules:
 
 import contextlib
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -61,6 +61,7 @@ NOTES = {  # what is counted, and what that means
     "doubled": "twice in the file",
     "stray": "bytes in the file that belong to no row",
     "others": "other bundle with this number was imported before: ask the admins",
+    "replaced": "server that the newest keyring replaced signed this: whoever took it still can",
 }
 
 
@@ -123,7 +124,10 @@ class _Import:
         self._rows: list[Row] = []
         self._words: list[tuple[bytes, bytes, Draft]] = []  # blob name, words, and their event
         self._cases: dict[str, tuple[str, ...]] = {}  # by the hash of the tag
-        self._result = Result(header, *_before(header, state))
+        server = next(k.bundle_key for k in casebook.keyrings if k.sha256 == header.keyring[1])
+        self._same = {k.sha256 for k in casebook.keyrings if k.bundle_key == server}
+        self._replaced = casebook.keyring.bundle_key != server
+        self._result = Result(header, *_before(header, state, self._same))
 
     def run(self, bundle: Opened[BundleHeader], items: Iterable[Item]) -> Result:
         header, counts = bundle.header, self._result.counts
@@ -135,7 +139,7 @@ class _Import:
                 self._rows.append(row)
             if len(self._rows) == BATCH:
                 self._flush("part")
-        others = self._state.manifests(header.number) - {header.sha256}
+        others = self._state.manifests(header.number, self._same) - {header.sha256}
         if header.sha256 not in self._state.bundles or any(r.verdict in KEPT for r in self._rows):
             self._flush(  # (6)
                 "import",
@@ -147,7 +151,7 @@ class _Import:
                 previous=header.previous,
             )
         counts.update(left=header.left, doubled=len(bundle.doubled), stray=bundle.stray)
-        counts.update(others=len(others))
+        counts.update(others=len(others), replaced=self._replaced)
         return self._result
 
     def _judge(  # noqa: PLR0911 - one for each verdict
@@ -259,10 +263,10 @@ def _open_period(
     return open_package(package, {who.name: who.quorum() for who in present}, period.recipient)
 
 
-def _before(header: BundleHeader, state: State) -> tuple[str, bool]:
+def _before(header: BundleHeader, state: State, same: Collection[bytes]) -> tuple[str, bool]:
     """Say whether the bundle before this one is here, and whether all is well so far."""
     number = header.number - 1
-    before = state.manifests(number)
+    before = state.manifests(number, same)
     if not number:
         return "it is the first bundle", True
     if header.previous in before:

@@ -15,7 +15,7 @@ and the blob of its words (None: a decoy, or nothing was kept).
 
 import heapq
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple, Self
@@ -66,6 +66,7 @@ class Bundle(NamedTuple):
 
     number: int
     period: str
+    keyring: bytes
 
 
 class Received(NamedTuple):
@@ -124,9 +125,16 @@ class State:
         """Return the bundle that first brought a row, None while its import is unfinished."""
         return self.bundles.get(self.sources.get(row, b""))
 
-    def manifests(self, number: int) -> set[bytes]:
-        """Return the manifests that were imported under a number: one, if all is well."""
-        return {manifest for manifest, bundle in self.bundles.items() if bundle.number == number}
+    def manifests(self, number: int, keyrings: Collection[bytes]) -> set[bytes]:
+        """Return the manifests that were imported under a number: one, if all is well.
+
+        ``keyrings`` are those that name the same server: another one counts from 1 again.
+        """
+        return {
+            manifest
+            for manifest, bundle in self.bundles.items()
+            if bundle.number == number and bundle.keyring in keyrings
+        }
 
 
 def fold(chains: Mapping[str, Chain]) -> State:
@@ -158,7 +166,8 @@ def _once(received: Sequence[Received], rows: Mapping[bytes, Row]) -> list[Recei
 
 def _import(state: State, event: Event) -> None:
     manifest = octets(event.what["manifest"], 32)
-    bundle = Bundle(_count(event.what["bundle"]), _name(event.what["period"]))
+    keyring = octets(event.what["keyring"][1], 32)
+    bundle = Bundle(_count(event.what["bundle"]), _name(event.what["period"]), keyring)
     _rows(state, event)
     state.bundles.setdefault(manifest, bundle)
     if (event.what["count"], event.what["left"]) == (0, 0):
