@@ -120,6 +120,11 @@ def propose(given: Namespace) -> None:
         --periods made/2026-w48 made/2026-w49 --bundle-key 3f2a...
     """
     if not given.out.exists():
+        before = _keyring(given.previous)
+        if before and not given.expires:
+            given.expires = keyring.parse(before).expires
+        if not given.expires:
+            raise Misuse("The first keyring needs --expires.", "See: propose --help")
         wish = proposal.Wish(
             roots=_cards(given.roots or [], card.ROOT, given),
             threshold=given.threshold,
@@ -131,7 +136,7 @@ def propose(given: Namespace) -> None:
             expires=given.expires,
             demo=given.demo is not None,
         )
-        proposal.put(given.out, proposal.draft(wish, _keyring(given.previous)) + b"\n")
+        proposal.put(given.out, proposal.draft(wish, before) + b"\n")
     say(*describe(keyring.draft(proposal.read_draft(given.out))))
     say(f"{given.out} is there.")
     say(f"Next, each root on their own machine: {_ME} sign {given.out} --root FOLDER")
@@ -384,7 +389,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "--archive": {**PATH, "help": "the folder of the archive's package, attested"},
     "--body": {"metavar": "TEXT", "help": "who sent the reviewer"},
     "--bundle-key": {"type": _key, "metavar": "HEX", "help": "what the server's init printed"},
-    "--expires": {**_DAY, "help": "the last day, such as 2026-12-06"},
+    "--expires": {**_DAY, "help": "the last day; the one before's, if not given"},
     "--from": {**_DAY, "dest": "first", "help": "the first day, such as 2026-11-23"},
     "--out": {**PATH, "help": "the folder or file to make"},
     "--previous": {**PATH, "help": "the keyring that this one follows"},
@@ -402,7 +407,7 @@ _COMMANDS = {
     "archive": (archive, "--reviewers --quorum --out [--yes]"),
     "periods": (periods, "--from [--weeks] --reviewers --quorum --out [--yes]"),
     "attest": (attest, "packages --reviewer"),
-    "propose": (propose, f"--out --expires [--issued] {_NEW} [--previous]"),
+    "propose": (propose, f"--out [--expires] [--issued] {_NEW} [--previous]"),
     "sign": (sign, "draft --root [--out] [--previous] [--yes]"),
     "assemble": (assemble, "draft signatures --out [--previous]"),
     "rotate": (rotate, f"{_NEXT} [--from] [--yes]"),
