@@ -177,7 +177,18 @@ def test_a_rotation_names_a_new_server_too(life: Life) -> None:
     life.install(2)
     assert life.read(2).bundle_key.hex() == key
     life.send(ACCOUNT)
-    assert "1 opened" in life.bring(life.export()[0], life.root / "made" / W47)
+    said = life.bring(life.export()[0], life.root / "made" / W47)
+    assert "1 opened, it is the first bundle" in said
+
+
+def test_a_server_that_only_got_another_key_counts_on(life: Life) -> None:
+    life.send(ACCOUNT)
+    life.bring(life.export()[0], life.root / "made" / W47)
+    (life.root / "data" / "bundle.key").unlink()
+    life.rotate(2, "--bundle-key", life.admin("init").split("public half: ")[1][:64])
+    life.install(2)
+    said = life.bring(life.export()[0], life.root / "made" / W47)
+    assert "1 in the bundle, 1 opened, the one before is here" in said
 
 
 def test_what_cannot_be_dropped_is_named(life: Life) -> None:

@@ -269,7 +269,7 @@ def _before(header: BundleHeader, state: State, same: Collection[bytes]) -> tupl
     before = state.manifests(number, same)
     if not number:
         return "it is the first bundle", True
-    if header.previous in before:
+    if header.previous in state.bundles:  # also of a server that only got another key
         return "the one before is here", True
     if before:
         return f"another bundle {number} is here than this one follows", False
