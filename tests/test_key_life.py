@@ -11,15 +11,18 @@ import contextlib
 import itertools
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import date
 from pathlib import Path
 
 import pytest
 
 from intake import canonical, files, locked, quorum
+from intake.admin import setup
 from intake.age.identity import Identity
 from intake.age.passphrase import Passphrase
-from intake.bundle.reading import open_return
+from intake.bundle.reading import open_bundle, open_return
+from intake.bundle.writing import write_bundle
 from intake.ceremony import card, holder, package, rehearsal
 from intake.ceremony.__main__ import build
 from intake.desk import chain
@@ -321,7 +324,8 @@ def test_removals_that_make_no_sense_are_refused(life: Life) -> None:
         life.ceremony(*start, *life.here("alice", "bob"), "--yes", "--ends", ends)
     with pytest.raises(Misuse, match="dave is no active reviewer"):
         life.ceremony("remove", "dave", *given[2:])
-    for bad in (b'{"alice.desk-a":[1,"00"]}', b'{"alice.desk-a":1}', b"[]", b"{}\n"):
+    others = canonical.dump({"bob.desk-a": [1, "11" * 32]})
+    for bad in (others, b'{"alice.desk-a":[1,"00"]}', b'{"alice.desk-a":1}', b"[]", b"{}\n"):
         ends.write_bytes(bad)
         with pytest.raises(BadFile):
             life.ceremony(*given)
@@ -437,7 +441,13 @@ def test_without_the_servers_and_two_reviewers_words_nothing_dies(over: Life) ->
     with pytest.raises(BadFile, match="fewer than 2 reviewers"):
         retire(over)
     bundle = sorted(over.stick.glob("*.bundle"))[1]
-    bundle.write_bytes(bundle.read_bytes().replace(b'"left":0', b'"left":1'))
+    with open_bundle(bundle, over.read().bundle_key, over.read().deployment) as opened:
+        header = replace(opened.header, left=1)  # as where rows have another size than an envelope
+    bundle.unlink()
+    write_bundle(bundle, header, [], [], setup.bundle_key(over.settings).sign)
+    with pytest.raises(BadFile, match="does not say that nothing of period 2026-w47 is left"):
+        retire(over)
+    bundle.write_bytes(bundle.read_bytes().replace(b'"left":1', b'"left":0'))
     with pytest.raises(BadFile, match="signature"):
         retire(over)
     assert opens(over, over.root / "made" / W47, "alice", "bob")
