@@ -346,7 +346,8 @@ def over(life: Life) -> Life:
     (closing,) = life.export("--period", W47, "--empty")
     assert "0 in the bundle" in life.bring(closing)
     life.acknowledge(2)
-    life.admin("acknowledge", life.stick / "2.return")
+    said = life.admin("acknowledge", life.stick / "2.return")
+    assert "Return 2: 0 deleted, 0 already gone\n  1 of the ended periods may die" in said
     return life
 
 

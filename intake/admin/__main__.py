@@ -130,7 +130,8 @@ def do_acknowledge(given: Namespace) -> None:
     if done.again:
         say(f"Return {done.number} is already done; nothing changed.", _STATUS)
         return
-    say(f"Return {done.number}: {done.deleted} deleted, {done.gone} already gone", _STATUS)
+    say(f"Return {done.number}: {done.deleted} deleted, {done.gone} already gone")
+    say(*[f"  {done.closed} of the ended periods may die: retire"] * bool(done.closed), _STATUS)
     if done.different:
         what = f"Rows that are not what the desk has read, and were kept: {done.different}."
         raise Incomplete(what, f"Tell the reviewers, and export them again: {_ME} export FOLDER")

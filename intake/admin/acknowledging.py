@@ -34,12 +34,16 @@ GAP = 1000  # how many numbers may be left out, so that two who collude cannot u
 
 @dataclass(frozen=True, slots=True)
 class Acknowledged:
-    """What became of the rows of one return; ``again`` if it was done before."""
+    """What became of the rows of one return; ``again`` if it was done before.
+
+    ``closed`` counts bundles that say that a period is empty: there is no row of theirs.
+    """
 
     number: int
     deleted: int = 0
     gone: int = 0
     different: int = 0
+    closed: int = 0
     again: bool = False
 
 
@@ -60,7 +64,8 @@ def acknowledge(settings: Settings, path: Path, watch: chain.Watch) -> Acknowled
             what = "An export was not finished, and it still needs its rows."
             raise Misuse(what, "Finish it first: python -m intake.admin export FOLDER")
         store = Rows(settings.url, settings.data)
-        entries = watch("Deleting", opened.acknowledged)
+        rows = [entry for entry in opened.acknowledged if not entry.closing]
+        entries = watch("Deleting", rows)
         deleted = gone = different = 0
         while batch := list(islice(entries, _BATCH)):  # (4)
             found = [(entry, store.get(entry.id)) for entry in batch]
@@ -69,7 +74,8 @@ def acknowledge(settings: Settings, path: Path, watch: chain.Watch) -> Acknowled
             different += sum(sealed is not None for _, sealed in found) - len(matching)
             deleted += store.remove(matching)
         chain.save(settings, chain.RETURNS, mark)  # (5)
-        return Acknowledged(header.number, deleted, gone, different)
+        closed = len(opened.acknowledged) - len(rows)
+        return Acknowledged(header.number, deleted, gone, different, closed)
 
 
 def _is(entry: Entry, sealed: bytes | None) -> bool:

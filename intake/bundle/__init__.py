@@ -68,6 +68,11 @@ class Entry:
         """What no two entries of a list share."""
         return self.mailbox + self.id
 
+    @property
+    def closing(self) -> bool:
+        """Whether it is no row's, but that of a bundle which says that a period is empty."""
+        return self.id == self.sha256[:16]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Header:
