@@ -8,18 +8,17 @@ Rules:
 
 import tempfile
 import time
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import ArgumentParser, Namespace
 from datetime import date
 from pathlib import Path
-from typing import Any
 
 from intake import days, files, keyring, locked, terminal
 from intake.ceremony import card, holder, package, proposal, rehearsal, retiring, rotation
+from intake.ceremony.options import OPTIONS
 from intake.errors import BadFile, Misuse
 from intake.quorum import Package, read_package
 from intake.sentences import compared, describe, differences, fingerprint, of_key, of_recipient
-from intake.signatures import octets
-from intake.terminal import FLAG, PATH, PATHS, say
+from intake.terminal import say
 
 _ME = "python -m intake.ceremony"
 
@@ -354,50 +353,6 @@ def _say_packages(made: dict[Path, Package]) -> None:
     say(f"Next: {_ME} attest {' '.join(map(str, made))} --reviewer FOLDER --reviewer FOLDER")
 
 
-def _name(text: str) -> str:
-    if not keyring.NAME.match(text):
-        raise ArgumentTypeError("a name has small letters, digits and -, 32 at most")
-    return text
-
-
-def _quarter(text: str) -> str:
-    if not keyring.QUARTER.match(text):
-        raise ArgumentTypeError("a quarter looks like 2026q4")
-    return text
-
-
-def _key(text: str) -> str:
-    return octets(text, 32).hex()
-
-
-_DAY = {"type": days.day, "metavar": "DAY"}
-_COUNT = {"type": int, "metavar": "NUMBER"}
-_OPTIONS: dict[str, dict[str, Any]] = {
-    "--issued": {**_DAY, "help": "today, if not given"},
-    **dict.fromkeys(("--quorum", "--threshold"), _COUNT),
-    "--weeks": {**_COUNT, "default": 4, "help": "how many; 4, if not given"},
-    **dict.fromkeys(("packages", "signatures"), PATHS),
-    "--periods": {**PATHS, "help": "the folders of the periods' packages, attested"},
-    "--reviewers": {**PATHS, "help": "the reviewers' cards"},
-    "--roots": {**PATHS, "help": "the roots' cards"},
-    "--root": {**PATH, "help": "the root's folder"},
-    "--closing": {**PATH, "help": "the server's bundle that says the period is empty"},
-    "--drop": {"nargs": "+", "metavar": "PERIOD", "help": "periods that were retired"},
-    "--ends": {**PATH, "help": "what 'desk ends' wrote"},
-    "--keyring": {**PATHS, "help": "the keyring in force; others before it"},
-    "--return": {**PATH, "dest": "back", "help": "the return that acknowledges that bundle"},
-    "--archive": {**PATH, "help": "the folder of the archive's package, attested"},
-    "--body": {"metavar": "TEXT", "help": "who sent the reviewer"},
-    "--bundle-key": {"type": _key, "metavar": "HEX", "help": "what the server's init printed"},
-    "--expires": {**_DAY, "help": "the last day; the one before's, if not given"},
-    "--from": {**_DAY, "dest": "first", "help": "the first day, such as 2026-11-23"},
-    "--out": {**PATH, "help": "the folder or file to make"},
-    "--previous": {**PATH, "help": "the keyring that this one follows"},
-    "--quarter": {"type": _quarter, "nargs": "+", "help": "2026q4; the one of today, if not given"},
-    "--reviewer": {**PATH, "action": "append", "help": "a reviewer's folder; once for each"},
-    "--yes": {**FLAG, "help": "do not ask"},
-    "name": {"type": _name},
-}
 _NEW = "[--roots] [--threshold] [--reviewers] [--archive] [--periods] [--bundle-key]"
 _NEXT = "--previous --out --reviewer [--weeks] [--drop] [--reviewers] [--bundle-key]"
 _COMMANDS = {
@@ -426,7 +381,7 @@ def build() -> ArgumentParser:
     The order of the steps: root, reviewer, archive, periods, attest, propose, sign, assemble; later
     rotate, sign, assemble; and retire what is over. docs/ADMINS.md goes through all of it.
     """
-    return terminal.commands("ceremony", build, _COMMANDS, _OPTIONS)
+    return terminal.commands("ceremony", build, _COMMANDS, OPTIONS)
 
 
 if __name__ == "__main__":
