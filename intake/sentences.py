@@ -7,7 +7,7 @@ Rules:
 
 Keys are shown in hex, recipients by the SHA-256 of their text, both in groups to be read out loud.
 The fingerprint is the SHA-256 of line 1. What is compared between people, the fingerprint and the
-key on a card, is said in words too, and first (``intake.words``).
+keys of roots and reviewers, is said in words too, and first (``intake.words``).
 """
 
 import hashlib
@@ -48,8 +48,8 @@ def describe(keyring: Keyring) -> list[str]:
         f"The keyring before: {grouped(keyring.previous) if any(keyring.previous) else 'none'}",
         f"Deployment: {grouped(keyring.deployment)}",
         f"{keyring.threshold} of its {len(keyring.roots)} roots must sign it.",
-        *(f"  Root {name}: {grouped(key)}" for name, key in sorted(keyring.roots.items())),
-        *(f"  Root {name} leaves: {grouped(key)}" for name, key in sorted(keyring.leaving.items())),
+        *(f"  Root {name}: {of_key(key)}" for name, key in sorted(keyring.roots.items())),
+        *(f"  Root {name} leaves: {of_key(key)}" for name, key in sorted(keyring.leaving.items())),
         f"{keyring.quorum} of its {len(keyring.active)} reviewers open what was sent.",
         *(line for reviewer in keyring.reviewers for line in _reviewer(reviewer)),
         f"Archive: {of_recipient(keyring.archive)}",
@@ -87,7 +87,7 @@ def _reviewer(reviewer: Reviewer) -> list[str]:
     state = "" if reviewer.removed is None else ", REMOVED"
     quarters = (f"{name} {of_recipient(key)}" for name, key in sorted(reviewer.quarters.items()))
     return [
-        f"  Reviewer {reviewer.name}, sent by {reviewer.body}{state}: {grouped(reviewer.key)}",
+        f"  Reviewer {reviewer.name}, sent by {reviewer.body}{state}: {of_key(reviewer.key)}",
         f"    {reviewer.name} opens packages with {of_recipient(reviewer.quorum)}",
         *(f"    {reviewer.name} reads cases of {quarter}" for quarter in quarters),
         *(
