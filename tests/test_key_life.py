@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import re
 import shutil
 from collections.abc import Iterator
 from dataclasses import replace
@@ -21,11 +22,13 @@ from intake import canonical, files, locked, quorum
 from intake.admin import setup
 from intake.age.identity import Identity
 from intake.age.passphrase import Passphrase
+from intake.bundle import BundleHeader
 from intake.bundle.reading import open_bundle, open_return
 from intake.bundle.writing import write_bundle
 from intake.ceremony import card, holder, package, rehearsal
 from intake.ceremony.__main__ import build
 from intake.desk import chain
+from intake.envelope import SEALED
 from intake.errors import (
     BadFile,
     BadKeyring,
@@ -35,6 +38,7 @@ from intake.errors import (
     NoMatchingKey,
     Unsafe,
 )
+from intake.signatures import signature_line
 from tests.key_life import FIRST, FOUNDERS, PEOPLE, W47, W48, Life, living
 
 ACCOUNT = "တပ်ရင်းက ရွာကို ပစ်ဖို့ အမိန့်ပေးတယ်။ 😔"
@@ -312,6 +316,21 @@ def test_a_replacement_comes_with_the_removal(life: Life) -> None:
     assert not opens(life, life.root / "made-2" / "archive", "dave")
 
 
+def test_an_attestation_by_who_was_removed_is_none(life: Life) -> None:
+    removed(life, date(2026, 11, 18))
+    life.rotate(3, who=["bob", "carol"])
+    week = min(path.parent for path in (life.root / "made-3").glob("*/package.json"))
+    key = locked.signing_key(
+        life.root / "alice" / "signing.age", Passphrase("demo-words-of-alice", 10)
+    )
+    signature = key.sign(package.statement(quorum.read_package(week)))
+    (week / "attestation-alice").write_bytes(signature_line("alice", signature))
+    (week / "attestation-carol").unlink()
+    ask = ["propose", "--previous", life.keyring(2), "--out", life.root / "draft"]
+    with pytest.raises(BadFile, match="is no signature of this"):
+        life.ceremony(*ask, "--periods", week)
+
+
 def test_removals_that_make_no_sense_are_refused(life: Life) -> None:
     ends = life.stick / "ends"
     ends.write_bytes(b'{"bob.desk-a":[1,"00"]}')
@@ -455,24 +474,47 @@ def test_without_the_servers_and_two_reviewers_words_nothing_dies(over: Life) ->
 
 
 def test_a_period_of_which_something_waits_is_not_acknowledged_as_empty(life: Life) -> None:
-    life.send(ACCOUNT)
-    (bundle,) = life.export()
-    life.bring(bundle, life.root / "made" / W47)
-    # A server that lies: it drops the row, and says that nothing is left.
+    for number in range(12):  # of three pairs of reviewers; that none has alice: 3^-12
+        life.send(f"{ACCOUNT} {number}")
+    life.bring(life.export()[0], life.root / "made" / W47)
+    # A server that lies: it drops the rows, and says that nothing is left.
     (life.root / "data" / "intake.db").unlink()
     life.admin("init")
     life.day = date(2026, 11, 23)
-    (closing,) = life.export("--period", W47, "--empty")
-    life.bring(closing)
-    mine = [name for name in FOUNDERS if "1 cases are yours" in life.desk("list", *life.here(name))]
-    (stranger,) = set(FOUNDERS) - set(mine)
-    if "alice" in mine:  # who recorded the row, and so cannot vouch for it
-        with pytest.raises(Incomplete, match="cannot vouch for"):
-            life.acknowledge(1, who=["alice", stranger])
-        assert not (life.stick / "1.return").exists()
-    back = life.acknowledge(2, who=mine)
-    with open_return(back, life.read()) as opened:
-        assert len(opened.acknowledged) == 2  # the row, and then the bundle too
+    life.bring(life.export("--period", W47, "--empty")[0])
+    listed = {name: life.desk("list", *life.here(name)) for name in FOUNDERS}
+    alice, bob, carol = (int(re.findall(r"(\d+) cases are", said)[0]) for said in listed.values())
+    other = "carol" if alice + bob > carol else "bob"  # whose cases are fewer beside alice's
+    life.desk("copy", "--to", life.root / "copy")
+    out = [life.stick / "1.return", life.stick / "2.return"]
+    copy = ["--second-copy", life.root / "copy", "--out"]
+    with pytest.raises(Incomplete, match="cannot vouch for"):  # alice recorded them herself
+        life.desk("acknowledge", *copy, out[0], *life.here("alice", other))
+    if out[0].exists():
+        with open_return(out[0], life.read()) as opened:
+            assert not any(entry.closing for entry in opened.acknowledged)
+    life.desk("copy", "--to", life.root / "copy")
+    life.desk("acknowledge", *copy, out[1], *life.here("bob", "carol"))
+    with open_return(out[1], life.read()) as opened:
+        assert sum(entry.closing for entry in opened.acknowledged) == 1
+
+
+def test_a_bundle_without_rows_that_leaves_some_is_not_acknowledged(life: Life) -> None:
+    made = life.read()
+    header = BundleHeader(
+        deployment=made.deployment,
+        number=1,
+        previous=bytes(32),
+        period=W47,
+        keyring=(made.version, made.sha256),
+        size=SEALED,
+        left=1,
+    )
+    path = life.stick / header.name
+    write_bundle(path, header, [], [], setup.bundle_key(life.settings).sign)
+    life.bring(path)
+    with pytest.raises(Misuse, match="nothing to acknowledge"):
+        life.acknowledge(1)
 
 
 # Recovery.
