@@ -28,6 +28,7 @@ Everything here is pure: bytes and days in, a keyring out, :class:`BadKeyring` r
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
@@ -323,6 +324,7 @@ def _name(text: str) -> str:
     return text
 
 
+@functools.lru_cache(1024)  # the keyrings of a chain name the same ones; each takes a millisecond
 def _recipient(text: str) -> str:
     return str(Recipient.parse(text))
 

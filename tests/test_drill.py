@@ -38,6 +38,7 @@ def reads(said: str) -> dict[str, tuple[int, str]]:
     return {thief: (int(count), forges) for thief, count, forges in rows}
 
 
+@pytest.mark.slow
 def test_the_drill(tmp_path: Path) -> None:
     folder = tmp_path / "drill"
     folder.mkdir()

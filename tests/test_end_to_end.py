@@ -56,6 +56,7 @@ def test_the_spine(tmp_path: Path) -> None:
     play(ROOT, tmp_path / "machines", online)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", SPINE.values(), ids=SPINE.keys())
 def test_a_broken_spine_is_caught(mutant: Mutant, tmp_path: Path) -> None:
     """Each breakage turns the play red, at the assertion that guards it."""
@@ -66,6 +67,7 @@ def test_a_broken_spine_is_caught(mutant: Mutant, tmp_path: Path) -> None:
     assert str(caught.value).splitlines()[0] == mutant.caught_by
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", BOUNDARY.values(), ids=BOUNDARY.keys())
 def test_a_server_that_asks_for_what_opens_is_caught(mutant: Mutant, tmp_path: Path) -> None:
     """Whether the module is there, so that all seems well, or not."""
