@@ -31,7 +31,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from intake import days, envelope, receipt, terminal
+from intake import days, envelope, receipt, terminal, words
 from intake.admin import exporting, install
 from intake.age.identity import Identity
 from intake.age.unsealing import unseal
@@ -350,6 +350,8 @@ def test_what_is_sealed_when_a_keyring_is_installed_is_sealed_again(
     post, reign = one_post(site)
     reign = replace(reign, periods=frozenset({"second"}), version=2)
     assert check(site, [post], [reign], dict(second.periods)) == 1
+    shown = words.fingerprint(second.keyring.sha256).split(", ")
+    assert all(f"<li>{group}</li>" in post.page for group in shown)  # of the one it was sealed by
 
 
 def test_what_is_sealed_when_the_day_turns_is_sealed_again(

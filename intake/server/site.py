@@ -83,8 +83,7 @@ def take(site: Site, language: str) -> Response:
             shown.trouble, seed = "stale", receipt.new_seed()
         elif testimony := shown.check(typed, today.day, site.wordings[language]):
             digits = site.letterbox.post(today, seed, testimony, language)
-            groups = receipt.groups(digits)
-            return page(site, language, "receipt", groups=groups, keyring=today)
+            return page(site, language, "receipt", groups=receipt.groups(digits))
     except BadKeyring:
         shown.trouble = "closed"
     except MachineTrouble:
@@ -109,7 +108,6 @@ def notice(site: Site, language: str, status: int) -> Response:
 def page(site: Site, language: str, name: str, code: int = 200, **content: object) -> Response:
     """Answer with a template, in a language."""
     wording = site.wordings[language]
-    content = {"keyring": site.letterbox.keyring, **content}
     html = render_template(
         f"source/{name}.html",
         _=wording.text,
@@ -117,6 +115,7 @@ def page(site: Site, language: str, name: str, code: int = 200, **content: objec
         language=language,
         languages=LANGUAGES,
         demo=site.letterbox.demo,
+        keyring=site.letterbox.keyring,
         style=site.style,
         **content,
     )
