@@ -39,7 +39,7 @@ from intake.errors import (
     Unsafe,
 )
 from intake.signatures import signature_line
-from tests.key_life import FIRST, FOUNDERS, PEOPLE, W47, W48, Life, living
+from tests.key_life import FIRST, FOUNDERS, PEOPLE, ROOTS, W47, W48, Life, living
 
 ACCOUNT = "တပ်ရင်းက ရွာကို ပစ်ဖို့ အမိန့်ပေးတယ်။ 😔"
 MONDAY = date(2026, 11, 30)  # after the last period of keyring 1
@@ -129,6 +129,27 @@ def test_a_rotation_stopped_anywhere_is_finished_by_running_it_again(
     life.rotate(2)
     life.install(2)
     assert not list(life.root.rglob("*.partial"))
+
+
+def test_a_draft_that_says_something_else_is_not_left_unsaid(life: Life) -> None:
+    life.rotate(2)
+    with pytest.raises(Misuse, match="draft is already there, with other content"):
+        life.rotate(2, "--drop", W47)
+
+
+def test_a_draft_without_a_day_expires_with_the_one_before(life: Life) -> None:
+    ask = ["propose", "--previous", life.keyring(), "--out", life.root / "draft"]
+    assert "valid to 2026-11-29" in life.ceremony(*ask, "--bundle-key", "11" * 32)
+    assert "valid to 2026-11-28" in life.ceremony(
+        *(*ask[:3], "--out", life.root / "other", "--expires", "2026-11-28")
+    )
+    with pytest.raises(Misuse, match="expire before it is issued"):
+        life.ceremony(*ask[:3], "--out", life.root / "past", "--expires", "2026-11-15")
+    with pytest.raises(Misuse, match="first keyring needs --expires"):
+        life.ceremony(
+            *("propose", "--out", life.root / "first", "--threshold", 2),
+            *("--roots", *life.cards(*ROOTS)),
+        )
 
 
 def test_two_must_be_present_and_nobody_else(life: Life) -> None:
@@ -308,6 +329,17 @@ def test_what_a_removed_reviewer_adds_after_their_end_is_refused(life: Life) -> 
     assert "the author was removed" in life.desk("list", *life.here("bob"))
 
 
+def test_the_last_two_are_told_to_bring_somebody(life: Life) -> None:
+    removed(life, date(2026, 11, 18))
+    life.desk("ends", "bob", "--out", life.stick / "bob.ends")
+    ask = ["remove", "bob", "--previous", life.keyring(2), "--ends", life.stick / "bob.ends"]
+    ask += ["--out", life.root / "made-3", *life.here("carol"), "--yes"]
+    with pytest.raises(Misuse, match="1 reviewers would be left") as told:
+        life.ceremony(*ask)
+    assert "--reviewers CARD" in told.value.hint
+    assert not (life.root / "made-3").exists()
+
+
 def test_a_replacement_comes_with_the_removal(life: Life) -> None:
     removed(life, date(2026, 11, 18), "--reviewers", *life.cards("dave"))
     made = life.read(2)
@@ -339,6 +371,9 @@ def test_removals_that_make_no_sense_are_refused(life: Life) -> None:
     with pytest.raises(BadFile, match="does not say where the chains of alice end"):
         life.ceremony(*given)
     ends.write_bytes(b"{}")
+    with pytest.raises(Misuse, match="is no reviewer of this keyring"):  # a slip of the finger
+        life.desk("ends", "alicee", "--out", life.stick / "slip")
+    assert not (life.stick / "slip").exists()
     with pytest.raises(Misuse, match="alice is to go"):
         life.ceremony(*start, *life.here("alice", "bob"), "--yes", "--ends", ends)
     with pytest.raises(Misuse, match="dave is no active reviewer"):

@@ -119,11 +119,6 @@ def propose(given: Namespace) -> None:
         --periods made/2026-w48 made/2026-w49 --bundle-key 3f2a...
     """
     if not given.out.exists():
-        before = _keyring(given.previous)
-        if before and not given.expires:
-            given.expires = keyring.parse(before).expires
-        if not given.expires:
-            raise Misuse("The first keyring needs --expires.", "See: propose --help")
         wish = proposal.Wish(
             roots=_cards(given.roots or [], card.ROOT, given),
             threshold=given.threshold,
@@ -135,7 +130,7 @@ def propose(given: Namespace) -> None:
             expires=given.expires,
             demo=given.demo is not None,
         )
-        proposal.put(given.out, proposal.draft(wish, before) + b"\n")
+        proposal.put(given.out, proposal.draft(wish, _keyring(given.previous)) + b"\n")
     say(*describe(keyring.draft(proposal.read_draft(given.out))))
     say(f"{given.out} is there.")
     say(f"Next, each root on their own machine: {_ME} sign {given.out} --root FOLDER")
@@ -167,6 +162,8 @@ def remove(given: Namespace) -> None:
         --reviewer /media/bob/bob --reviewer /media/carol/carol
     """
     ends = rotation.read_ends(given.ends, given.name)
+    say(*(f"What {chain} recorded up to event {last} counts." for chain, (last, _) in ends.items()))
+    say("Nothing else that they signed will count.")
     terminal.confirm(f"Remove {given.name} for good?", assume=given.yes)
     _rotate(given, given.first or days.clock(), {given.name: ends})
 

@@ -41,7 +41,7 @@ class Wish:
     periods: Sequence[Path]
     bundle_key: str | None
     issued: date
-    expires: date
+    expires: date | None
     demo: bool
     drop: Sequence[str] = ()
     removed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
@@ -53,10 +53,11 @@ def draft(wish: Wish, before: bytes | None) -> bytes:
     Raises :class:`Misuse` for what is missing or does not fit, :class:`BadFile` for a package or
     attestation that is damaged or forged, :class:`BadKeyring` for what no keyring may say.
     """
-    if wish.issued > wish.expires:
-        raise Misuse("The keyring would expire before it is issued.", "Change --expires.")
     raw = _start(before, demo=wish.demo)
-    raw |= {"expires": wish.expires.isoformat(), "issued": wish.issued.isoformat()}
+    raw["issued"] = wish.issued.isoformat()
+    raw["expires"] = wish.expires.isoformat() if wish.expires else raw["expires"]
+    if raw["issued"] > raw["expires"] > "":
+        raise Misuse("The keyring would expire before it is issued.", "Change --expires.")
     raw["bundle_key"] = wish.bundle_key or raw["bundle_key"]
     raw["threshold"] = wish.threshold or raw["threshold"]
     if wish.roots:
@@ -70,7 +71,7 @@ def draft(wish: Wish, before: bytes | None) -> bytes:
     _add_reviewers(raw, wish)
     _drop(raw, wish.drop)
     _add_packages(raw, wish)
-    for option in ("reviewers", "archive", "periods", "bundle_key"):
+    for option in ("expires", "reviewers", "archive", "periods", "bundle_key"):
         if not raw[option]:
             name = option.replace("_", "-")
             raise Misuse(f"The first keyring needs --{name}.", "See: propose --help")
@@ -123,7 +124,7 @@ def put(path: Path, data: bytes) -> None:
         files.write(path, data, files.PUBLIC, replace=False)
     elif files.read(path, keyring.MAX_SIZE) != data:
         what = f"{path} is already there, with other content."
-        raise Misuse(what, "It stays as it is. Take another name.")
+        raise Misuse(what, "It stays as it is. Take another name, or move it away.")
 
 
 def _start(before: bytes | None, *, demo: bool) -> dict[str, Any]:
@@ -132,8 +133,8 @@ def _start(before: bytes | None, *, demo: bool) -> dict[str, Any]:
         card.check_demo([old.demo], demo=demo)
         raw: dict[str, Any] = canonical.load_object(before.split(b"\n", 1)[0], keyring.FIELDS)
         return {**raw, "leaving": {}, "previous": old.sha256.hex(), "version": old.version + 1}
-    empty = {"archive": "", "bundle_key": "", "quorum": 0, "roots": {}, "threshold": 0}
-    empty |= {"leaving": {}, "periods": [], "reviewers": []}
+    empty = {"archive": "", "bundle_key": "", "expires": "", "quorum": 0, "threshold": 0}
+    empty |= {"leaving": {}, "periods": [], "reviewers": [], "roots": {}}
     own = {"demo": demo, "deployment": secrets.token_bytes(32).hex(), "format": keyring.FORMAT}
     return {**empty, **own, "previous": bytes(32).hex(), "version": 1}
 

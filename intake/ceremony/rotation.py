@@ -9,8 +9,10 @@ Procedure of :func:`rotate`:
    that were retired.
 
 What a crash leaves: packages, each whole. Run again, what is there stays and is attested again; the
-draft comes last. A period that gives way keeps its package until its rows are read and its key is
-retired (``retiring``).
+draft comes last, and one that is there and says something else is refused.
+
+A period that gives way keeps its package until its rows are read and its key is retired
+(``retiring``).
 
 Rule: a new period never takes the name of one that it stands for. Rows are filed under it.
 """
@@ -60,6 +62,9 @@ def rotate(wish: Rotation, before: bytes, people: package.Keys) -> Iterator[tupl
         raise Misuse(f"{strangers[0]} is no active reviewer.", "See who is: show KEYRING")
     if gone := sorted(people.keys() & wish.removed.keys()):
         raise Misuse(f"{gone[0]} is to go, and attests nothing more.", "Let the others do it.")
+    if len(staying) < old.quorum:
+        what = f"{len(staying)} reviewers would be left, and {old.quorum} together open anything."
+        raise Misuse(what, "Let somebody new come in the same step: --reviewers CARD")
     if len(people) < old.quorum:
         what = f"{old.quorum} reviewers must be present, to open what is made; {len(people)} are."
         raise Misuse(what, "Name each one's folder with --reviewer.")
@@ -91,8 +96,7 @@ def rotate(wish: Rotation, before: bytes, people: package.Keys) -> Iterator[tupl
         removed=wish.removed,
     )
     draft, there = wish.out / DRAFT, (wish.out / DRAFT).exists()
-    if not there:
-        proposal.put(draft, proposal.draft(asked, before) + b"\n")
+    proposal.put(draft, proposal.draft(asked, before) + b"\n")
     yield draft, there
 
 

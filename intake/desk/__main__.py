@@ -178,10 +178,13 @@ def ends(given: Namespace) -> None:
       python -m intake.desk ends alice --casebook casebook --out /stick/alice.ends
     """
     book = casebook.load(given.casebook)
+    if book.keyring.reviewer(given.name) is None:
+        raise Misuse(f"{given.name} is no reviewer of this keyring.", "Check the name.")
     chains = book.chains([]).values()
     found = {one.name: one.head for one in chains if one.name.startswith(f"{given.name}.")}
     files.write(given.out, canonical.dump(found), files.PUBLIC, replace=False)
     say(*(f"{name} ends at event {last}." for name, (last, _) in found.items()))
+    say(*["They recorded nothing here. If they did at another desk, do this there."] * (not found))
     say(f"{given.out} is there. Next, at the ceremony: remove {given.name} --ends FILE")
 
 
