@@ -43,6 +43,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from deploy import recovery  # noqa: E402 - after the path is set
+from deploy.steps import Steps  # noqa: E402
 
 DEMO = ROOT / "demo"
 SERVER, DESK, CEREMONY, STICK = (DEMO / n for n in ("server", "desk", "ceremony", "stick"))
@@ -79,22 +80,6 @@ TESTIMONY = {
 }
 
 
-class Clock:
-    """Numbered steps, with the seconds each took."""
-
-    def __init__(self) -> None:
-        """Start."""
-        self.start = self.last = time.monotonic()
-        self.number = 0
-
-    def step(self, text: str) -> None:
-        """Say that a step is done."""
-        now = time.monotonic()
-        self.number += 1
-        print(f"{self.number:>3}. {text}  ({now - self.last:.1f} s)", flush=True)
-        self.last = now
-
-
 def tool(name: str, *arguments: object, allow: tuple[int, ...] = (0,)) -> str:
     """Run one of Intake's tools as a person would; return what it printed, or stop the demo."""
     demo = [] if name == "admin" else ["--demo-passphrases", str(PASSPHRASES)]
@@ -113,7 +98,7 @@ def environment() -> dict[str, str]:
     return os.environ | {"INTAKE_DATA": str(SERVER / "data"), "INTAKE_KEYS": str(SERVER / "keys")}
 
 
-def hold_ceremony(clock: Clock) -> None:
+def hold_ceremony(clock: Steps) -> None:
     """Make every key, have the periods tried, and install the keyring that both roots signed."""
     for folder in (SERVER / "keys", DESK / "keys", DESK / "pages", CEREMONY, STICK):
         folder.mkdir(parents=True)
@@ -316,7 +301,7 @@ def acknowledge() -> None:
     tool("admin", "acknowledge", back)
 
 
-def scripted(url: str, clock: Clock) -> None:
+def scripted(url: str, clock: Steps) -> None:
     """One Burmese testimony goes the whole way by itself."""
     digits = send_testimony(url)
     clock.step(f"a source: form filled in over HTTP, receipt {digits}")
@@ -344,7 +329,7 @@ def scripted(url: str, clock: Clock) -> None:
         rotate(clock)
 
 
-def rotate(clock: Clock) -> None:
+def rotate(clock: Steps) -> None:
     """Make the next keyring, and try to bring the one before back."""
     out, before = CEREMONY / "next", CEREMONY / "keyring"
     tool(
@@ -498,7 +483,7 @@ def erase() -> None:
 
 def serve() -> None:
     """Hold the ceremony if there was none, play the scripted path, then serve."""
-    clock, first = Clock(), not (SERVER / "keys" / "keyring").exists()
+    clock, first = Steps(), not (SERVER / "keys" / "keyring").exists()
     print(f"\n  {BANNER}\n")
     if first:
         erase()

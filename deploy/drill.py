@@ -44,6 +44,7 @@ CALENDAR = at_day.hang(_TODAY)  # before the tools come
 
 from deploy.forger import Forger, Stolen, UnexpectedError  # noqa: E402 - after the calendar hangs
 from deploy.stage import QUORUM, REVIEWERS, ROOTS, Stage  # noqa: E402
+from deploy.steps import Steps  # noqa: E402
 from deploy.thief import Found, ransack, steal  # noqa: E402
 from intake import keyring  # noqa: E402
 from intake.errors import BadKeyring, Misuse  # noqa: E402
@@ -98,8 +99,8 @@ class Thief:
         )
 
 
-class Drill:
-    """One drill: the stage, what failed, and the seconds that each phase took."""
+class Drill(Steps):
+    """One drill: the stage, what failed, and the steps that it says."""
 
     def __init__(self, root: Path) -> None:
         """Prepare; nothing is made yet."""
@@ -107,15 +108,7 @@ class Drill:
         self.truth = self.stage.truth
         self.failures: list[str] = []
         self.ended: list[str] = []  # the periods that are over when the thieves are found out
-        self.start = self.last = time.monotonic()
-        self.number = 0
-
-    def phase(self, text: str) -> None:
-        """Say that a phase is done, and how long it took."""
-        now = time.monotonic()
-        self.number += 1
-        print(f"{self.number:>3}. {text}  ({now - self.last:.1f} s)", flush=True)
-        self.last = now
+        super().__init__()
 
     def check(self, right: object, sentence: str) -> None:
         """Note a failure."""
@@ -543,46 +536,46 @@ def play(root: Path, periods: int, testimonies: int) -> list[str]:
     CALENDAR.day = first_monday(periods)
     stage.set_up(periods + 1)
     who = f"{len(REVIEWERS)} reviewers, any {QUORUM} of whom open, and {len(ROOTS)} roots"
-    drill.phase(f"ceremony: {who}; {periods + 1} periods; keyring installed")
+    drill.step(f"ceremony: {who}; {periods + 1} periods; keyring installed")
     *drill.ended, current = (period.name for period in stage.keyring.periods)
     server, kept = drill.weeks(testimonies)
-    drill.phase(f"{testimonies} testimonies over {periods} periods, recorded and acknowledged")
+    drill.step(f"{testimonies} testimonies over {periods} periods, recorded and acknowledged")
     drill.check_assigned(*REVIEWERS)
     laptops = [drill.steal_laptop(name) for name in REVIEWERS[:2]]
     roots = [drill.steal_root(name) for name in ROOTS]
     rest = [drill.steal_casebook(), drill.steal_stick()]
     singles = [kept, *laptops, server, *rest, roots[0]]
     both = replace(roots[0] + roots[1], name="both roots")
-    drill.phase("thefts: " + ", ".join(thief.name for thief in singles))
+    drill.step("thefts: " + ", ".join(thief.name for thief in singles))
     drill.table(singles, [both], stage["taken"], None)
     print("     Which, by number:")
     for thief in singles:
         print(wrapped(f"{thief.name}: {ranges(drill.should_read(thief))}"))
     if drill.failures:
         return drill.failures  # a cure is no use on broken ground
-    drill.phase("each thief reads and forges what the design says, and no more")
+    drill.step("each thief reads and forges what the design says, and no more")
 
     waits = range(testimonies + 1, testimonies + count // 3 + 1)
     stage.send(stage.client(), waits)  # sealed to a period that alice knows a part of
     CALENDAR.day += TUESDAY
     drill.remove("alice")
     drill.record(current)
-    drill.phase(f"alice removed, keyring 2; {len(waits)} that waited for {current} are recorded")
+    drill.step(f"alice removed, keyring 2; {len(waits)} that waited for {current} are recorded")
     drill.retire(*drill.ended, current)
     over = f"{periods + 1} periods are closed, acknowledged, and destroyed in every folder"
     stage.rotate("rotate", "--drop", *drill.ended, "--weeks", 1, present=REVIEWERS[1:])
-    drill.phase(f"{over}; keyring 3 without them")
+    drill.step(f"{over}; keyring 3 without them")
     stage.new_bundle_key()
-    drill.phase("the server signs with a new key; keyring 4 names it")
+    drill.step("the server signs with a new key; keyring 4 names it")
     public = drill.later(count)
     new = set(range(waits.stop, waits.stop + count))
     drill.check_assigned("bob", "carol")
-    drill.phase(f"{count} new testimonies; casebook, stick and the server with its new key copied")
+    drill.step(f"{count} new testimonies; casebook, stick and the server with its new key copied")
     drill.table(singles, [], stage["taken-again"], public)
     drill.check_fresh(singles, public, new)
-    drill.phase("each thief, with all that was stolen before and now, reads what the design says")
+    drill.step("each thief, with all that was stolen before and now, reads what the design says")
     drill.check_cured(new, server)
-    drill.phase("nothing is undone, no retired period opens, and nothing was lost")
+    drill.step("nothing is undone, no retired period opens, and nothing was lost")
     print(f"     All of it took {time.monotonic() - drill.start:.1f} s.")
     return drill.failures
 
