@@ -28,7 +28,7 @@ from typing import Any
 
 import pytest
 
-from deploy import demo, recovery
+from deploy import demo, recovery, steps
 from deploy.recovery import Block, blocks
 from intake import canonical, envelope, keyring, receipt, rows
 from intake.age.passphrase import Passphrase
@@ -141,7 +141,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Kit:
         word = PASSPHRASE.removeprefix("demo-")
         patch.setattr(demo, "secrets", SimpleNamespace(token_hex=lambda _: word))
         patch.setenv("PORT", "18700")
-        demo.hold_ceremony(demo.Clock())
+        demo.hold_ceremony(steps.Steps())
         with demo.serving() as url:
             for source in SOURCES:
                 patch.setattr(demo, "TESTIMONY", source)
