@@ -11,9 +11,10 @@ from functools import partial
 
 from intake import canonical, files, keyring, terminal
 from intake.desk import acknowledging, casebook, copying, importing, page, reading, record, state
+from intake.desk.cases import Case
 from intake.desk.present import Present, arrive
 from intake.desk.reading import Opened
-from intake.desk.state import Case, State
+from intake.desk.state import State
 from intake.errors import Incomplete, Misuse
 from intake.form import Form
 from intake.sentences import describe
