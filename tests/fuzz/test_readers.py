@@ -74,6 +74,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "desk/casebook.py:load": ("test_casebook_json", "test_a_keyring_of_the_casebook"),
     "desk/chain.py:_add": CHAIN,
     "desk/chain.py:_event": CHAIN,
+    "desk/chain.py:carry": ("test_events_that_were_carried_over",),
     "desk/chain.py:frames": CHAIN,
     "desk/chain.py:read": CHAIN,
     "desk/copying.py:_begins": COPIED,
