@@ -8,12 +8,14 @@ Rules:
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from intake import canonical, files, keyring, terminal
 from intake.desk import (
     acknowledging,
     casebook,
     copying,
+    deciding,
     importing,
     merging,
     page,
@@ -22,7 +24,7 @@ from intake.desk import (
     resealing,
     state,
 )
-from intake.desk.cases import Case
+from intake.desk.cases import GROUNDS, OFFERED, STATES, Case
 from intake.desk.present import Present, arrive
 from intake.desk.reading import Opened
 from intake.desk.state import State
@@ -159,6 +161,21 @@ def copy(given: Namespace) -> None:
     say(f"{copied} files copied to {given.to}; all read back, and equal.")
 
 
+def decide(given: Namespace) -> None:
+    r"""Decide about cases, and sign it, without the pages. Nothing is decided by halves.
+
+    Example:
+      python -m intake.desk decide 3f2a91bc --as verified --ground course_fits \
+        --casebook casebook --reviewer keys/alice
+    """
+    book, reader = _reader(given)
+    found = state.fold(book.chains(reader.quarters()))
+    what, grounds = {"note": "", "state": given.state}, tuple(given.grounds)
+    tags = [_case(found, number).tag for number in given.cases]
+    drafts = [deciding.Draft(tag, "decided", what, grounds) for tag in tags]
+    say(f"{deciding.write(book, drafts, reader)} decisions are signed.")
+
+
 def merge(given: Namespace) -> None:
     r"""Take what another desk recorded and this one has not. Run it at both desks.
 
@@ -200,9 +217,7 @@ def reseal(given: Namespace) -> None:
             "Look at them with: list, read. Take the words from another copy of the casebook.",
         )
     if result.waiting:
-        say(
-            f"{result.waiting} wait for their other reviewer to run this too, here or at their desk."
-        )
+        say(f"{result.waiting} wait for their other reviewer to run this too, here or elsewhere.")
 
 
 def forget(given: Namespace) -> None:
@@ -312,17 +327,29 @@ def _say_faults(found: State) -> None:
     say(*(f"! {fault}" for fault in found.faults))
 
 
-_OPTIONS = {
+_OPTIONS: dict[str, dict[str, Any]] = {
     "--after": {
         "type": int,
         "metavar": "NUMBER",
         "default": 0,
         "help": "the server's last return, as its status says, if those here came later",
     },
+    "--as": {
+        "dest": "state",
+        "choices": [one for one in STATES if one in OFFERED],
+        "help": "the state that the cases get",
+    },
     "--casebook": {**PATH, "help": "the casebook's folder"},
     "--keyring": {**PATH, "help": "the keyring, as the roots signed it"},
     "--desk": {"metavar": "NAME", "help": "the desk's name, such as desk-a"},
     "--from": {**PATH, "dest": "other", "help": "the other casebook's folder"},
+    "--ground": {
+        "action": "append",
+        "dest": "grounds",
+        "choices": GROUNDS,
+        "metavar": "CODE",
+        "help": f"why; once for each: {', '.join(GROUNDS)}",
+    },
     "--html": {**PATH, "help": "write a page, readable by you alone"},
     "--out": {**PATH, "help": "the file to write"},
     "--package": {**PATH, "help": "the period's quorum package; not for a bundle without rows"},
@@ -336,6 +363,7 @@ _OPTIONS = {
     "name": {"help": "the reviewer's name"},
     "file": {**PATH, "help": "the next keyring, as the roots signed it"},
     "case": {"help": "the case number, or its beginning"},
+    "cases": {"help": "case numbers, or their beginnings", "nargs": "+"},
 }
 _COMMANDS = {
     "init": (init, "--casebook --keyring --desk [--yes]"),
@@ -344,6 +372,7 @@ _COMMANDS = {
     "list": (list_cases, "--casebook --reviewer"),
     "read": (read, "case --casebook --reviewer [--html] [--text]"),
     "export": (export, "--casebook --reviewer [--out]"),
+    "decide": (decide, "cases --as --ground --casebook --reviewer"),
     "copy": (copy, "--casebook --to"),
     "merge": (merge, "--from --casebook --reviewer"),
     "reseal": (reseal, "--casebook --reviewer"),

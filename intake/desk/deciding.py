@@ -13,6 +13,7 @@ Rules:
 """
 
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -146,18 +147,26 @@ def check(case: Case, draft: Draft, active: frozenset[str] | set[str]) -> None:
 
 
 def sign(book: Casebook, drafts: Drafts, who: Present) -> int:
+    """Sign all drafts, and drop them; return how many. Raises as :func:`write`; none is lost."""
+    count = write(book, drafts.pending, who)
+    drafts.pending = []
+    drafts.save()
+    return count
+
+
+def write(book: Casebook, pending: Sequence[Draft], who: Present) -> int:
     """Write all drafts as events, signed by their reviewer; return how many.
 
-    Raises any :class:`Refused`, and then none is written and none is lost.
+    Raises any :class:`Refused`, and then none is written.
     """
     identities = who.quarters()
-    given = {d.case: tuple(sorted(d.what["assigned"])) for d in drafts.pending if d.kind == _GIVEN}
+    given = {d.case: tuple(sorted(d.what["assigned"])) for d in pending if d.kind == _GIVEN}
     with book.locked():
         chains = book.chains(identities)
         state, pen = fold(chains), book.pen(who, chains)
         active = {reviewer.name for reviewer in book.keyring.active}
         events: list[record.Draft] = []
-        for draft in drafts.pending:
+        for draft in pending:
             case = state.cases.get(draft.case)
             if case is None or who.name not in case.people:
                 raise Misuse("A case of the list is not yours any more.", "Undo its decision.")
@@ -175,10 +184,7 @@ def sign(book: Casebook, drafts: Drafts, who: Present) -> int:
         record.erase(book.folder, fold(book.chains(identities)).erased())
     if given:
         resealing.run(book, who, given)
-    count = len(drafts.pending)
-    drafts.pending = []
-    drafts.save()
-    return count
+    return len(pending)
 
 
 def _verified(
