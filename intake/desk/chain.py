@@ -243,13 +243,13 @@ def carry(chains: Mapping[str, Chain], keyrings: Sequence[Keyring]) -> None:
         for one in chains.values()
         for number, event in one.events.items()
         if event.what["kind"] == "carried"
-        for plaintext in _carried(event)
+        for plaintext in carried_by(event)
     ]
     for carrier, number, plaintext in carried:
         try:
-            raw: Any = canonical.load(plaintext.split(b"\n", 1)[0])
+            raw: Any = canonical.load(plaintext.partition("\n")[0].encode())
             chain = chains[f"{raw['author']}.{raw['desk']}"]
-            event = _event(chain.name, plaintext, keyrings)
+            event = _event(chain.name, plaintext.encode(), keyrings)
         except (BadFile, ValueError, TypeError, LookupError, AttributeError):
             carrier.fault(f"event {number} carries one that is damaged or forged.")
             continue
@@ -262,11 +262,11 @@ def carry(chains: Mapping[str, Chain], keyrings: Sequence[Keyring]) -> None:
             chain.events[place] = event
 
 
-def _carried(event: Event) -> list[bytes]:
-    """Return the plaintexts that an event carries; one that is no text is damaged."""
+def carried_by(event: Event) -> list[str]:
+    """Return the plaintexts that an event carries, empty ones for what is no text."""
     events = event.what.get("events")
     texts = events if isinstance(events, list) else [None]
-    return [text.encode() if isinstance(text, str) else b"" for text in texts]
+    return [text if isinstance(text, str) else "" for text in texts]
 
 
 def _last_accepted(name: str, keyring: Keyring) -> tuple[int, bytes] | None:

@@ -116,8 +116,10 @@ class State:
 
     def blob(self, name: bytes) -> bytes:
         """Return the blob that stands for one of that name today."""
-        for _ in range(len(self.moved)):  # two planted reviewers may have made a circle
-            name = self.moved.get(name, name)
+        for _ in self.moved:  # two planted reviewers may have made a circle
+            if name not in self.moved:
+                break
+            name = self.moved[name]
         return name
 
     def erased(self) -> set[bytes]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ import pytest
 
 from intake import canonical, envelope, files, keyring
 from intake.age.sealing import seal
-from intake.desk import casebook, chain, importing, reading, record
+from intake.desk import casebook, chain, reading, record
 from intake.desk.casebook import Casebook
 from intake.desk.cases import MARKS, STATES, Received
 from intake.desk.chain import NONE, Chain, Event
@@ -291,14 +290,14 @@ def test_the_note_of_an_import_that_was_cut_short(tmp_path: Path, count: int) ->
     """It names blobs to delete: those that it names are, and no others."""
     blobs = [bytes([n]) * 32 for n in range(4)]
     facts = [CHAIN, 2, [blobs[0].hex()], [blob.hex() for blob in blobs[1:3]], [blobs[3].hex()]]
-    chains = {CHAIN: replace(Chain(CHAIN), last=3)}
+    chains = {CHAIN: Chain(CHAIN, CHAIN, last=3)}
 
     def read(data: bytes) -> list[int]:
         put(tmp_path / "importing", data)
         for blob in blobs:
             record.blob_path(tmp_path, blob).parent.mkdir(parents=True, exist_ok=True)
             put(record.blob_path(tmp_path, blob), b"words")
-        importing._tidy(tmp_path, chains)
+        record.tidy(tmp_path, chains)
         return [n for n, blob in enumerate(blobs) if record.blob_path(tmp_path, blob).exists()]
 
     def named(found: list[int], data: bytes) -> bool:

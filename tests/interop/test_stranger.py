@@ -26,7 +26,17 @@ pytestmark = pytest.mark.interop
 
 NODE = Path(__file__).parents[1] / "node"
 DONE, DIFFERENCES, REFUSED = 0, 1, 4
-KINDS = ("format", "example", "age", "envelope", "keyring", "bundle", "package", "event")
+KINDS = (
+    "format",
+    "example",
+    "age",
+    "envelope",
+    "keyring",
+    "bundle",
+    "package",
+    "event",
+    "casebook",
+)
 
 MADE = make_deployment(weeks=1)
 PERIOD = "2026-w47"

@@ -35,7 +35,7 @@ export function event(plain, chain, keyrings) {
   const keys = keyrings.flatMap((k) => k.reviewers.filter((r) => r.name === e.author));
   const signed = keys.some((r) => f.signed(r.key, right, "intake event 1\n", line));
   f.check(signed, "12.1", "a signature that does not verify");
-  return e;
+  return { ...e, line: line.toString("utf-8") };
 }
 
 const FRAME = /[0-9a-f]{8}\nage-encryption\.org\/v1\n/g;

@@ -6,6 +6,30 @@
 import { event } from "./casebook.mjs";
 import * as f from "./format.mjs";
 
+// ---- versions of a chain (12.1) ---------------------------------------------------------------
+
+// Of several files of one chain the one that counts; and the names of the chains that have others.
+export function choose(files) {
+  const chains = new Map();
+  const parted = new Set();
+  for (const one of files) {
+    const other = chains.get(one.name);
+    if (other !== undefined) parted.add(one.name);
+    if (other === undefined || outweighs(one, other)) chains.set(one.name, one);
+  }
+  return { chains, parted: [...parted].sort() };
+}
+
+function outweighs(one, other) {
+  const weight = ({ events, hashes }) => {
+    const last = Math.max(0, ...hashes.keys());
+    return [events.size, last, hashes.get(last) ?? f.ZEROS];
+  };
+  const [a, b] = [weight(one), weight(other)];
+  const differs = [0, 1, 2].find((place) => a[place] !== b[place]);
+  return differs !== undefined && a[differs] > b[differs];
+}
+
 // ---- carried events (12.1) --------------------------------------------------------------------
 
 // Puts carried events into their places; returns the events that carry something that is wrong.
@@ -30,8 +54,7 @@ export function carry(chains, keyrings) {
       const before = e.sequence === 1 ? f.ZEROS : chain.hashes.get(e.sequence - 1);
       f.check(before === undefined || before === e.previous, "12.1", "another place");
       const read = chain.events.get(e.sequence);
-      const same = read === undefined || f.write(read).equals(f.write(e));
-      f.check(same, "12.1", "another event than was read");
+      f.check(read === undefined || read.line === e.line, "12.1", "another event than was read");
       if (!chain.shut.has(e.sequence) || e.sequence > chain.used) continue;
       chain.shut.delete(e.sequence);
       chain.events.set(e.sequence, e);
@@ -55,7 +78,7 @@ function* in_order(chains) {
     for (const [number, hash] of sorted(hashes)) {
       const e = events.get(number) ?? null;
       const after = new Set(before === null ? [] : [before]);
-      for (const [other, [n]] of Object.entries(e?.heads ?? {})) after.add(key(other, n));
+      for (const [other, [n]] of e?.heads ?? []) after.add(key(other, n));
       before = key(name, number);
       nodes.set(before, { name, number, hash, event: e, after });
     }
@@ -151,7 +174,7 @@ const DECISIONS = {
 
 function knows(one, other) {
   if (one.name === other.name) return other.number < one.number;
-  return (one.event.heads[other.name]?.[0] ?? -1) >= other.number;
+  return (one.event.heads.get(other.name)?.[0] ?? -1) >= other.number;
 }
 
 function decide(all, { name, number, event: e }) {
@@ -189,9 +212,10 @@ export function fold(chains) {
   const state = {
     cases: new Map(), // tag -> what is known of a case
     assigned: new Map(), // hash of a tag -> reviewers
-    blobs: new Map(), // row id -> every blob that a record names for it
-    rows: new Map(), // row id -> the blob of the record that counts
+    owners: new Map(), // blob -> the row that it belongs to
+    rows: new Map(), // row id -> the record that counts
     erasures: new Map(),
+    withdrawals: new Map(),
     wishes: new Map(),
     number: 0,
   };
@@ -204,11 +228,17 @@ export function fold(chains) {
       left_out.push(`${node.name}:${node.number}`);
     }
   }
+  const gone = new Set(agreed(state.withdrawals));
+  const next = new Map(); // "id blob" -> the blob that two want in its place
+  for (const [id, blob, instead] of agreed(state.erasures)) next.set(`${id} ${blob}`, instead);
   const moved = new Map();
-  const gone = new Set();
-  for (const [id, blob, instead] of agreed(state.erasures)) {
-    if (instead === null) gone.add(id);
-    else moved.set(blob, instead);
+  for (const [id, { blob: first }] of state.rows) {
+    for (let blob = first; next.has(`${id} ${blob}`);) {
+      const instead = next.get(`${id} ${blob}`);
+      next.delete(`${id} ${blob}`);
+      moved.set(blob, instead);
+      blob = instead;
+    }
   }
   for (const [hash, names] of agreed(state.wishes)) {
     if (state.assigned.has(hash)) state.assigned.set(hash, names);
@@ -217,17 +247,29 @@ export function fold(chains) {
     for (let steps = 0; steps < moved.size && moved.has(blob); steps += 1) blob = moved.get(blob);
     return blob;
   };
-  const must_go = new Set([...moved.keys(), ...[...gone].flatMap((id) => [...blobs_of(state, id)])]);
+  const withdrawn = [...state.owners].filter(([, id]) => gone.has(id)).map(([blob]) => blob);
+  const must_go = new Set([...moved.keys(), ...withdrawn]);
   const told = [...state.cases].map(([tag, one]) => [tag, summary(one, state, gone, today)]);
   return {
     cases: Object.fromEntries(told),
     assigned: Object.fromEntries(state.assigned),
     gone: [...must_go].sort(),
+    lost: lost(chains),
     left_out,
   };
 }
 
-const blobs_of = (state, id) => state.blobs.get(id) ?? new Set();
+// The chains of which somebody has seen an event that is not here, or is another one here.
+function lost(chains) {
+  const seen = [...chains.values()].flatMap(({ events }) => [...events.values()]);
+  const heads = seen.flatMap((e) => [...e.heads]);
+  const missing = heads.filter(([name, [n, hash]]) => chains.get(name)?.hashes.get(n) !== hash);
+  return [...new Set(missing.map(([name]) => name))].sort();
+}
+
+function own(state, id, blob) {
+  if (!state.owners.has(blob)) state.owners.set(blob, id);
+}
 
 function take(state, node) {
   const { event: e } = node;
@@ -242,7 +284,10 @@ function take(state, node) {
     state.number = Math.max(state.number, what.number);
   }
   if (kind === "erased") {
-    for (const row of what.rows) say(state.erasures, JSON.stringify(row), e.author);
+    for (const [id, blob, instead] of what.rows) {
+      if (instead === null) say(state.withdrawals, JSON.stringify(id), e.author);
+      else say(state.erasures, JSON.stringify([id, blob, instead]), e.author);
+    }
     for (const wish of what.cases) say(state.wishes, JSON.stringify(wish), e.author);
   }
 }
@@ -252,9 +297,9 @@ function record_rows(state, what) {
     if (!state.assigned.has(hash)) state.assigned.set(hash, names);
   }
   for (const [id, , verdict, blob] of what.rows) {
-    if ((verdict !== "ok" && verdict !== "here") || blob === null) continue;
-    state.blobs.set(id, blobs_of(state, id).add(blob));
-    if (!state.rows.has(id)) state.rows.set(id, blob);
+    if (verdict !== "ok" && verdict !== "here") continue;
+    if (blob !== null) own(state, id, blob);
+    if ((state.rows.get(id)?.blob ?? null) === null) state.rows.set(id, { blob });
   }
 }
 
@@ -273,7 +318,7 @@ function receive(state, e, kind, { assigned, rows: records }) {
     for (const name of assigned) found.people.add(name);
     if (kind === "resealed") found.assigned = assigned;
     found.records.push(record);
-    state.blobs.set(record.id, blobs_of(state, record.id).add(record.blob));
+    own(state, record.id, record.blob);
   }
 }
 
@@ -281,7 +326,8 @@ function receive(state, e, kind, { assigned, rows: records }) {
 function summary(one, state, gone, today) {
   const envelopes = new Map();
   for (const record of one.records) {
-    const counts = state.rows.has(record.id) && today(state.rows.get(record.id)) === record.blob;
+    const recorded = state.rows.get(record.id)?.blob ?? null;
+    const counts = recorded !== null && today(recorded) === record.blob;
     if (counts || !envelopes.has(record.id)) envelopes.set(record.id, record);
   }
   const about = (what) => one.standing.get(what) ?? [];

@@ -18,7 +18,7 @@ import { bech32 } from "@scure/base";
 import * as cctv from "cctv-age";
 import * as bundles from "./bundle.mjs";
 import * as casebook from "./casebook.mjs";
-import { carry, fold } from "./fold.mjs";
+import { carry, choose, fold } from "./fold.mjs";
 import * as f from "./format.mjs";
 import * as keyrings from "./keyring.mjs";
 import { envelope, quorum_package } from "./reader.mjs";
@@ -86,14 +86,17 @@ const judges = {
   },
   casebook(v) {
     const known = keyrings_of(load("keyring", v.get("keyring")));
-    const chains = new Map(
-      Object.entries(JSON.parse(v.body)).map(([name, frames]) => [name, laid(name, frames, known)]),
-    );
+    const files = Object.entries(JSON.parse(v.body));
+    const read = files.map(([name, frames]) => laid(name.split("~")[0], frames, known));
+    const { chains, parted } = choose(read);
     const carrying = carry(chains, known);
-    const { left_out, ...told } = fold(chains);
-    const spelled = Object.entries(told).map(([key, value]) => [key, f.write(value)]);
-    const facts = { ...Object.fromEntries(spelled), "left-out": left_out.sort().join(" ") || "-" };
-    return { ...facts, carrying: carrying.join(" ") || "-", fault: [...left_out, ...carrying][0] };
+    const { cases, assigned, gone, lost, left_out } = fold(chains);
+    const named = { "left-out": left_out.sort(), carrying, lost, parted };
+    const words = Object.entries(named).map(([key, value]) => [key, value.join(" ") || "-"]);
+    const fault = Object.values(named).flat()[0];
+    const told = { cases, assigned, gone };
+    const values = Object.entries(told).map(([key, value]) => [key, f.write(value)]);
+    return { ...Object.fromEntries([...values, ...words]), fault };
   },
 };
 
@@ -208,8 +211,8 @@ function format_examples() {
 function examples() {
   const keyring = () => keyrings.verify(example("keyring"));
   const bundle = () => bundles.bundle(example("40ac8df9-000001.bundle"), keyring());
-  const chain = (...names) =>
-    casebook.chain(example("alice.desk-a"), "alice.desk-a", [keyring()], names.map(identity));
+  const chain = (name, file = "alice.desk-a") =>
+    casebook.chain(example(file), file, [keyring()], [identity(name)]);
   const attestation = (name) => {
     const line = example(`2026-w47/attestation-${name}`).subarray(0, -1);
     const [by, signature] = f.signature_line(line);
@@ -246,6 +249,24 @@ function examples() {
         "received,part,import,acknowledged 0 ");
     }],
     ["chain, closed", async () => same((await chain("nobody")).shut.size, 4)],
+    ["casebook", async () => {
+      const files = [await chain("archive"), await chain("archive", "bob.desk-a")];
+      const { chains } = choose(files);
+      const wrong = carry(chains, [keyring()]);
+      const { cases, left_out, lost } = fold(chains);
+      const [[, one]] = Object.entries(cases);
+      const told = [one.state, one.marks, one.withdrawing, one.hidden, one.received.length];
+      const faults = files.flatMap((file) => file.faults);
+      return same([...told, ...faults, ...wrong, ...left_out, ...lost],
+        "contacted,inside,bob,true,1");
+    }],
+    ["drafts", async () => {
+      const key = identity("bob 2026q4");
+      const [line, mark, end] = (await f.open(example("drafts"), [key])).toString().split("\n");
+      const { format, pending } = f.read(Buffer.from(line));
+      const right = f.hmac(key, `${format}\n`, line).toString("hex") === mark && end === "";
+      return same([right, ...pending.map(([, kind]) => kind)], "true,decided,marked,assigned");
+    }],
     ["locked.age", async () => {
       const line = await f.open(example("locked.age"), [], "an example, not a secret");
       return /^[0-9a-f]{64}\n$/.test(line.toString("latin1")) ? "" : "no secret key inside";
