@@ -105,7 +105,7 @@ def run(
         with casebook.locked():  # (3)
             chains = casebook.chains(identities)
             state = fold(chains)
-            record.tidy(casebook.folder, chains)
+            record.tidy(casebook.folder)
             work = _Import(casebook, state, casebook.pen(present[0], chains), period, bundle.header)
             return work.run(bundle, watch(bundle, bundle.header.count))
 

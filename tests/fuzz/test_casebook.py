@@ -289,15 +289,23 @@ def _remembered(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_note_of_an_import_that_was_cut_short(tmp_path: Path, count: int) -> None:
     """It names blobs to delete: those that it names are, and no others."""
     blobs = [bytes([n]) * 32 for n in range(4)]
-    facts = [CHAIN, 2, [blobs[0].hex()], [blob.hex() for blob in blobs[1:3]], [blobs[3].hex()]]
-    chains = {CHAIN: Chain(CHAIN, CHAIN, last=3)}
+    frame = b"00000016\nage-encryption.org/v1\n\n"
+    (tmp_path / "chains").mkdir()
+    put(tmp_path / "chains" / CHAIN, frame * 3)
+    facts = [
+        CHAIN,
+        2 * len(frame),
+        [blobs[0].hex()],
+        [blob.hex() for blob in blobs[1:3]],
+        [blobs[3].hex()],
+    ]
 
     def read(data: bytes) -> list[int]:
         put(tmp_path / "importing", data)
         for blob in blobs:
             record.blob_path(tmp_path, blob).parent.mkdir(parents=True, exist_ok=True)
             put(record.blob_path(tmp_path, blob), b"words")
-        record.tidy(tmp_path, chains)
+        record.tidy(tmp_path)
         return [n for n, blob in enumerate(blobs) if record.blob_path(tmp_path, blob).exists()]
 
     def named(found: list[int], data: bytes) -> bool:
