@@ -75,7 +75,7 @@ def spellings(passage: str) -> Iterator[bytes]:
             *("".join(map(one.format, code)).encode() for one in ("&#{};", "&#x{:x};")),
             json.dumps(text)[1:-1].encode(),
             "".join(f"%{byte:02x}" for byte in raw).encode(),
-            re.sub(rb"[^0-9A-Za-z]", lambda other: b"%%%02x" % other[0], raw),
+            re.sub(rb"[^0-9A-Za-z]", lambda other: f"%{other[0].hex()}".encode(), raw),
             raw.hex().encode(),
             *(_base64(raw, offset) for offset in range(3)),
         ]
