@@ -23,9 +23,10 @@ from intake.desk import (
     redaction,
     state,
 )
+from intake.desk.cases import Case
 from intake.desk.present import Present, arrive
 from intake.desk.reading import Opened
-from intake.desk.state import Case, State
+from intake.desk.state import State
 from intake.errors import Incomplete, Misuse
 from intake.form import Form
 from intake.sentences import describe
@@ -145,7 +146,10 @@ def export(given: Namespace) -> None:
     if given.format == "csv" and given.out is None:
         raise Misuse("A table goes into a file, not to a terminal.", "Add: --out cases.csv")
     _, found, open_case = _open(given)
-    cases = {tag.hex(): (case, open_case(case)) for tag, case in found.cases.items()}
+    cases = {
+        tag.hex(): (case, () if case.hidden else open_case(case))
+        for tag, case in found.cases.items()
+    }
     if given.format == "csv":
         form = Form.load(Settings.from_environment().form)
         data = exporting.as_csv(cases, form)
@@ -169,10 +173,11 @@ def redact(given: Namespace) -> None:
         --keep account,unit_type --strike passages.txt --out redacted.html
     """
     book, found, open_case = _open(given)
-    opened = open_case(_case(found, given.case))
+    case = _case(found, given.case)
+    opened = open_case(case)
     strike = passage.read(files.read(given.strike, _PASSAGES)) if given.strike else []
     my = Wording.load("my", Settings.from_environment().form).text
-    file = redaction.redact(opened, given.keep.split(","), strike, my)
+    file = redaction.redact(case, opened, given.keep.split(","), strike, my)
     files.write(given.out, redaction.html(file, my, demo=book.keyring.demo), replace=False)
     say(
         f"{given.out} is there, in the clear: {len(file.answers)} answers, {file.strikes} bars.",

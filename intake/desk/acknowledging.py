@@ -27,9 +27,10 @@ from intake.bundle import MAX_COUNT, SIGNERS, Entry, ReturnHeader
 from intake.bundle.writing import write_return
 from intake.desk import copying, opened, record
 from intake.desk.casebook import Casebook
+from intake.desk.cases import Received
 from intake.desk.present import Present
 from intake.desk.reading import open_words
-from intake.desk.state import Received, State, fold
+from intake.desk.state import State, fold
 from intake.errors import Misuse, NoMatchingKey, Refused
 
 _NO_WORDS = "hold no words that prove which row they are (decoys, say); not possible yet"

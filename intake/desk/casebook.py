@@ -53,11 +53,13 @@ class Casebook:
 
     def chains(self, identities: Sequence[Identity]) -> dict[str, chain.Chain]:
         """Read and verify all chains with the keys at hand."""
-        return {
+        found = {
             path.name: chain.read(path, identities, self.keyrings)
             for path in sorted((self.folder / "chains").iterdir())
             if keyring.CHAIN.match(path.name) and path.stat().st_size
         }
+        chain.carry(found, self.keyrings)
+        return found
 
     def recipients(self, names: Sequence[str], day: date) -> list[Recipient]:
         """Return whom to seal to: the reviewers' keys of the quarter, and the archive."""

@@ -55,6 +55,7 @@ class Event:
     what: Mapping[str, Any]
     heads: Heads
     grounds: Sequence[str] = ()
+    signature: str = ""  # hex; empty before it is signed
 
     @property
     def author(self) -> str:
@@ -64,6 +65,7 @@ class Event:
     def line(self) -> bytes:
         """Return what the author signs, after the context."""
         facts = asdict(self)
+        del facts["signature"]
         author, _, desk = facts.pop("chain").partition(".")
         return canonical.dump(facts | {"author": author, "desk": desk, "format": FORMAT})
 
@@ -175,6 +177,7 @@ def _event(name: str, plaintext: bytes, keyrings: Sequence[Keyring]) -> Event:
         what=raw["what"],
         heads={chain: (int(n), octets(h, 32)) for chain, (n, h) in raw["heads"].items()},
         grounds=[*raw["grounds"]],
+        signature=signature.decode(),
     )
     known = (keyring.reviewer(event.author) for keyring in keyrings)
     keys = {reviewer.key for reviewer in known if reviewer}
@@ -187,10 +190,36 @@ def _event(name: str, plaintext: bytes, keyrings: Sequence[Keyring]) -> Event:
         # Dangerous line: without it, a planted author has lines printed that look like ours.
         or not all(map(CHAIN.match, event.heads))
         # Dangerous line: without it, whoever can write to the folder writes history.
-        or not any(verified(k, octets(signature.decode(), 64), CONTEXT + line) for k in keys)
+        or not any(verified(k, octets(event.signature, 64), CONTEXT + line) for k in keys)
     ):
         raise ValueError
     return event
+
+
+def carry(chains: Mapping[str, Chain], keyrings: Sequence[Keyring]) -> None:
+    """Put events that were carried over from keys of before into the places they had.
+
+    A reviewer carries over the signed events of cases that stay open when a quarter's keys go. Each
+    is verified like any other, and only fills the place of a frame that is closed to us.
+    """
+    carried = [
+        (one, plaintext)
+        for one in chains.values()
+        for event in one.events.values()
+        if event.what["kind"] == "carried"
+        for plaintext in event.what["events"]
+    ]
+    for carrier, plaintext in carried:
+        try:
+            raw: Any = canonical.load(plaintext.encode().split(b"\n", 1)[0])
+            chain = chains[f"{raw['author']}.{raw['desk']}"]
+            event = _event(chain.name, plaintext.encode(), keyrings)
+            last = _last_accepted(chain.name, keyrings[-1])
+        except (BadFile, ValueError, TypeError, LookupError, AttributeError):
+            carrier.fault("carries an event that is damaged or forged.")
+            continue
+        if event.sequence in chain.hashes and (last is None or event.sequence <= last[0]):
+            chain.closed -= chain.events.setdefault(event.sequence, event) is event
 
 
 def _last_accepted(name: str, keyring: Keyring) -> tuple[int, bytes] | None:

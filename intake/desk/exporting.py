@@ -8,6 +8,7 @@ Rules:
   it can be a formula (OWASP, "CSV Injection"). Where exactness matters, take the JSON.
 - A file of a source is never opened here. It is written under a random name, and its own name is
   only shown, spelled.
+- A case whose source withdrew is there without words: whoever calls gives none of its envelopes.
 - What would let somebody answer in the source's place stays sealed: reply secret and nonce.
 """
 
@@ -21,9 +22,9 @@ from pathlib import Path
 
 from intake import files
 from intake.desk import page, visible
+from intake.desk.cases import Case
 from intake.desk.opened import testimony
 from intake.desk.reading import Opened, Shown
-from intake.desk.state import Case
 from intake.envelope import TESTIMONY
 from intake.errors import BadFile, Misuse
 from intake.form import Answer, Form
@@ -34,7 +35,10 @@ ADVICE = (
     "This file may be made to attack whoever opens it. Carry it to another machine, without keys "
     "and without a network, make it harmless there with Dangerzone, and look only at that copy."
 )
-_CASE = ("case", "day", "state", "assigned", "envelopes", "unreadable")
+_CASE = (
+    *("case", "day", "state", "marks", "duplicate_of", "withdrawn"),
+    *("assigned", "envelopes", "unreadable"),
+)
 _FORMULA = re.compile(r"""(?:^|(?<=[,;|"'\t]))(?=\s*[=+\-@＝＋－＠])""")  # noqa: RUF001 - full width
 _NAME = 120  # characters of a file's own name that are shown
 
@@ -45,6 +49,17 @@ def as_json(cases: Cases) -> str:
         {
             "assigned": case.assigned,
             "case": tag,
+            "conflict": bool(case.conflict),
+            "decisions": [
+                {
+                    "author": one.author,
+                    "day": one.day.isoformat(),
+                    "grounds": one.grounds,
+                    **one.what,
+                }
+                for one in case.decisions
+            ],
+            "duplicate_of": case.duplicate_of and case.duplicate_of.hex(),
             "envelopes": [
                 {
                     "body": item.envelope and item.envelope.body,
@@ -57,7 +72,9 @@ def as_json(cases: Cases) -> str:
                 }
                 for item in opened
             ],
+            "marks": sorted(case.marks),
             "state": case.state,
+            "withdrawn": case.hidden,
         }
         for tag, (case, opened) in cases.items()
     ]
@@ -77,9 +94,11 @@ def as_csv(cases: Cases, form: Form) -> bytes:
     names = [(q.key, f"{q.key}: label") if q.key in labelled else (q.key,) for q in questions]
     writer.writerow([*_CASE, *(name for pair in names for name in pair), "other"])
     for tag, (case, opened) in cases.items():
-        days = [f"{item.received.day}" for item in opened[:1]]
-        counts = (len(opened), sum(bool(item.fault) for item in opened))
-        row = [tag, *(days or [""]), case.state, " ".join(case.assigned), *map(str, counts)]
+        row = [
+            *(tag, f"{case.received[0].day}", case.state, " ".join(sorted(case.marks))),
+            *((case.duplicate_of or b"").hex(), "yes" if case.hidden else ""),
+            *(" ".join(case.assigned), f"{len(opened)}", f"{sum(bool(i.fault) for i in opened)}"),
+        ]
         answers, shown = _first(opened)
         for question in questions:
             row.append(_codes(answers.pop(question.key, "")))

@@ -17,10 +17,12 @@ Rules:
 - A row that is known is "here" if its bytes are, or if the id follows from the words. One that was
   recorded without words is looked at again: whoever recorded it may have lied.
 - A case's reviewers are chosen when it first comes, and stay (``Casebook.assign``).
+- One event records up to :data:`ROWS` envelopes of the same reviewers: sealing it costs as much as
+  sealing words, and a flipped byte costs what is in one event.
 """
 
 import contextlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -29,6 +31,7 @@ from typing import Any
 
 from intake import canonical, files
 from intake.age.identity import Identity
+from intake.age.recipient import Recipient
 from intake.age.unsealing import unseal
 from intake.bundle import MAX_LINE, BundleHeader, Entry
 from intake.bundle.reading import Opened, open_bundle
@@ -45,9 +48,10 @@ from intake.quorum import open_package
 from intake.signatures import octets
 
 BATCH = 256  # rows between two writes of the chain
+ROWS = 16  # envelopes in one event
 WRITERS = 16  # blobs written at once
 DECOY = "decoy"
-_NOTE = "importing"  # chain, its last event, and the blobs of the batch that comes after it
+_NOTE = "importing"  # chain, its last event, and the blobs of each event that comes after it
 _LIMIT = 1 << 20  # bytes of it
 
 Item = tuple[Entry, bytes | None, str]
@@ -122,7 +126,8 @@ class _Import:
     ) -> None:
         self._casebook, self._state, self._pen, self._period = casebook, state, pen, period
         self._rows: list[Row] = []
-        self._words: list[tuple[bytes, bytes, Draft]] = []  # blob name, words, and their event
+        self._words: list[tuple[bytes, bytes, list[Recipient]]] = []  # blob name, words, for whom
+        self._received: dict[tuple[str, ...], list[dict[str, object]]] = defaultdict(list)
         self._cases: dict[str, tuple[str, ...]] = {}  # by the hash of the tag
         server = next(k.bundle_key for k in casebook.keyrings if k.sha256 == header.keyring[1])
         self._same = {k.sha256 for k in casebook.keyrings if k.bundle_key == server}
@@ -195,34 +200,46 @@ class _Import:
         assigned = self._cases[key.hex()] = book.assign(envelope.case, first, before)
         name, salt = record.new_name(words)
         what = {
-            "assigned": assigned,
             "blob": name,
+            "case": envelope.case,
             "day": envelope.day,
             "envelope": envelope.kind,
             "id": row,
             "keyring": envelope.keyring,
-            "kind": "received",
             "salt": salt,
         }
-        draft = Draft(what, book.recipients(assigned, self._pen.day), envelope.case)
-        self._words.append((name, words, draft))
+        self._words.append((name, words, book.recipients(assigned, self._pen.day)))
+        self._received[assigned].append(what)
         return name
 
     def _flush(self, kind: str, **facts: object) -> None:
         """Write blobs, then events (5)."""
         folder, everyone = self._casebook.folder, self._casebook.everyone(self._pen.day)
+        groups = [
+            (assigned, rows[start : start + ROWS])
+            for assigned, rows in self._received.items()
+            for start in range(0, len(rows), ROWS)
+        ]
         # Whatever happens from here on, the next import knows which blobs may belong to nobody.
-        batch = [self._pen.path.name, self._pen.last, *(name for name, _, _ in self._words)]
-        files.write(folder / _NOTE, canonical.dump(batch))
+        blobs = [[row["blob"] for row in rows] for _, rows in groups]
+        note = [self._pen.path.name, self._pen.last, *blobs]
+        files.write(folder / _NOTE, canonical.dump(note))
         # Side by side, because a disk that syncs many files at once takes the time of a few.
         with ThreadPoolExecutor(WRITERS) as pool:
-            jobs = [(folder, name, words, draft.recipients) for name, words, draft in self._words]
-            list(pool.map(lambda job: record.write_blob(*job), jobs))
+            list(pool.map(lambda job: record.write_blob(folder, *job), self._words))
         facts |= {"kind": kind, "manifest": self._result.header.sha256}
         facts |= {"cases": self._cases, "rows": self._rows}
-        self._pen.append([*(draft for _, _, draft in self._words), Draft(facts, everyone)])
+        drafts = [
+            Draft(
+                {"assigned": assigned, "kind": "received", "rows": rows},
+                self._casebook.recipients(assigned, self._pen.day),
+            )
+            for assigned, rows in groups
+        ]
+        self._pen.append([*drafts, Draft(facts, everyone)])
         (folder / _NOTE).unlink()
         self._rows, self._words, self._cases = [], [], {}
+        self._received.clear()
 
 
 def _keyring_of(path: Path, casebook: Casebook) -> Keyring:
@@ -285,9 +302,10 @@ def _tidy(folder: Path, chains: Mapping[str, Chain]) -> None:
     if note.exists():
         raw: Any = canonical.load(files.read(note, _LIMIT))
         try:
-            name, after, *blobs = raw
+            name, after, *events = raw
             written = chains[name].last - after if name in chains else 0
-            paths = [record.blob_path(folder, octets(blob, 32)) for blob in blobs[written:]]
+            lost = [octets(blob, 32) for blobs in events[written:] for blob in blobs]
+            paths = [record.blob_path(folder, blob) for blob in lost]
         except (ValueError, TypeError):
             raise BadFile(f"{note} is damaged.", "Move it away, then import again.") from None
         for path in paths:

@@ -16,8 +16,8 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from intake.desk import visible
+from intake.desk.cases import Case
 from intake.desk.reading import Opened, Words, summary
-from intake.desk.state import Case
 from intake.wording import Wording
 
 TITLES = {

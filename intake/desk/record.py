@@ -33,6 +33,7 @@ class Draft:
     what: Mapping[str, object]
     recipients: Sequence[Recipient]
     case: bytes | None = None
+    grounds: Sequence[str] = ()
 
 
 @dataclass(slots=True)
@@ -63,7 +64,7 @@ class Pen:
 
     def _seal(self, draft: Draft, sequence: int, previous: bytes) -> bytes:
         place = (self.path.name, self.deployment, sequence, previous, self.day)
-        line = Event(*place, draft.case, draft.what, self.heads).line()
+        line = Event(*place, draft.case, draft.what, self.heads, draft.grounds).line()
         signature = self.key.sign(CONTEXT + line).hex().encode()
         return seal(line + b"\n" + signature + b"\n", draft.recipients)
 

@@ -24,6 +24,7 @@ from typing import NamedTuple
 from markupsafe import Markup
 
 from intake.desk import page
+from intake.desk.cases import Case
 from intake.desk.opened import WORDS
 from intake.desk.passage import searched, spellings, struck
 from intake.desk.reading import Opened, Shown, Words
@@ -90,16 +91,20 @@ class Redacted:
 
 
 def redact(
-    opened: Sequence[Opened], keep: Collection[str], strike: Sequence[str], my: Translate
+    case: Case,
+    opened: Sequence[Opened],
+    keep: Collection[str],
+    strike: Sequence[str],
+    my: Translate,
 ) -> Redacted:
     """Return the file with the answers to the questions ``keep``, from which ``strike`` is struck.
 
     ``keep`` are keys of questions, and perhaps :data:`DAY`; ``my`` translates a label.
 
     Raises :class:`Misuse` for a key that no answer has, and for a passage that has less than two
-    letters or is nowhere in the case; :class:`Unsafe` if the source has withdrawn.
+    letters or is nowhere in the case; :class:`Unsafe` if the source has withdrawn, or asked to.
     """
-    if any(item.received.kind == "withdrawal" for item in opened):
+    if case.hidden:
         raise Unsafe("The source has withdrawn this case.", "Nothing of it may be passed on.")
     items = [item for item in opened if item.received.kind in WORDS]
     asked = [one for item in items for _, section in item.sections for one in section]

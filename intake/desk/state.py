@@ -6,21 +6,24 @@ Rules:
 - Which chains know more than we have is found from the heads.
 - An event that does not make sense is named and left out; a reviewer signed it, but may be planted.
   Whatever it names has the form of a name, so nobody writes lines that look like ours.
-- Of an envelope that was recorded twice, the one counts whose blob the import names. Of a case, the
-  first assignment counts.
+- Of an envelope that was recorded twice, the one counts whose blob the import names, or the blob
+  that took its place. Of a case, the first assignment counts until two reviewers name another.
+- Words go only if two different reviewers say so: withdrawn ones, and ones that were sealed again.
 
 What an ``import`` or ``part`` event says of a row: its id, the SHA-256 of its envelope, a verdict,
-and the blob of its words (None: a decoy, or nothing was kept).
+and the blob of its words (None: a decoy, or nothing was kept). What an ``erased`` event says: row
+id, a blob that must go, and the blob that took its place (None: withdrawn, and so every other blob
+of the row goes too).
 """
 
 import heapq
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
 from typing import Any, NamedTuple, Self
 
 from intake.days import day
+from intake.desk.cases import VOICES, Case, Received
 from intake.desk.chain import Chain, Event
 from intake.keyring import NAME
 from intake.signatures import octets
@@ -41,6 +44,7 @@ KEPT = frozenset({OK, HERE})
 _GAP = 1000  # how many returns may be unknown here, made at desks whose chains were lost
 
 Node = tuple[bytes, str, int]  # hash, chain and sequence number of an event
+Erasure = tuple[bytes, bytes, bytes | None]  # row id, blob, and the blob that took its place
 
 
 class Row(NamedTuple):
@@ -69,34 +73,6 @@ class Bundle(NamedTuple):
     keyring: bytes
 
 
-class Received(NamedTuple):
-    """One envelope of a case: its row id, kind, day, keyring, where its words lie and for whom."""
-
-    id: bytes
-    kind: str
-    day: date
-    blob: bytes
-    salt: bytes
-    keyring: tuple[int, bytes]
-    assigned: tuple[str, ...]
-    event: Event
-
-
-@dataclass(slots=True)
-class Case:
-    """A case that our keys open."""
-
-    tag: bytes
-    assigned: tuple[str, ...]
-    received: list[Received] = field(default_factory=list)
-    state: str = "received"
-
-    @property
-    def number(self) -> str:
-        """The short case number."""
-        return self.tag.hex()[:8]
-
-
 @dataclass(slots=True)
 class State:
     """All of it.
@@ -107,6 +83,10 @@ class State:
     acknowledged, by the first 16 bytes of their manifests. ``number`` is the last return's.
     ``assigned`` has, by the hash of a case's tag, the manifest that first brought the case, and its
     reviewers; also of cases we cannot open.
+
+    ``erasures`` has who said that a row's blob must go, and what took its place; ``wished`` who
+    named other reviewers of a case. ``moved`` is what two said of the former, ``gone`` the ids of
+    rows that two called withdrawn, and ``blobs`` all blobs that a row ever had.
     """
 
     cases: dict[bytes, Case] = field(default_factory=dict)
@@ -117,6 +97,13 @@ class State:
     pending: dict[bytes, Row] = field(default_factory=dict)
     closings: dict[bytes, bytes] = field(default_factory=dict)
     assigned: dict[bytes, tuple[bytes, tuple[str, ...]]] = field(default_factory=dict)
+    erasures: dict[Erasure, set[str]] = field(default_factory=lambda: defaultdict(set))
+    wished: dict[tuple[bytes, tuple[str, ...]], set[str]] = field(
+        default_factory=lambda: defaultdict(set)
+    )
+    moved: dict[bytes, bytes] = field(default_factory=dict)
+    gone: set[bytes] = field(default_factory=set)
+    blobs: dict[bytes, set[bytes]] = field(default_factory=lambda: defaultdict(set))
     number: int = 0
     closed: int = 0
     faults: list[str] = field(default_factory=list)
@@ -124,6 +111,16 @@ class State:
     def bundle_of(self, row: bytes) -> Bundle | None:
         """Return the bundle that first brought a row, None while its import is unfinished."""
         return self.bundles.get(self.sources.get(row, b""))
+
+    def blob(self, name: bytes) -> bytes:
+        """Return the blob that stands for one of that name today."""
+        for _ in range(len(self.moved)):  # two planted reviewers may have made a circle
+            name = self.moved.get(name, name)
+        return name
+
+    def erased(self) -> set[bytes]:
+        """Return the blobs that must not be anywhere."""
+        return {*self.moved}.union(*(self.blobs[row] for row in self.gone))
 
     def manifests(self, number: int, keyrings: Collection[bytes]) -> set[bytes]:
         """Return the manifests that were imported under a number: one, if all is well.
@@ -149,19 +146,35 @@ def fold(chains: Mapping[str, Chain]) -> State:
         except (ValueError, TypeError, LookupError, AttributeError):
             place = f"{event.chain}: event {event.sequence}"
             state.faults.append(f"{place} makes no sense to this version, and is left out.")
+    _erase(state)
     for case in state.cases.values():
-        case.received = _once(case.received, state.rows)
+        case.received = _once(case.received, state)
+        case.erased = any(item.id in state.gone for item in case.received)
     return state
 
 
-def _once(received: Sequence[Received], rows: Mapping[bytes, Row]) -> list[Received]:
+def _once(received: Sequence[Received], state: State) -> list[Received]:
     """Return one of each id: an import that was cut short and run again records a row twice."""
     one: dict[bytes, Received] = {}
     for item in received:
-        first = one.setdefault(item.id, item)
-        if item.id in rows and first.blob != rows[item.id].blob == item.blob:
+        row = state.rows.get(item.id)
+        if row and row.blob and item.blob == state.blob(row.blob):
             one[item.id] = item
+        one.setdefault(item.id, item)
     return list(one.values())
+
+
+def _erase(state: State) -> None:
+    """Say what two reviewers said."""
+    for (row, old, new), authors in state.erasures.items():
+        if len(authors) >= VOICES:
+            if new is None:
+                state.gone.add(row)
+            else:
+                state.moved[old] = new
+    for (case, names), authors in state.wished.items():
+        if len(authors) >= VOICES and case in state.assigned:
+            state.assigned[case] = (state.assigned[case][0], names)
 
 
 def _import(state: State, event: Event) -> None:
@@ -184,27 +197,65 @@ def _rows(state: State, event: Event) -> None:
             state.parts[manifest].add(row.id)
             state.pending[row.id] = row
             state.sources.setdefault(row.id, manifest)
+            state.blobs[row.id].update([row.blob] if row.blob else [])
             # Words that were found later count more than somebody's word that there are none.
             if state.rows.setdefault(row.id, row).blob is None:
                 state.rows[row.id] = row
 
 
 def _received(state: State, event: Event) -> None:
-    what, version = event.what, event.what["keyring"]
-    if event.case is None:
-        raise ValueError
-    assigned = tuple(map(_name, what["assigned"]))
-    received = Received(
-        id=octets(what["id"], 16),
-        kind=_name(what["envelope"]),
-        day=day(what["day"]),
-        blob=octets(what["blob"], 32),
-        salt=octets(what["salt"], 32),
+    assigned = tuple(map(_name, event.what["assigned"]))
+    for received in [_item(event, assigned, raw) for raw in event.what["rows"]]:
+        case = state.cases.setdefault(received.case, Case(received.case, assigned))
+        case.people.update(assigned)
+        case.received.append(received)
+        state.blobs[received.id].add(received.blob)
+
+
+def _resealed(state: State, event: Event) -> None:
+    assigned = tuple(map(_name, event.what["assigned"]))
+    items = [_item(event, assigned, raw) for raw in event.what["rows"]]
+    for received in items:
+        case = state.cases.get(received.case)
+        # Who gets a case only now knows it from here alone, and so not who was assigned before.
+        if case and event.author not in case.people:
+            raise ValueError
+    _received(state, event)
+    for received in items:
+        state.cases[received.case].assigned = assigned
+
+
+def _item(event: Event, assigned: tuple[str, ...], raw: Mapping[str, Any]) -> Received:
+    version = raw["keyring"]
+    return Received(
+        id=octets(raw["id"], 16),
+        kind=_name(raw["envelope"]),
+        day=day(raw["day"]),
+        blob=octets(raw["blob"], 32),
+        salt=octets(raw["salt"], 32),
         keyring=(_count(version[0]), octets(version[1], 32)),
         assigned=assigned,
+        case=octets(raw["case"], 16),
         event=event,
     )
-    state.cases.setdefault(event.case, Case(event.case, assigned)).received.append(received)
+
+
+def _decided(state: State, event: Event) -> None:
+    if event.case is None:
+        raise ValueError
+    state.cases[event.case].decide(event)
+
+
+def _erased(state: State, event: Event) -> None:
+    for row, old, new in event.what["rows"]:
+        name = None if new is None else octets(new, 32)
+        state.erasures[octets(row, 16), octets(old, 32), name].add(event.author)
+    for case, names in event.what["cases"].items():
+        state.wished[octets(case, 32), tuple(map(_name, names))].add(event.author)
+
+
+def _carried(_state: State, _event: Event) -> None:
+    """What it carries was put into its own places (``Casebook.chains``)."""
 
 
 def _acknowledged(state: State, event: Event) -> None:
@@ -221,7 +272,18 @@ def _acknowledged(state: State, event: Event) -> None:
             del state.pending[pending.id]
 
 
-_KINDS = {"import": _import, "part": _rows, "received": _received, "acknowledged": _acknowledged}
+_KINDS = {
+    "acknowledged": _acknowledged,
+    "carried": _carried,
+    "decided": _decided,
+    "erased": _erased,
+    "import": _import,
+    "marked": _decided,
+    "part": _rows,
+    "received": _received,
+    "resealed": _resealed,
+    "withdrawn": _decided,
+}
 
 
 def _ordered(chains: Mapping[str, Chain]) -> Iterator[Event]:

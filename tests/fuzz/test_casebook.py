@@ -19,8 +19,9 @@ from intake import canonical, envelope, files, keyring
 from intake.age.sealing import seal
 from intake.desk import casebook, chain, importing, reading, record
 from intake.desk.casebook import Casebook
+from intake.desk.cases import Received
 from intake.desk.chain import NONE, Chain, Event
-from intake.desk.state import VERDICTS, Received, State, fold
+from intake.desk.state import VERDICTS, State, fold
 from intake.errors import BadFile, BadKeyring, Misuse
 from intake.keyring import NAME
 from tests.desk_maker import deployment, sealed_row
@@ -37,18 +38,24 @@ ROW = sealed_row("a form", made=MADE)
 SALT = bytes(32)
 BLOB = record.blob_name(SALT, ROW.plaintext)
 CASE = record.case_key(ROW.case).hex()
+UNDER = (1, MADE.keyring.sha256)
 KEYRING = (1, MADE.keyring.sha256.hex())
 ROWS = [[ROW.entry.id.hex(), ROW.entry.sha256.hex(), "ok", BLOB.hex()]]
 WHAT: list[dict[str, Any]] = [
     {
         "assigned": ["alice", "bob"],
-        "blob": BLOB.hex(),
-        "day": FIRST.isoformat(),
-        "envelope": envelope.TESTIMONY,
-        "id": ROW.entry.id.hex(),
-        "keyring": KEYRING,
         "kind": "received",
-        "salt": SALT.hex(),
+        "rows": [
+            {
+                "blob": BLOB.hex(),
+                "case": ROW.case.hex(),
+                "day": FIRST.isoformat(),
+                "envelope": envelope.TESTIMONY,
+                "id": ROW.entry.id.hex(),
+                "keyring": KEYRING,
+                "salt": SALT.hex(),
+            }
+        ],
     },
     {"kind": "part", "manifest": "11" * 32, "rows": ROWS, "cases": {CASE: ["alice", "bob"]}},
     {
@@ -89,9 +96,8 @@ def written() -> tuple[list[bytes], list[bytes]]:
     frames: list[bytes] = []
     previous = NONE
     for number, what in enumerate(WHAT, 1):
-        case = ROW.case if what["kind"] == "received" else None
         heads = {"bob.desk-b": (number, bytes(32)), "carol.desk-a": (2, bytes(32))}
-        event = Event(CHAIN, MADE.deployment, number, previous, FIRST, case, what, heads)
+        event = Event(CHAIN, MADE.deployment, number, previous, FIRST, None, what, heads)
         lines.append(event.line())
         sealed = seal(signed(lines[-1]), TO_ALICE)
         previous = hashlib.sha256(sealed).digest()
@@ -228,7 +234,15 @@ def test_a_blob(tmp_path: Path, count: int) -> None:
     """Words that are not those that the event names are never shown, in whatever seal."""
     event = Event(CHAIN, MADE.deployment, 1, NONE, FIRST, ROW.case, WHAT[0], {})
     received = Received(
-        ROW.entry.id, envelope.TESTIMONY, FIRST, BLOB, SALT, (1, MADE.keyring.sha256), (), event
+        ROW.entry.id,
+        envelope.TESTIMONY,
+        FIRST,
+        BLOB,
+        SALT,
+        (1, MADE.keyring.sha256),
+        (),
+        ROW.case,
+        event,
     )
     path = record.blob_path(tmp_path, BLOB)
     path.parent.mkdir(parents=True)
@@ -259,7 +273,15 @@ def test_words_whose_name_was_made_to_fit(tmp_path: Path, count: int) -> None:
     def read(data: bytes) -> envelope.Envelope:
         name = record.blob_name(SALT, data)
         received = Received(
-            ROW.entry.id, envelope.TESTIMONY, FIRST, name, SALT, (1, MADE.keyring.sha256), (), event
+            ROW.entry.id,
+            envelope.TESTIMONY,
+            FIRST,
+            name,
+            SALT,
+            (1, MADE.keyring.sha256),
+            (),
+            ROW.case,
+            event,
         )
         path = record.blob_path(tmp_path, name)
         path.parent.mkdir(parents=True, exist_ok=True)
