@@ -130,11 +130,11 @@ def export_file(folder: Path, opened: Opened) -> tuple[Path, str]:
     envelope = opened.envelope
     if envelope is None or not envelope.content:
         raise Misuse("This envelope carries no file.", "Choose one that does.")
-    name = envelope.body.get("name", "") if isinstance(envelope.body, dict) else ""
+    name = envelope.body.get("name") if isinstance(envelope.body, dict) else None
     # Dangerous line: without it, a source chooses what is written on this machine, and where.
     path = folder / secrets.token_hex(8)
     files.write(path, envelope.content, replace=False)
-    return path, visible.line(str(name)[:_NAME])
+    return path, visible.line(name[:_NAME]) if isinstance(name, str) else ""
 
 
 def _first(opened: Sequence[Opened]) -> tuple[dict[str, Answer], dict[str, Shown]]:
