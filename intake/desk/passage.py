@@ -41,21 +41,23 @@ def searched(text: str) -> str:
     return "".join(map(_key, _letters(text)))
 
 
-def struck(text: str, needles: Sequence[str]) -> tuple[str, ...]:
+def struck(text: str, passages: Sequence[str]) -> tuple[str, ...]:
     """Return ``text`` in pieces, with an empty one in the place of what is struck.
 
-    ``needles`` are the passages, as :func:`searched` returns them, and none is empty.
+    Of each passage something must count (:func:`searched` is not empty).
     """
     letters = _letters(text)
-    keys = [_key(letter) for letter in letters]
-    copy, owner = "".join(keys), [n for n, key in enumerate(keys) for _ in key]
     gone: set[int] = set()
-    for needle in needles:
-        at, done = copy.find(needle), 0
-        while at >= 0:
-            last = owner[at + len(needle) - 1]
-            gone.update(range(max(owner[at], done), last + 1))
-            at, done = copy.find(needle, at + 1), last + 1
+    for key in (str, _key):  # as typed, with its punctuation, and as searched
+        keys = [key(letter) for letter in letters]
+        copy, owner = "".join(keys), [n for n, own in enumerate(keys) for _ in own]
+        for passage in passages:
+            needle = "".join(map(key, _letters(passage)))
+            at, done = copy.find(needle), 0
+            while at >= 0:
+                last = owner[at + len(needle) - 1]
+                gone.update(range(max(owner[at], done), last + 1))
+                at, done = copy.find(needle, at + 1), last + 1
     pieces = itertools.groupby(range(len(letters)), gone.__contains__)
     return tuple("" if bar else "".join(letters[n] for n in own) for bar, own in pieces)
 

@@ -113,8 +113,8 @@ def redact(
         known = ", ".join(dict.fromkeys(one.key for one in said if one.label))
         raise Misuse(f"No answer here has the key {unknown[0]}.", f"Those there are: {known}")
     texts = [piece for one in said for answer in _answers(one, my) for piece in answer.pieces]
-    needles = _needles(strike, texts)
-    parts = (_part(item, keep, needles, my) for item in items)
+    _check(strike, texts)
+    parts = (_part(item, keep, strike, my) for item in items)
     consents = {one.key: one for one in asked if one.kind == _CONSENT}  # the last word counts
     kept = tuple(part for part in parts if part.sections)
     return Redacted(secrets.token_hex(4), kept, tuple(consents.values()), tuple(strike))
@@ -139,34 +139,34 @@ def html(file: Redacted, my: Translate, *, demo: bool) -> bytes:
     return made.encode()
 
 
-def _needles(strike: Sequence[str], texts: Sequence[str]) -> list[str]:
-    """Return what to look for; each passage must be long enough, and stand somewhere."""
-    needles, copies = [searched(passage) for passage in strike], [searched(text) for text in texts]
-    for number, needle in enumerate(needles, 1):
+def _check(strike: Sequence[str], texts: Sequence[str]) -> None:
+    """Refuse a passage that is not long enough, or stands nowhere."""
+    copies = [searched(text) for text in texts]
+    for number, passage in enumerate(strike, 1):
+        needle = searched(passage)
         if len(needle) < SHORTEST:
             hint = "Write at least two letters of it, or leave the answer out."
             raise Misuse(f"Passage {number} is empty, or too short to be struck.", hint)
         if not any(needle in copy for copy in copies):
             hint = "Nothing was written. Look for a slip of the pen, or copy it from the case."
             raise Misuse(f"Passage {number} is nowhere in this case.", hint)
-    return needles
 
 
-def _part(item: Opened, keep: Collection[str], needles: Sequence[str], my: Translate) -> Part:
+def _part(item: Opened, keep: Collection[str], strike: Sequence[str], my: Translate) -> Part:
     end = None if DAY in keep else _MONTH
     sections = (
-        (title, tuple(_row(one, needles, my, end) for one in section if one.key in keep))
+        (title, tuple(_row(one, strike, my, end) for one in section if one.key in keep))
         for title, section in item.sections
     )
     kept = tuple((title, rows) for title, rows in sections if rows)
     return Part(item.received.kind, f"{item.received.day}"[:end], kept)
 
 
-def _row(one: Shown, needles: Sequence[str], my: Translate, end: int | None) -> Row:
+def _row(one: Shown, strike: Sequence[str], my: Translate, end: int | None) -> Row:
     answers = _answers(one, my)
     if one.kind == "date":
         answers = (Answer(False, (answer.pieces[0][:end],)) for answer in answers)
-    return Row(one.label, one.kind, tuple(_struck(answer, needles) for answer in answers))
+    return Row(one.label, one.kind, tuple(_struck(answer, strike) for answer in answers))
 
 
 def _answers(one: Shown, my: Translate) -> Iterator[Answer]:
@@ -178,8 +178,8 @@ def _answers(one: Shown, my: Translate) -> Iterator[Answer]:
             yield Answer(False, (words.typed,))
 
 
-def _struck(answer: Answer, needles: Sequence[str]) -> Answer:
-    pieces = [piece for text in answer.pieces for piece in struck(text, needles)]
+def _struck(answer: Answer, strike: Sequence[str]) -> Answer:
+    pieces = [piece for text in answer.pieces for piece in struck(text, strike)]
     if answer.known and "" in pieces:
         return Answer(False, ("",))
     return Answer(answer.known, tuple(pieces))
