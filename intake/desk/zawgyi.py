@@ -1,0 +1,111 @@
+"""Zawgyi: is a text written in it, and what does it say in Unicode.
+
+Zawgyi is an older way to write Burmese that uses the code points of Unicode for other letters. Many
+phones still have it. Shown as Unicode it is unreadable, and it cannot be found by searching.
+
+Rules:
+- What a source wrote is never changed: whoever reads or searches gets a copy.
+- Only what is Zawgyi for sure is converted. Unicode that is converted is destroyed.
+- Fewer than ten Burmese letters are not judged by themselves. A line that short goes with the rest.
+- The converter is Unicode's own table (CLDR 41, ``zawgyi.rules``), run as ICU runs it.
+"""
+
+import re
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple, Self
+
+from myanmartools import ZawgyiDetector
+
+SURE, DOUBT = 0.95, 0.05  # as those who made the detector advise
+ENOUGH = 10  # Burmese letters
+
+_LETTER = re.compile(r"[\u1000-\u103f\u104c-\u109f]")
+_RULES = Path(__file__).with_name("zawgyi.rules")
+# A slip in the table: this stands there for "\u1036", and moves "း" behind a 3, a 6 and a u.
+_SLIP = r"\1u36"
+
+
+def likelihood(text: str) -> float:
+    """Return how likely a text is Zawgyi, 0 to 1; 0 if it is too short to be judged."""
+    if len(_LETTER.findall(text)) < ENOUGH:
+        return 0.0
+    return max(0.0, _detector().get_zawgyi_probability(text))
+
+
+def copy(text: str) -> str:
+    """Return a text with all lines that are Zawgyi for sure in Unicode, the others as they are."""
+    whole = likelihood(text)
+    if not whole:
+        return text
+    return "\n".join(
+        convert(line) if (likelihood(line) or whole) > SURE else line for line in text.split("\n")
+    )
+
+
+def convert(text: str) -> str:
+    """Return Zawgyi in Unicode, as ICU's ``Zawgyi-my`` does. Destroys what is Unicode already."""
+    for stage in _stages():
+        text = stage.run(text)
+    return text
+
+
+class _Stage(NamedTuple):
+    """Rules that are tried at each place from left to right, the first that fits wins.
+
+    ``pattern`` has a group for each rule's left side; ``rights`` are by the number of that group:
+    text, the number of a group inside the left side, text, and so on.
+    """
+
+    pattern: re.Pattern[str]
+    rights: dict[int, list[str]]
+
+    @classmethod
+    def of(cls, rules: list[tuple[str, str]]) -> Self:
+        """Return the stage that has these rules, as the left and right sides of the table."""
+        rights, groups, lefts = {}, 1, []
+        for left, right in rules:
+            if right.startswith("|"):  # what was matched last is only looked at
+                left, right = re.sub(r"(\(.*\))$", r"(?=\1)", left), right[1:].removesuffix("$1")
+            # A set that excludes fits the end of the text, too; and nothing that was taken is
+            # given back.
+            left = re.sub(r"(\[\^.*?\])", r"(?:\1|\\Z)", re.sub("[*+]", r"\g<0>+", left))
+            lefts.append("(" + re.sub(r"\$$", r"\\Z", re.sub(r"^\^", r"\\A", left)) + ")")
+            plain = re.sub(r"\\u(....)", lambda code: chr(int(code[1], 16)), right)
+            rights[groups] = re.split(r"\$(\d)", plain)
+            groups += re.compile(lefts[-1]).groups
+        return cls(re.compile("|".join(lefts)), rights)
+
+    def run(self, text: str) -> str:
+        """Return what the rules make of a text."""
+        return self.pattern.sub(self._right, text)
+
+    def _right(self, found: re.Match[str]) -> str:
+        left = found.lastindex or 0
+        return "".join(
+            found[left + int(part)] if number % 2 else part
+            for number, part in enumerate(self.rights[left])
+        )
+
+
+@cache
+def _stages() -> list[_Stage]:
+    names: dict[str, str] = {}
+    stages: list[list[tuple[str, str]]] = [[]]
+    for line in _RULES.read_text("utf-8").replace(_SLIP, "").split("\n"):
+        rule = re.sub(r"#.*|\s|;", "", line)
+        name, is_name, value = rule.partition("=")
+        if is_name:
+            names[name] = value
+        elif rule == "::Null":
+            stages.append([])
+        elif rule:
+            rule = re.sub(r"\$[a-zA-Z]+", lambda name: names[name[0]], rule)
+            left, right = re.split("[→>]", rule)
+            stages[-1].append((left, right))
+    return [_Stage.of(rules) for rules in stages]
+
+
+@cache
+def _detector() -> ZawgyiDetector:
+    return ZawgyiDetector()
