@@ -30,7 +30,7 @@ def likelihood(text: str) -> float:
     """Return how likely a text is Zawgyi, 0 to 1; 0 if it is too short to be judged."""
     if len(_LETTER.findall(text)) < ENOUGH:
         return 0.0
-    return max(0.0, _detector().get_zawgyi_probability(text))
+    return _detector().get_zawgyi_probability(text)
 
 
 def copy(text: str) -> str:
@@ -62,19 +62,13 @@ class _Stage(NamedTuple):
 
     @classmethod
     def of(cls, rules: list[tuple[str, str]]) -> Self:
-        """Return the stage that has these rules, as the left and right sides of the table."""
-        rights, groups, lefts = {}, 1, []
+        """Return the stage that has these rules: left sides for ``re``, right sides as they are."""
+        rights, group = {}, 1
         for left, right in rules:
-            if right.startswith("|"):  # what was matched last is only looked at
-                left, right = re.sub(r"(\(.*\))$", r"(?=\1)", left), right[1:].removesuffix("$1")
-            # A set that excludes fits the end of the text, too; and nothing that was taken is
-            # given back.
-            left = re.sub(r"(\[\^.*?\])", r"(?:\1|\\Z)", re.sub("[*+]", r"\g<0>+", left))
-            lefts.append("(" + re.sub(r"\$$", r"\\Z", re.sub(r"^\^", r"\\A", left)) + ")")
             plain = re.sub(r"\\u(....)", lambda code: chr(int(code[1], 16)), right)
-            rights[groups] = re.split(r"\$(\d)", plain)
-            groups += re.compile(lefts[-1]).groups
-        return cls(re.compile("|".join(lefts)), rights)
+            rights[group] = re.split(r"\$(\d)", plain)
+            group += 1 + re.compile(left).groups
+        return cls(re.compile("|".join(f"({left})" for left, _ in rules)), rights)
 
     def run(self, text: str) -> str:
         """Return what the rules make of a text."""
@@ -101,9 +95,18 @@ def _stages() -> list[_Stage]:
             stages.append([])
         elif rule:
             rule = re.sub(r"\$[a-zA-Z]+", lambda name: names[name[0]], rule)
+            # After "|" goes what was only looked at, and is matched again.
+            rule = re.sub(r"(\(.*\))→\|(.*)\$1", r"(?=\1)→\2", rule)
             left, right = re.split("[→>]", rule)
-            stages[-1].append((left, right))
+            stages[-1].append((_left(left), right))
     return [_Stage.of(rules) for rules in stages]
+
+
+def _left(rule: str) -> str:
+    """Return a left side for ``re``, which gives back what it took, and whose sets have no end."""
+    rule = re.sub("[*+]", r"\g<0>+", rule)
+    rule = re.sub(r"\[\^.*?\]", r"(?:\g<0>|\\Z)", rule)
+    return re.sub(r"^\^", r"\\A", re.sub(r"\$$", r"\\Z", rule))
 
 
 @cache
