@@ -21,7 +21,7 @@ from intake.terminal import visible as spelled
 MARKS = 8  # upon one letter
 # Hangul fillers, the braille blank, Khmer inherent vowels, Mongolian selectors, the joiner of
 # nothing: all of them drawn as nothing.
-_BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
+BLANK = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u180b\u180c\u180d\u180f\u2800\u3164\uffa0")
 
 
 def pieces(text: str) -> Iterator[tuple[str, str, int]]:
@@ -68,7 +68,7 @@ def html(words: object) -> Markup:
 
 
 def _is_hidden(character: str) -> bool:
-    return character in _BLANK or spelled(character) != character
+    return character in BLANK or spelled(character) != character
 
 
 def _name(character: str, count: int) -> str:

@@ -21,26 +21,39 @@ SURE, DOUBT = 0.95, 0.05  # as those who made the detector advise
 ENOUGH = 10  # Burmese letters
 
 _LETTER = re.compile(r"[\u1000-\u103f\u104c-\u109f]")
+# What Burmese in Unicode never has, but Shan, Mon and Karen do. Without it the detector, which is
+# slow, is not asked.
+_SIGN = re.compile(
+    r"[\u1033\u1034\u105a\u1060-\u1097]|\u1039(?![\u1000-\u1021])"
+    r"|\u103a[\u102b-\u1036\u103b-\u103e]|\u1031[\u103b-\u103e]"
+    r"|(?<![\u1000-\u1021\u103b-\u103f])\u1031|(?<![\u1000-\u1021\u103b-\u103e])[\u103b-\u103d]"
+)
 _RULES = Path(__file__).with_name("zawgyi.rules")
 # A slip in the table: this stands there for "\u1036", and moves "း" behind a 3, a 6 and a u.
 _SLIP = r"\1u36"
 
 
-def likelihood(text: str) -> float:
-    """Return how likely a text is Zawgyi, 0 to 1; 0 if it is too short to be judged."""
-    if len(_LETTER.findall(text)) < ENOUGH:
+def likelihood(text: str, least: int = ENOUGH) -> float:
+    """Return how likely a text is Zawgyi, 0 to 1; 0 if it has fewer than ``least`` letters."""
+    if not _SIGN.search(text) or len(_LETTER.findall(text)) < least:
         return 0.0
     return _detector().get_zawgyi_probability(text)
 
 
 def copy(text: str) -> str:
     """Return a text with all lines that are Zawgyi for sure in Unicode, the others as they are."""
-    whole = likelihood(text)
-    if not whole:
+    if not _SIGN.search(text):
         return text
+    whole = likelihood(text) > SURE
     return "\n".join(
-        convert(line) if (likelihood(line) or whole) > SURE else line for line in text.split("\n")
+        convert(line) if _is_zawgyi(line, whole) else line for line in text.split("\n")
     )
+
+
+def _is_zawgyi(line: str, whole: bool) -> bool:
+    if len(_LETTER.findall(line)) < ENOUGH:
+        return whole
+    return likelihood(line) > SURE
 
 
 def convert(text: str) -> str:
