@@ -21,17 +21,20 @@ _ALIKE = {
     "ဩ": "သြ",
     "ဪ": "သြော်",
     "ဿ": "သ္သ",
-    "ဝ": "0",  # this letter for the digit, and the other way round, is too common to guess
+    "\u101d": "0",  # the letter for the digit, and the digit for it, are too common to tell apart
     "၎": "4",
 }
-# Cyrillic, then Greek, for the Latin ones below them; small ones, by the look of the capitals too.
-_OTHERS = "авсԁеһіјкмнорԛѕтуԝх" + "αβγεηικμνορτυχ"  # noqa: RUF001
-_LATIN_ = "abcdehijkmhopqstywx" + "abyehikmvoptux"
+# Cyrillic, then Greek, and what they look like; small ones, by the look of the capitals, too.
+_OTHERS = "авсԁеһіјкмнорԛѕтуԝх" + "αβγεηικμνορτυχ"
+_LATINS = "abcdehijkmhopqstywx" + "abyehikmvoptux"
 _MARKS = "".join(c for c in map(chr, range(0x1000, 0x10A0)) if unicodedata.category(c)[0] == "M")
 _RUN = re.compile(f"[{_MARKS}]{{2,}}")
-# The digit seven for "ra" below a mark and in the names of battalions; "ra" for seven in a number.
-_RA = re.compile(f"၇(?=[{_MARKS}])|(?<=ခ[မလ])၇")
-_SEVEN = re.compile("(?<=[၀-၉])ရ(?![က-ဿ])")
+# The digit seven for "ra" below a mark (not in a time of day) and in the names of battalions;
+# "ra" for seven at the end of a number.
+_RA = re.compile(f"၇(?!း)(?=[{_MARKS}])|(?<=ခ[မလ])၇")
+_SEVEN = re.compile("(?<=[\u1040-\u1049])ရ(?![က-ဿ])")
+# Accents can be piled upon a word to hide it. Selectors choose between two pictures of one thing.
+_DROPPED = re.compile("[\u0300-\u036f\ufe00-\ufe0f]")
 
 
 class _Table(dict[int, str]):
@@ -41,13 +44,12 @@ class _Table(dict[int, str]):
         character = chr(code)
         digit = unicodedata.decimal(character, None)
         unseen = unicodedata.category(character)[0] in "CPZ" or character in visible.BLANK
-        # Accents, which can also be piled upon a word to hide it, and what chooses a picture.
-        accent = 0x300 <= code < 0x370 or 0xFE00 <= code < 0xFE10
-        self[code] = str(digit) if digit is not None else "" if unseen or accent else character
+        dropped = unseen or _DROPPED.match(character)
+        self[code] = "" if dropped else character if digit is None else str(digit)
         return self[code]
 
 
-_TABLE = _Table(str.maketrans(_ALIKE) | str.maketrans(_OTHERS, _LATIN_))
+_TABLE = _Table({ord(c): to for c, to in [*_ALIKE.items(), *zip(_OTHERS, _LATINS, strict=True)]})
 
 
 def key(text: str) -> str:
