@@ -29,6 +29,7 @@ from intake.desk.cases import Case
 from intake.desk.opened import WORDS
 from intake.desk.passage import SHORTEST, searched, spellings, stands, struck
 from intake.desk.reading import Opened, Shown, Words
+from intake.envelope import TESTIMONY
 from intake.errors import Misuse, Unsafe
 
 DAY = "day"  # keep it, and days stay days
@@ -119,9 +120,12 @@ def redact(
     texts = [piece for one in said for answer in _answers(one, my) for piece in answer.pieces]
     _check(strike, texts)
     parts = (_part(item, keep, strike, my) for item in items)
-    consents = {one.key: one for one in asked if one.kind == _CONSENT}  # the last word counts
+    # Only a whole testimony asks for consents, and the last one counts.
+    asking = [item for item in items if item.received.kind == TESTIMONY][-1:]
+    shown = [one for item in asking for _, section in item.sections for one in section]
+    consents = tuple(one for one in shown if one.kind == _CONSENT)
     kept = tuple(part for part in parts if part.sections)
-    return Redacted(secrets.token_hex(4), kept, tuple(consents.values()), tuple(strike))
+    return Redacted(secrets.token_hex(4), kept, consents, tuple(strike))
 
 
 def html(file: Redacted, my: Translate, *, demo: bool) -> bytes:
@@ -176,7 +180,8 @@ def _answers(one: Shown, my: Translate) -> Iterator[Answer]:
     """Yield the answers of a question, nothing struck."""
     for words in one.answers:
         if words.known:
-            yield Answer(True, tuple(dict.fromkeys((words.known, my(words.known)))))
+            label = my(words.known).replace("\u200b", "")  # where our sentences may break
+            yield Answer(True, tuple(dict.fromkeys((words.known, label))))
         elif words.typed:
             text = zawgyi.copy(words.typed)
             yield Answer(False, (text,), text != words.typed)
