@@ -33,6 +33,7 @@ from tests.desk_maker import ANSWERS, Desk, Sealed, sealed_row
 from tests.makers import FIRST
 
 NAME = "မောင်ကျော်စွာ"
+UNSEEN = re.compile(r'<b class="u">.*?</b>|<i>.*?</i>')  # code points that we name
 BAR = '<span class="struck">struck out</span>'
 ASKED = ("account", "vet_hint", "rank", "unit_no", "force")
 
@@ -55,7 +56,7 @@ def shown(file: Redacted) -> str:
     """Return what stands in the answers of a page, bars as ▇, and no marks of ours."""
     _, _, articles = written(file).partition("<article>")
     typed = re.findall(r'<p class="(?:typed|label)">(.*?)</p>', articles, re.DOTALL)
-    plain = [re.sub(r'<b class="u">.*?</b>', "", one.replace(BAR, "▇")) for one in typed]
+    plain = [UNSEEN.sub("", one.replace(BAR, "▇")) for one in typed]
     return "\n".join(html.unescape(re.sub("<[^>]*>", "", one)) for one in plain)
 
 
@@ -73,7 +74,7 @@ def decoded(data: bytes) -> Iterator[str]:
             yield base64.b64decode(whole[: len(whole) // 4 * 4]).decode(errors="ignore")
     for run in re.findall(rb"(?:[0-9a-fA-F]{2})+", data):
         yield binascii.unhexlify(run).decode(errors="ignore")
-    yield re.sub(r"<[^>]*>", "", re.sub(r'<b class="u">.*?</b>', "", text))
+    yield re.sub(r"<[^>]*>", "", UNSEEN.sub("", text))
 
 
 def letters(text: str) -> str:
@@ -137,6 +138,7 @@ SAME = {
     "Shan digits": ("\u1091\u1092\u1093\u1094", "၁၂၃၄"),
     "wa for zero": ("တပ်ရင်း ၅ဝ၈", "တပ်ရင်း ၅၀၈"),
     "seven for ra": ("ခမ၇ ၅၂၈", "ခမရ ၅၂၈"),
+    "letters of another script": ("K\u0443\u0430w Swar", "Kyaw Swar"),
     "family": ("👨\u200d👩\u200d👧\u200d👦", "👨👩👧👦"),
     "family as typed": ("👨\u200d👩\u200d👧\u200d👦", "👨\u200d👩\u200d👧\u200d👦"),
     "coloured heart": ("❤\ufe0f🧡", "❤🧡"),

@@ -37,7 +37,7 @@ _PASSING = frozenset({"c_assist", "c_refer", "c_quote"})  # consents to give som
 _CONSENT = "consent"
 _MONTH = len("2021-08")
 _ANSWER = re.compile(r"(?<=<bdi>).*?(?=</bdi>)", re.DOTALL)
-_HIDDEN = re.compile(r'<b class="u">[^<]*</b>')
+_MARKED = re.compile(r'<b class="u">[^<]*</b>|<i>[^<]*</i>|<[^>]*>')  # what ``visible`` adds
 
 Translate = Callable[[str], str]
 
@@ -138,7 +138,7 @@ def html(file: Redacted, my: Translate, *, demo: bool) -> bytes:
     if _ANSWER.sub("", made) != _ANSWER.sub("", other):
         raise Unsafe("An answer stands where only our words should.", "Please report this line.")
     shown = _ANSWER.findall(made)
-    plain = [Markup(_HIDDEN.sub("", text)).unescape() for text in shown]  # noqa: S704 - read only
+    plain = [Markup(_MARKED.sub("", text)).unescape() for text in shown]  # noqa: S704 - read only
     everything = "\n".join([*shown, *plain]).encode().lower()
     for number, passage in enumerate(file.passages, 1):
         spelled = any(one in everything for one in spellings(passage))

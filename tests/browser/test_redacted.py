@@ -82,6 +82,7 @@ def test_a_redacted_page_shows_and_prints_nothing_that_is_struck(tmp_path: Path)
     assert "Redacted case file" in read
     assert read.count("struck out") >= len(bars)  # seen without printed backgrounds, too
     assert "Sergeant" in read
+    assert "အမိန့်ပေးတယ်" in read  # Burmese that is there is found
     for text in (said, read, inside):
         plain = re.sub(r"\s", "", unicodedata.normalize("NFKC", text)).casefold()
         for gone in (*STRIKE, MY("Kengtung")):
