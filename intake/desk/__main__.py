@@ -176,6 +176,20 @@ def decide(given: Namespace) -> None:
     say(f"{deciding.write(book, drafts, reader)} decisions are signed.")
 
 
+def withdraw(given: Namespace) -> None:
+    r"""Say that a source takes their words back. The second reviewer who says so makes them go.
+
+    Example:
+      python -m intake.desk withdraw 3f2a91bc --casebook casebook --reviewer keys/alice
+    """
+    book, reader = _reader(given)
+    case = _case(state.fold(book.chains(reader.quarters())), given.case)
+    terminal.confirm(f"Case {case.number}: its words go, here and everywhere?", assume=given.yes)
+    deciding.write(book, [deciding.Draft(case.tag, "withdrawn", {"note": ""})], reader)
+    case = state.fold(book.chains(reader.quarters())).cases[case.tag]
+    say("Its words are gone." if case.erased else "Nobody is shown them now. One more must say so.")
+
+
 def merge(given: Namespace) -> None:
     r"""Take what another desk recorded and this one has not. Run it at both desks.
 
@@ -373,6 +387,7 @@ _COMMANDS = {
     "read": (read, "case --casebook --reviewer [--html] [--text]"),
     "export": (export, "--casebook --reviewer [--out]"),
     "decide": (decide, "cases --as --ground --casebook --reviewer"),
+    "withdraw": (withdraw, "case --casebook --reviewer [--yes]"),
     "copy": (copy, "--casebook --to"),
     "merge": (merge, "--from --casebook --reviewer"),
     "reseal": (reseal, "--casebook --reviewer"),
