@@ -9,8 +9,20 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from functools import partial
 
-from intake import canonical, files, keyring, terminal
-from intake.desk import acknowledging, casebook, copying, importing, page, reading, record, state
+from intake import canonical, days, files, keyring, quorum, terminal, words
+from intake.desk import (
+    acknowledging,
+    casebook,
+    caseload,
+    copying,
+    figures,
+    importing,
+    page,
+    reading,
+    record,
+    state,
+    tally,
+)
 from intake.desk.cases import Case
 from intake.desk.present import Present, arrive
 from intake.desk.reading import Opened
@@ -138,6 +150,40 @@ def export(given: Namespace) -> None:
     _say_faults(found)
 
 
+def count(given: Namespace) -> None:
+    r"""Count who left: in the cases of the reviewers who are here, or, with the archive, in all.
+
+    Examples:
+      python -m intake.desk tally --casebook casebook --reviewer keys/alice
+      python -m intake.desk tally --casebook casebook --archive /stick/archive \
+        --reviewer keys/alice --reviewer keys/bob --html /run/user/1000/tally.html
+    """
+    assumed = tally.assume(given.battalion, given.expected, given.expected_note)
+    book, present = _arrive(given)
+    names = " and ".join(who.name for who in present)
+    if given.archive:
+        keys = {who.name: who.quorum() for who in present}
+        identities = [quorum.open_package(given.archive, keys, book.keyring.archive)]
+        opener = f"the archive, which {names} unlocked"
+    else:
+        identities = [key for who in present for key in who.quarters()]
+        opener = f"the caseload of {names}"
+    form = Settings.from_environment().form
+    watch = partial(terminal.progress, "Reading")
+    found = caseload.load(book, identities, Form.load(form), watch)
+    fingerprint = f"{book.keyring.version}: {words.fingerprint(book.keyring.sha256)}"
+    covers = tally.Covers(opener, found.total, days.clock(), fingerprint)
+    counted = tally.count(found.facts.values(), found.form, covers, assumed)
+    say(figures.text(counted))
+    my, demo = Wording.load("my", form), book.keyring.demo
+    made = (figures.csv(counted), figures.as_json(counted), figures.html(counted, my, demo=demo))
+    for path, data in zip((given.csv, given.json, given.html), made, strict=True):
+        if path is not None:
+            files.write(path, data, replace=False)
+            say(f"{path} is there, in the clear. Delete it when it is of no more use.")
+    _say_faults(found.state)
+
+
 def copy(given: Namespace) -> None:
     """Write a second copy of the casebook, or bring it up to date, and read it back.
 
@@ -236,6 +282,17 @@ def _say_faults(found: State) -> None:
 
 
 _OPTIONS = {
+    "--archive": {**PATH, "help": "the archive's quorum package, to count all cases"},
+    "--battalion": {
+        "type": int,
+        "metavar": "PEOPLE",
+        "default": tally.BATTALION,
+        "help": "in a battalion (%(default)s)",
+    },
+    "--csv": {**PATH, "help": "write a table for a spreadsheet"},
+    "--expected": {"type": int, "metavar": "PEOPLE", "help": "who are expected; in no total"},
+    "--expected-note": {"metavar": "TEXT", "default": "", "help": "who says so, and until when"},
+    "--json": {**PATH, "help": "write the numbers for other tools"},
     "--after": {
         "type": int,
         "metavar": "NUMBER",
@@ -258,6 +315,7 @@ _OPTIONS = {
     "file": {**PATH, "help": "the next keyring, as the roots signed it"},
     "case": {"help": "the case number, or its beginning"},
 }
+_ASSUMED = "[--battalion] [--expected] [--expected-note]"
 _COMMANDS = {
     "init": (init, "--casebook --keyring --desk [--yes]"),
     "keyring": (newer, "file --casebook"),
@@ -265,6 +323,7 @@ _COMMANDS = {
     "list": (list_cases, "--casebook --reviewer"),
     "read": (read, "case --casebook --reviewer [--html] [--text]"),
     "export": (export, "--casebook --reviewer [--out]"),
+    "tally": (count, f"--casebook --reviewer [--archive] {_ASSUMED} [--csv] [--json] [--html]"),
     "copy": (copy, "--casebook --to"),
     "acknowledge": (acknowledge, "--casebook --second-copy --reviewer --out [--after]"),
     "ends": (ends, "name --casebook --out"),

@@ -33,14 +33,14 @@ _TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "desk"
 
 def text(case: Case, opened: Sequence[Opened]) -> str:
     """Return the case for a terminal, escaped."""
-    return _render("case.txt", case=case, opened=opened)
+    return render("case.txt", case=case, opened=opened)
 
 
 def html(case: Case, opened: Sequence[Opened], my: Wording, *, demo: bool) -> bytes:
     """Return the case as one HTML page, UTF-8."""
     glance = [words for answers in summary(opened).values() for words in answers]
     shown = {"case": case, "opened": opened, "glance": glance, "demo": demo, "my": my.text}
-    return _render("case.html", **shown).encode()
+    return render("case.html", **shown).encode()
 
 
 def as_json(cases: Mapping[str, tuple[Case, Sequence[Opened]]]) -> str:
@@ -86,7 +86,8 @@ def one_line(answers: Sequence[Words]) -> str:
     return ", ".join(words.known or visible.line(words.typed) for words in answers)
 
 
-def _render(template: str, **shown: object) -> str:
+def render(template: str, **shown: object) -> str:
+    """Return a template of ``templates/desk`` with what it is to show; ``.html`` is escaped."""
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=select_autoescape(["html"]),
