@@ -11,27 +11,35 @@ import itertools
 import json
 import random
 import re
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intake import terminal
-from intake.desk import charts, figures, tally, visible
+from intake import days, terminal
+from intake.age.passphrase import Passphrase
+from intake.ceremony import package
+from intake.desk import casebook, charts, deciding, figures, tally, visible
 from intake.desk.caseload import Facts
 from intake.desk.cases import DUPLICATE, STATES, VERIFIED, Case
 from intake.desk.chain import Event
+from intake.desk.deciding import Draft
+from intake.desk.present import Present
 from intake.desk.tables import Row
 from intake.desk.tally import Covers, Tally
-from intake.errors import Misuse
+from intake.errors import BadFile, Misuse, NoMatchingKey
 from intake.form import Answer, Form, Groups, Question
 from intake.settings import FORM
 from intake.wording import Wording
+from tests.desk_maker import PERIOD, Desk, Sealed, sealed_row
+from tests.makers import FIRST
 
 HOSTILE = (
     '<script>alert(1)</script><svg onload=alert(2)> \u202egnp.exe\u202c\x1b[31m\r=HYPERLINK("http://x")'
@@ -40,6 +48,12 @@ HOSTILE = (
 CDM = Form.load(FORM)
 DAY = date(2026, 11, 28)
 SOLDIER: Mapping[str, Answer] = {"force": "army", "rank": "PTE", "c_count": "yes"}
+# The article's: 1,400 other ranks, 100 officers from lieutenant to major, 500 police.
+PEOPLE = (
+    *(("army", rank) for rank in ("PTE", "SGT", "other_ranks", "CPL") for _ in range(350)),
+    *(("army", rank) for rank in ("LT", "CAPT", "MAJ", "CAPT") for _ in range(25)),
+    *(("police", rank) for rank in ("police", "POL_SGT", "SGT", "skip") for _ in range(125)),
+)
 
 
 def tag(number: int) -> bytes:
@@ -101,15 +115,9 @@ def numbers(found: Tally, key: str) -> dict[str, float]:
 def article() -> Maker:
     """Make the people of the article, and others who must not change a figure."""
     maker, chance = Maker(), random.Random(5)
-    for number in range(1400):
-        rank = chance.choice(("PTE", "SGT", "other_ranks"))
-        maker.case({**SOLDIER, "rank": rank}, VERIFIED, ["certify"] * (number < 100))
-    for rank in ("LT", "CAPT", "MAJ", "CAPT"):
-        for _ in range(25):
-            maker.case({**SOLDIER, "rank": rank})
-    for rank in ("police", "POL_SGT", "SGT", ""):
-        for _ in range(125):
-            maker.case({"force": "police", "rank": rank, "c_count": "yes"})
+    for number, (force, rank) in enumerate(PEOPLE):
+        answers = {**SOLDIER, "force": force, "rank": rank}
+        maker.case(answers, VERIFIED, ["certify"] * (number < 100))
     for of in chance.sample(range(1, 2000), 30):
         maker.case(maker.made[of - 1].answers, of=of)
     maker.case(voices=1)
@@ -544,3 +552,122 @@ def by_hand(facts: list[Facts]) -> int:
     }
     forced = {one.case.tag for one in facts if "coercion" in one.case.marks}
     return sum(1 for group in groups if group & good and not group & forced)
+
+
+# From bundle to tally.
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.setattr(days, "clock", lambda: FIRST)
+    made = Desk(tmp_path / "desk")
+    recipients = {name: str(keys.quorum.recipient()) for name, keys in made.made.reviewers.items()}
+    package._write(made.root / "archive", made.made.archive, recipients, 2, None)
+    return made
+
+
+def everyone_verifies(desk: Desk, marks: Mapping[bytes, Sequence[dict[str, Any]]]) -> None:
+    """Let all reviewers verify what is theirs; ``marks`` are set by the first of a case's."""
+    book = casebook.load(desk.casebook)
+    for reviewer in book.keyring.active:
+        who = Present(desk.keys(reviewer.name), reviewer, Passphrase(f"demo-{reviewer.name}", 10))
+        drafts = []
+        for tag, case in desk.state(reviewer.name).cases.items():
+            what = {"note": "", "state": VERIFIED}
+            drafts.append(Draft(tag, "decided", what, ("unit_fits",)))
+            if case.assigned[0] == reviewer.name:
+                told = [{"note": "", "on": True, **mark} for mark in marks.get(tag, ())]
+                drafts += [Draft(tag, "marked", mark) for mark in told]
+        deciding.write(book, drafts, who)
+
+
+def written(desk: Desk, *arguments: object) -> dict[str, Any]:
+    """Run ``tally`` and return what it wrote as JSON."""
+    out = desk.root / "tally.json"
+    out.unlink(missing_ok=True)
+    desk.run("tally", "--json", out, *arguments)
+    found: dict[str, Any] = json.loads(out.read_text("ascii"))
+    return found
+
+
+def test_a_caseload_and_the_archive(desk: Desk, capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [sealed_row(f"{n}", {**SOLDIER, "account": HOSTILE}) for n in range(5)]
+    rows.append(sealed_row("police", {"force": "police", "c_count": "yes"}))
+    desk.bring(desk.bundle_for("alice", False, rows[-1], others=rows[:-1]))
+    repeat = {"mark": DUPLICATE, "of": rows[1].case.hex()}
+    everyone_verifies(desk, {rows[0].case: [repeat], rows[2].case: [{"mark": "certify"}]})
+    capsys.readouterr()
+
+    both = [*desk.here("alice"), *desk.here("bob")]
+    found = written(desk, "--archive", desk.root / "archive", *both)
+    assert found["keys"] == "the archive, which alice and bob unlocked"
+    assert (found["opened"], found["total"]) == (6, 6)
+    assert found["tables"]["figures"]["counted"] == 5
+    assert found["tables"]["figures"]["police"] == 1
+    assert found["tables"]["steps"]["duplicate"] == 1
+    assert found["tables"]["certification"]["process"] == 1
+    out = capsys.readouterr().out
+    assert "alert" not in out
+    assert re.search(r"People counted +5\n", out)
+
+    mine = len(desk.state("alice").cases)
+    own = written(desk, *desk.here("alice"), "--battalion", 2)
+    assert own["keys"] == "the caseload of alice"
+    assert (own["opened"], own["total"]) == (mine, 6)
+    assert own["tables"]["steps"]["closed"] == 6 - mine > 0
+    assert own["tables"]["figures"]["police"] == 0
+    assert own["tables"]["figures"]["battalion"] == 2
+    assert written(desk, *both, *desk.here("carol"))["opened"] == 6
+
+
+def test_files_are_for_their_writer_alone(desk: Desk) -> None:
+    page, table = desk.root / "tally.html", desk.root / "tally.csv"
+    note = ("--expected", 3, "--expected-note", "until May")
+    desk.run("tally", *desk.here("alice"), *note, "--html", page, "--csv", table)
+    for path in (page, table):
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+        assert "until May" in path.read_text("utf-8")
+    with pytest.raises(Misuse, match="exists already"):
+        desk.run("tally", *desk.here("alice"), "--csv", table)
+
+
+def test_what_does_not_open_the_archive(desk: Desk) -> None:
+    archive = desk.root / "archive"
+    with pytest.raises(NoMatchingKey, match="1 of them are here"):
+        desk.run("tally", "--archive", archive, *desk.here("alice"))
+    both = [*desk.here("alice"), *desk.here("bob")]
+    with pytest.raises(BadFile, match="not the package"):
+        desk.run("tally", "--archive", desk.root / PERIOD, *both)
+    with pytest.raises(Misuse, match="one person or more"):
+        desk.run("tally", "--expected", 3, *both)
+
+
+@pytest.mark.slow
+def test_the_articles_people_from_bundle_to_tally(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows: list[Sealed] = []
+    for number, (force, rank) in enumerate(PEOPLE):
+        answers = {**SOLDIER, "force": force, "rank": rank, "consent_store": "yes"}
+        rows.append(sealed_row(f"{number}", answers))
+    desk.bring(desk.bundle(rows)[0])
+    everyone_verifies(desk, {row.case: [{"mark": "certify"}] for row in rows[:100]})
+    both = [*desk.here("alice"), *desk.here("bob")]
+    expected = ("--expected", 500, "--expected-note", "over the next month")
+    found = written(desk, "--archive", desk.root / "archive", *both, *expected)["tables"]
+    assert found["figures"] == {
+        "counted": 2000,
+        "military": 1500,
+        "police": 500,
+        "neither": 0,
+        "officers": 100,
+        "battalions": 4.0,
+        "battalion": 500,
+    }
+    assert found["certification"] == {
+        "certified": 0,
+        "process": 100,
+        "neither": 1900,
+        "expected": 500,
+    }
+    assert re.search(r"Battalion equivalents +4\.0\n", capsys.readouterr().out)
