@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
+from functools import partial
 from typing import NamedTuple
 
 from intake.desk.caseload import Facts
@@ -47,9 +48,6 @@ _ORIGINS = {
     INSIDE: "Data from inside sources",
 }
 
-# Labels by code, and what tells a case's code.
-Sorter = tuple[Mapping[str, str], Callable[[Facts], str]]
-
 
 class Row(NamedTuple):
     """A number, its code, and its label."""
@@ -81,11 +79,11 @@ class Table:
 def by_answer(counted: Sequence[Facts], form: Form, day: date) -> Iterator[Table]:
     """Yield the tables of the people counted. The timeline ends with the month of ``day``."""
     asked = {question.key: question.groups for question in form.questions()}
-    for key, sorter in {"force": _force, "rank": _rank, "posted": _posted}.items():
+    for key in ("force", "rank", "posted"):
         if key in asked:
-            labels, code_of = sorter(asked[key])
+            labels, into = _grouped(asked[key])
             said = {code: label for code, label in labels.items() if code != "skip"}
-            yield _table(key, {**said, "": "Not said"}, code_of, counted)
+            yield _table(key, {**said, "": "Not said"}, partial(_group, key, into), counted)
     if "left" in asked:
         yield _table("left", _months(day), _month, counted)
     yield _table("origin", _ORIGINS, _origin, counted)
@@ -105,45 +103,28 @@ def _table(
     return Table(key, tuple(Row(code, label, numbers[code]) for code, label in labels.items()))
 
 
-def _force(groups: Groups) -> Sorter:
-    labels = {code: label for group in groups.values() for code, label in group.items()}
-    return labels, lambda one: _code(one, "force")
-
-
-def _rank(groups: Groups) -> Sorter:
-    labels, into = _headed(groups)
-    into |= {code: part for code, part in _INTO.items() if code in into}
-    parts = ({"officer": OFFICERS}.get(code, {code: label}) for code, label in labels.items())
-
-    def code_of(one: Facts) -> str:
-        force, rank = _code(one, "force"), _code(one, "rank")
-        group = into.get(rank, rank)
-        if force == POLICE:
-            return POLICE
-        return OTHER if group == POLICE and force in MILITARY else group
-
-    return {code: label for part in parts for code, label in part.items()}, code_of
-
-
-def _posted(groups: Groups) -> Sorter:
-    labels, into = _headed(groups)
-
-    def code_of(one: Facts) -> str:
-        place = _code(one, "posted")  # a township that the form no longer offers has its region
-        return into.get(place, into.get(place[: len("MMR001")], place))
-
-    return labels, code_of
-
-
-def _headed(groups: Groups) -> tuple[dict[str, str], dict[str, str]]:
-    """Return each heading by the first code under it, and that first code by each code."""
+def _grouped(groups: Groups) -> tuple[dict[str, str], dict[str, str]]:
+    """Return the labels of a question's groups by code, and by each code the one of its group."""
     labels: dict[str, str] = {}
     into: dict[str, str] = {}
     for heading, choices in groups.items():
         first = next(iter(choices), "")
-        labels |= choices if heading is None else {first: heading}
+        headed = OFFICERS if first == "officer" else {first: str(heading)}
+        labels |= headed if heading else choices
         into |= {code: first if heading else code for code in choices}
-    return labels, into
+    return labels, into | {code: part for code, part in _INTO.items() if code in into}
+
+
+def _group(key: str, into: Mapping[str, str], one: Facts) -> str:
+    """Return the code of the group that an answer is in."""
+    code = _code(one, key)
+    if key == "posted" and code not in into:  # a township that the form no longer offers
+        code = code[: len("MMR001")]
+    group = into.get(code, code)
+    force = _code(one, "force") if key == "rank" else ""
+    if group == POLICE and force in MILITARY:
+        return OTHER
+    return POLICE if force == POLICE else group
 
 
 def _months(day: date) -> dict[str, str]:
