@@ -341,21 +341,13 @@ def as_page(found: Tally) -> str:
 
 
 FORMULAS = [
-    "=1+1",
-    "+1",
-    "-1",
-    "@SUM(A1)",
-    "\t=1",
-    "\r=1",
-    "\n=1",
-    " =1",
-    "\u200b=1",
-    "\uff1d1",
-    '=","=1',
+    *("=1+1", "+1", "-1", "@SUM(A1)", " =1", "\uff1d1", '=","=1'),
+    *("\t=1", "\r=1", "\n=1", "\tx", "\rx", "\nx"),
 ]
+PLAIN = ["\u200b=1", '"=1', "1-1", "\u1010\u1015\u103a", HOSTILE]
 
 
-@pytest.mark.parametrize("hostile", [*FORMULAS, '"=1', HOSTILE])
+@pytest.mark.parametrize("hostile", [*FORMULAS, *PLAIN])
 def test_no_label_or_note_is_a_formula(hostile: str) -> None:
     form = with_groups({hostile: {hostile: hostile}})
     maker = Maker()
@@ -367,11 +359,8 @@ def test_no_label_or_note_is_a_formula(hostile: str) -> None:
     for cell in itertools.chain(*rows):
         assert not re.match(r"[=+\-@\s\uff1d]", cell)
         assert terminal.visible(cell, keep="") == cell
-    assert [
-        "rank",
-        *(["'" * (hostile in FORMULAS[:8] + FORMULAS[9:]) + visible.line(hostile)] * 2),
-        "1",
-    ] in rows
+    mark = "'" * (hostile in FORMULAS)
+    assert ["rank", *[mark + visible.line(hostile)] * 2, "1"] in rows
     assert raw.startswith(b"\xef\xbb\xbf")
     assert "<script" not in as_page(found)
     assert json.loads(figures.as_json(found))["note"] == hostile + "x"
@@ -487,6 +476,17 @@ def test_a_timeline_fits_its_frame(most: int) -> None:
     assert chart.years[0] == (0.0, "2021")
     assert len(chart.years) <= 8
     assert chart.most.number == most
+
+
+def test_months_without_anybody_are_only_in_the_files() -> None:
+    maker = Maker()
+    maker.case({**SOLDIER, "left": "2021-08"})
+    found = counted(maker)
+    for text in (figures.text(found), as_page(found).partition("<tbody>")[2]):
+        assert "2021-08" in text
+        assert "2021-09" not in text
+    assert b"2021-09" in figures.csv(found)
+    assert b"2021-09" in figures.as_json(found)
 
 
 def test_no_months_no_timeline() -> None:

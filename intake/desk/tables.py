@@ -152,8 +152,6 @@ def _origin(one: Facts) -> str:
 
 
 def _code(one: Facts, key: str) -> str:
-    """Return the code of an answer: none if it was not said, another's if it is no code at all."""
-    code = one.answers.get(key, "")
-    if not isinstance(code, str):
-        return OTHER
+    """Return the code of an answer, or nothing if it was not said."""
+    code = str(one.answers.get(key, ""))
     return "" if code == "skip" else code
