@@ -17,6 +17,9 @@ module                    what it knows
 ``charts``                where the bars of a table begin and end
 ``figures``               a tally as text, as a page, as CSV, as JSON
 ``visible``               the one way from a source's words to anything a reviewer looks at
-``page``                  cases as text, as a page, as JSON
+``page``                  cases as text, and as a page
+``exporting``             cases as JSON and as a table, one file of a source
+``passage``               where a passage stands, and how it could be spelled
+``redaction``             a case file that may leave the desk
 ========================  ==================================================================
 """
