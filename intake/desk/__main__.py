@@ -222,7 +222,7 @@ def count(given: Namespace) -> None:
     counted = tally.count(found.facts.values(), found.form, covers, assumed)
     say(figures.text(counted))
     my, demo = Wording.load("my", form), book.keyring.demo
-    made = (figures.csv(counted), figures.as_json(counted), figures.html(counted, my, demo=demo))
+    made = (figures.as_csv(counted), figures.as_json(counted), figures.html(counted, my, demo=demo))
     for path, data in zip((given.csv, given.json, given.html), made, strict=True):
         if path is not None:
             files.write(path, data, replace=False)

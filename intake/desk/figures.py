@@ -4,22 +4,19 @@ Rules:
 - Each of them says that it is never to be published, of what day it is, whose keys opened how many
   of all cases, and under which keyring.
 - What somebody typed, a note, goes through ``visible``. Labels come from the form of this machine.
-- A cell that a spreadsheet would take for a formula begins with an apostrophe (OWASP, "CSV
-  injection"). Every cell is quoted (RFC 4180), and the file is UTF-8 with a byte order mark, by
-  which a spreadsheet knows it.
-- JSON is ASCII.
+- The table (CSV) is written as that of ``exporting``: no cell is a formula. JSON is ASCII.
 """
 
+import csv
+import io
 import json
-import unicodedata
 
-from intake.desk import charts, page, visible
+from intake.desk import charts, exporting, page, visible
 from intake.desk.tables import Row, Table
 from intake.desk.tally import Tally
 from intake.wording import Wording
 
 NOTICE = "Internal: never publish"
-_FORMULA, _BLANK = frozenset("=+-@"), frozenset("\t\r\n")
 
 
 def facts(tally: Tally) -> dict[str, str]:
@@ -64,22 +61,17 @@ def inside(tally: Tally) -> dict[str, object]:
     return {**told, **drawn, "shown": shown, "zip": zip}
 
 
-def csv(tally: Tally) -> bytes:
+def as_csv(tally: Tally) -> bytes:
     """Return the tally for a spreadsheet: table, code, label, number."""
-    rows: list[tuple[str, str, str, object]] = [("table", "code", "label", "number")]
-    told = {NOTICE: "", **facts(tally)}
-    rows += [("tally", "", name, value) for name, value in told.items()]
-    rows += [(table.key, *row) for table in tally.tables.values() for row in table.rows]
-    return "".join(f"{','.join(map(cell, row))}\r\n" for row in rows).encode("utf-8-sig")
-
-
-def cell(value: object) -> str:
-    """Return a quoted cell that no spreadsheet takes for a formula."""
-    words = str(value)
-    first = unicodedata.normalize("NFKC", words.lstrip()[:1])  # a wide = is one too
-    # Dangerous line: without it, a label or a note can run in the spreadsheet of who opens it.
-    mark = "'" * (words[:1] in _BLANK or first in _FORMULA)
-    return '"{}{}"'.format(mark, visible.line(words).replace('"', '""'))
+    table = io.StringIO(newline="")
+    rows: list[tuple[object, ...]] = [("table", "code", "label", "number"), ("", "", NOTICE, "")]
+    rows += [("", "", name, value) for name, value in facts(tally).items()]
+    rows += [(part.key, *row) for part in tally.tables.values() for row in part.rows]
+    for row in rows:
+        # Dangerous line: without it, a label or a note can run in the spreadsheet of who opens it.
+        cells = [exporting.harmless(visible.line(cell)) for cell in row]
+        csv.writer(table, quoting=csv.QUOTE_ALL).writerow(cells)
+    return table.getvalue().encode("utf-8-sig")
 
 
 def as_json(tally: Tally) -> bytes:
