@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import random
 import re
+import time
+from collections.abc import Callable
 from functools import cache
 
 from intake.settings import ROOT
@@ -42,6 +44,16 @@ def noise(count: int, seed: int) -> list[str]:
     chance = random.Random(seed)
     of = [*map(chr, range(0x1000, 0x10A0)), *" \u200b\u200d\xa0ab1-", *_OFTEN * 6]
     return ["".join(chance.choices(of, k=chance.randint(1, 30))) for _ in range(count)]
+
+
+def seconds(act: Callable[[str], object], text: str) -> float:
+    """Return the least time of three that this machine takes to act upon a text."""
+    times = []
+    for _ in range(3):
+        start = time.process_time()
+        act(text)
+        times.append(time.process_time() - start)
+    return min(times)
 
 
 def _syllable(chance: random.Random) -> str:

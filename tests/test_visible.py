@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import time
 from html import unescape
 from html.parser import HTMLParser
 
@@ -14,6 +13,7 @@ from markupsafe import Markup
 
 from intake import terminal
 from intake.desk import visible
+from tests.burmese import seconds
 
 TRICKS = (
     "<U+202E>",
@@ -119,13 +119,15 @@ def test_a_named_letter_stays_readable_in_a_page() -> None:
 
 @pytest.mark.parametrize("marks", ["\u0301", "\u0301\u0302", "\u0430\u0301b"])
 def test_marks_take_linear_time(marks: str) -> None:
-    def took(count: int) -> float:
-        typed, start = marks * (count // len(marks)), time.process_time()
-        assert visible.html(typed)
-        return time.process_time() - start
+    few, many = (seconds(visible.html, marks * (count // 3)) for count in (1_500, 15_000))
+    assert many < 40 * max(few, 0.001)
 
-    took(1_000)
-    assert took(100_000) < 40 * max(took(10_000), 0.001)
+
+def test_a_hundred_thousand_marks_stay_few() -> None:
+    shown = visible.text("က" + "\u0301" * 100_000)
+    assert shown == "က<U+0301×100000>"
+    mixed = visible.text("က" + "\u0301\u0302" * 50_000)
+    assert mixed.count("\u0301") + mixed.count("\u0302") == visible.MARKS
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ SURE, DOUBT = 0.95, 0.05  # as those who made the detector advise
 ENOUGH = 10  # Burmese letters
 
 _LETTER = re.compile(r"[\u1000-\u103f\u104c-\u109f]")
-# What Burmese in Unicode never has, but Shan, Mon and Karen do. Without it the detector, which is
-# slow, is not asked.
+# What correct Burmese never has in Unicode; Shan, Mon and Karen do. About a text without any, the
+# detector, which is slow, is not asked.
 _SIGN = re.compile(
     r"[\u1033\u1034\u105a\u1060-\u1097]|\u1039(?![\u1000-\u1021])"
     r"|\u103a[\u102b-\u1036\u103b-\u103e]|\u1031[\u103b-\u103e]"
@@ -36,7 +36,8 @@ _SLIP = r"\1u36"
 
 def likelihood(text: str, least: int = ENOUGH) -> float:
     """Return how likely a text is Zawgyi, 0 to 1; 0 if it has fewer than ``least`` letters."""
-    if not _SIGN.search(text) or len(_LETTER.findall(text)) < least:
+    letters = len(_LETTER.findall(text))
+    if letters < least or (letters >= ENOUGH and not _SIGN.search(text)):
         return 0.0
     return _detector().get_zawgyi_probability(text)
 
