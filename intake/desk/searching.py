@@ -72,11 +72,11 @@ def _in_order(marks: re.Match[str]) -> str:
 
 
 def _keys(text: str) -> list[str]:
-    """Return the keys of a text as it was typed, and of all that it says if it is Zawgyi."""
-    texts = [text, zawgyi.copy(text)]
-    if zawgyi.likelihood(text, least=1) >= zawgyi.DOUBT:
-        texts.append(zawgyi.convert(text))
-    return [key for text in dict.fromkeys(texts) if (key := _key(text))]
+    """Return the keys of a text as it was typed, and of what it says if it is Zawgyi or may be."""
+    copy = zawgyi.copy(text)
+    if copy == text and zawgyi.likelihood(text, least=1) >= zawgyi.DOUBT:
+        copy = zawgyi.convert(text)
+    return [key for text in dict.fromkeys((text, copy)) if (key := _key(text))]
 
 
 class Index:

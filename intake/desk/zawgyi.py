@@ -46,16 +46,13 @@ def copy(text: str) -> str:
     """Return a text with all lines that are Zawgyi for sure in Unicode, the others as they are."""
     if not _SIGN.search(text):
         return text
-    whole = likelihood(text) > SURE
+    lines = text.split("\n")
+    short = [len(_LETTER.findall(line)) < ENOUGH for line in lines]
+    whole = any(short) and likelihood(text) > SURE
     return "\n".join(
-        convert(line) if _is_zawgyi(line, whole) else line for line in text.split("\n")
+        convert(line) if (whole and is_short) or likelihood(line) > SURE else line
+        for line, is_short in zip(lines, short, strict=True)
     )
-
-
-def _is_zawgyi(line: str, whole: bool) -> bool:
-    if len(_LETTER.findall(line)) < ENOUGH:
-        return whole
-    return likelihood(line) > SURE
 
 
 def convert(text: str) -> str:
