@@ -145,13 +145,14 @@ def read_casebook(file: File) -> tuple[Told, list[str]]:
     chains = {name: chain.choose(files) for name, files in versions.items()}
     chain.carry(chains, known)
     state = fold(chains)
-    told = {
-        "cases": canonical.dump({tag.hex(): shown(one) for tag, one in state.cases.items()}),
-        "assigned": canonical.dump({key.hex(): one[1] for key, one in state.assigned.items()}),
-        "gone": canonical.dump(sorted(state.erased())),
-        **{key: " ".join(named(said, state.faults)) or "-" for key, said in NAMED.items()},
+    values: dict[str, object] = {
+        "cases": {tag.hex(): shown(one) for tag, one in state.cases.items()},
+        "assigned": {key.hex(): names for key, (_, names) in state.assigned.items()},
+        "gone": sorted(state.erased()),
     }
-    return {k: v if isinstance(v, str) else v.decode() for k, v in told.items()}, state.faults
+    told = {key: canonical.dump(value).decode() for key, value in values.items()}
+    told |= {key: " ".join(named(said, state.faults)) or "-" for key, said in NAMED.items()}
+    return told, state.faults
 
 
 def laid(file: str, frames: list[tuple[str, str | None]], known: list[keyring.Keyring]) -> Chain:

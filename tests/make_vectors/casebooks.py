@@ -106,7 +106,7 @@ class Book:
         *,
         saw: Sequence[str] | Mapping[str, Sequence[object]] = (),
         closed: bool = False,
-        **other: object,
+        **other: Any,  # noqa: ANN401 - fields of the event
     ) -> Book:
         """Add an event; its author ``saw`` these chains as they are now. Decisions have a case."""
         frames = self.chains.setdefault(chain, [])
@@ -136,9 +136,9 @@ class Book:
         """Return number and hash of the last event of a chain."""
         return [len(self.chains[chain]), self.chains[chain][-1][0]]
 
-    def both(self, what: What, **other: object) -> Book:
+    def both(self, what: What) -> Book:
         """Add the same by alice and by bob, who knows of hers."""
-        return self.add(ALICE, what, **other).add(BOB, what, saw=[ALICE], **other)  # type: ignore[arg-type]
+        return self.add(ALICE, what).add(BOB, what, saw=[ALICE])
 
 
 def book() -> Book:
@@ -446,7 +446,7 @@ def refused() -> Iterator[tuple[str, str, str, str, Book, Told]]:
         yield name, "12.1", ANOTHER, comment, carrying(item), bad
 
     out = Told({CASE: case()}, named={"left-out": f"{BOB}:1"})
-    odd: list[tuple[str, str, What, dict[str, object]]] = [
+    odd: list[tuple[str, str, What, dict[str, Any]]] = [
         ("kind-unknown", "A kind from the future.", {"kind": "future"}, {}),
         ("state-unknown", "No such state.", decided("certified"), {}),
         ("state-null", "null is no state.", {**decided("triaged"), "state": None}, {}),
