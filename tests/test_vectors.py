@@ -176,7 +176,7 @@ def named(said: str, faults: list[str]) -> list[str]:
 NAMED = {
     "left-out": r"(\S+): event (\d+) makes no sense",
     "carrying": r"(\S+): event (\d+) carries",
-    "lost": r"(\S+): event \d+, which \S+ has seen, is",
+    "lost": r"(\S+): event -?\d+, which \S+ has seen, is",
     "parted": r"(\S+): two versions part",
 }
 

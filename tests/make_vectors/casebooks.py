@@ -220,6 +220,16 @@ def states() -> Iterator[Row]:
            book().add(ALICE, decided("verified")).add(BOB, decided("partial"), saw=[ALICE])
            .add(BOB, decided("verified")),
            one(state="partial", voices=["bob"], decisions=3))  # fmt: skip
+    for name, first in (("voice-heard", "ff"), ("voice-heard-in-another-order", "00")):
+        apart = book().add(ALICE, decided("verified"))
+        apart.add(BOB, decided("verified"), saw=[ALICE])
+        apart.add("bob.desk-a", decided("partial"), saw=[ALICE], hash=first * 32)
+        yield (
+            name,
+            "bob adds his voice at one desk, and differs at another: alice's does not end there.",
+            apart.add(BOB, decided("verified"), saw=["bob.desk-a"]),
+            one(state="verified", voices=["alice", "bob"], decisions=4),
+        )
     yield ("rejected-after-verified", "Who knew of both voices rejects.",
            book().both(decided("verified")).add(ALICE, decided("rejected"), saw=[BOB]),
            one(state="rejected", decisions=3))  # fmt: skip

@@ -190,12 +190,13 @@ function decide(all, { name, number, event: e }) {
   const before = found.standing.get(about) ?? [];
   const replaced = about === "withdrawn" ? [] : before.filter((one) => knows(decision, one));
   if (what.state === "verified") {
-    decision.voices.add(e.author);
-    for (const one of replaced) for (const voice of one.voices) decision.voices.add(voice);
+    const known = found.decisions.filter((one) => one.what.state && knows(decision, one));
+    const last = known.filter((one) => !known.some((other) => knows(other, one)));
+    decision.voices = new Set([e.author, ...last.flatMap((one) => [...one.voices])]);
   }
   const beside = before.filter((one) => !replaced.includes(one));
   found.standing.set(about, [...beside, decision]);
-  found.decisions += 1;
+  found.decisions.push(decision);
 }
 
 // ---- the fold ---------------------------------------------------------------------------------
@@ -311,7 +312,7 @@ function receive(state, e, kind, { assigned, rows: records }) {
   }
   for (const record of records) {
     if (!state.cases.has(record.case)) {
-      const fresh = { assigned, people: new Set(), records: [], standing: new Map(), decisions: 0 };
+      const fresh = { assigned, people: new Set(), records: [], standing: new Map(), decisions: [] };
       state.cases.set(record.case, fresh);
     }
     const found = state.cases.get(record.case);
@@ -344,7 +345,7 @@ function summary(one, state, gone, today) {
   return {
     assigned: one.assigned,
     conflict: conflict.map((each) => `${each.name}:${each.number}`).sort(),
-    decisions: one.decisions,
+    decisions: one.decisions.length,
     duplicate: on("duplicate").map((each) => each.what.of).sort()[0] ?? null,
     erased,
     hidden: erased || asks || withdrawing.length > 0,
