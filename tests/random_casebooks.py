@@ -7,6 +7,7 @@ Rules:
 
 from __future__ import annotations
 
+import copy
 import random
 from collections.abc import Sequence
 from typing import Any
@@ -84,7 +85,7 @@ def what(chance: random.Random, book: Book) -> dict[str, Any]:
         if isinstance(holder, dict) and chance.random() < 0.2:
             del holder[key]
         else:
-            holder[key] = chance.choice(JUNK)
+            holder[key] = copy.deepcopy(chance.choice(JUNK))
     return dict(value)
 
 
