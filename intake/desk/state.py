@@ -84,10 +84,10 @@ class State:
     ``assigned`` has, by the hash of a case's tag, the manifest that first brought the case, and its
     reviewers; also of cases we cannot open.
 
-    ``erasures`` has who said that a row's blob must go, and what took its place; ``wished`` who
-    named other reviewers of a case. ``moved`` is what two said of the former, ``gone`` the ids of
-    rows that two called withdrawn. ``blobs`` are all that a row ever had, ``owners`` whose they
-    are.
+    ``erasures`` has who said that a row's blob must go, and what took its place; ``wished`` whom
+    each author wants as a case's reviewers since two last agreed, ``given`` whom two agreed on.
+    ``moved`` is what two said of the former, ``gone`` the ids of rows that two called withdrawn.
+    ``blobs`` are all that a row ever had, ``owners`` whose they are.
     """
 
     cases: dict[bytes, Case] = field(default_factory=dict)
@@ -99,9 +99,10 @@ class State:
     closings: dict[bytes, bytes] = field(default_factory=dict)
     assigned: dict[bytes, tuple[bytes, tuple[str, ...]]] = field(default_factory=dict)
     erasures: dict[Erasure, set[str]] = field(default_factory=lambda: defaultdict(set))
-    wished: dict[tuple[bytes, tuple[str, ...]], set[str]] = field(
-        default_factory=lambda: defaultdict(set)
+    wished: dict[bytes, dict[str, tuple[str, ...]]] = field(
+        default_factory=lambda: defaultdict(dict)
     )
+    given: dict[bytes, tuple[str, ...]] = field(default_factory=dict)
     moved: dict[bytes, bytes] = field(default_factory=dict)
     gone: set[bytes] = field(default_factory=set)
     blobs: dict[bytes, set[bytes]] = field(default_factory=lambda: defaultdict(set))
@@ -184,9 +185,8 @@ def _erase(state: State) -> None:
         name = known.blob or b""
         while after := links.pop((known.id, name), None):
             state.moved[name] = name = after
-    for (case, names), authors in state.wished.items():
-        if len(authors) >= VOICES and case in state.assigned:
-            state.assigned[case] = (state.assigned[case][0], names)
+    for case in state.given.keys() & state.assigned.keys():
+        state.assigned[case] = (state.assigned[case][0], state.given[case])
 
 
 def _import(state: State, event: Event) -> None:
@@ -273,8 +273,12 @@ def _erased(state: State, event: Event) -> None:
     ]
     for erasure in rows:
         state.erasures[erasure].add(event.author)
-    for wish in cases.items():
-        state.wished[wish].add(event.author)
+    for case, names in cases.items():
+        wishes = state.wished[case]
+        wishes[event.author] = names
+        if list(wishes.values()).count(names) >= VOICES:
+            state.given[case] = names
+            wishes.clear()  # or one of the two brings it back alone when others agreed on another
 
 
 def _carried(_state: State, _event: Event) -> None:

@@ -369,6 +369,18 @@ def words() -> Iterator[Row]:
            book().add(ALICE, erased(cases=given)), one())  # fmt: skip
     yield ("given", "Two want the same.", book().both(erased(cases=given)),
            one(names=["bob", "carol"]))  # fmt: skip
+    back = {key_of(CASE): list(PEOPLE)}
+    agreed = book().both(erased(cases=back)).both(erased(cases=given))
+    yield "given-and-back", "Two want the first ones again.", agreed.both(erased(cases=back)), one()
+    agreed = book().both(erased(cases=back)).both(erased(cases=given))
+    yield ("given-and-back-by-one", "One wants them again: that two once did counts no more.",
+           agreed.add(BOB, erased(cases=back)), one(names=["bob", "carol"]))  # fmt: skip
+    agreed = book().add(ALICE, erased(cases=back)).both(erased(cases=given))
+    yield ("given-and-wished-before", "What alice wanted before they agreed is no second voice.",
+           agreed.add(BOB, erased(cases=back)), one(names=["bob", "carol"]))  # fmt: skip
+    changed = book().add(ALICE, erased(cases=given)).add(ALICE, erased(cases=back))
+    yield ("given-too-late", "Of each reviewer the last wish counts.",
+           changed.add(BOB, erased(cases=given), saw=[ALICE]), one())  # fmt: skip
     yield ("given-in-another-order", "Two want the same, and say it in another order.",
            book().add(ALICE, erased(cases=given))
            .add(BOB, erased(cases={key_of(CASE): ["carol", "bob"]}), saw=[ALICE]),

@@ -217,7 +217,8 @@ export function fold(chains) {
     rows: new Map(), // row id -> the record that counts
     erasures: new Map(),
     withdrawals: new Map(),
-    wishes: new Map(),
+    wishes: new Map(), // hash of a tag -> author -> the reviewers that they named last
+    given: new Map(), // hash of a tag -> reviewers on whom two agreed
     number: 0,
   };
   const left_out = [];
@@ -241,7 +242,7 @@ export function fold(chains) {
       blob = instead;
     }
   }
-  for (const [hash, names] of agreed(state.wishes)) {
+  for (const [hash, names] of state.given) {
     if (state.assigned.has(hash)) state.assigned.set(hash, names);
   }
   const today = (blob) => {
@@ -289,8 +290,15 @@ function take(state, node) {
       if (instead === null) say(state.withdrawals, JSON.stringify(id), e.author);
       else say(state.erasures, JSON.stringify([id, blob, instead]), e.author);
     }
-    for (const wish of what.cases) say(state.wishes, JSON.stringify(wish), e.author);
+    for (const [hash, names] of what.cases) wish(state, hash, names, e.author);
   }
+}
+
+function wish(state, hash, names, author) {
+  const wishes = (state.wishes.get(hash) ?? new Map()).set(author, names);
+  const alike = [...wishes.values()].filter((other) => String(other) === String(names));
+  if (alike.length >= 2) state.given.set(hash, names);
+  state.wishes.set(hash, alike.length >= 2 ? new Map() : wishes);
 }
 
 function record_rows(state, what) {
