@@ -115,6 +115,7 @@ def _letters(text: str) -> list[str]:
 
 def _key(letter: str) -> str:
     """Return what counts of one letter; nothing, if it only stands between letters."""
+    kept = [c for c in letter if unicodedata.category(c)[0] not in "CPZ"]
     # In order already: without it, normalising many marks takes the square of their number.
-    marks = sorted(letter[1:], key=unicodedata.combining)
-    return searching.key("".join((letter[:1], *marks))).replace("ရ", "7")
+    kept[1:] = sorted(kept[1:], key=unicodedata.combining)
+    return searching.key("".join(kept)).replace("ရ", "7")
