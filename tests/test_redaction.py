@@ -506,6 +506,7 @@ def test_redact_writes_the_page_and_says_no_words(
     said = capsys.readouterr().out
     assert "2 answers, 3 bars" in said
     assert "did not agree" in said
+    assert f"delete {strike}" in said
     assert NAME not in said
     data = out.read_bytes()
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
