@@ -196,7 +196,7 @@ def found(case: Case) -> dict[str, object]:
     }
 
 
-@many
+@settings(max_examples=400)
 @given(STEPS)
 def test_a_case_is_what_follows_from_who_knew_what(steps: list[tuple[Any, ...]]) -> None:
     world = played(steps)
