@@ -67,8 +67,7 @@ def _key(text: str) -> str:
 
 
 def _in_order(marks: re.Match[str]) -> str:
-    """Return the marks of a syllable, the one that stacks the next letter last."""
-    return "".join(sorted(set(marks[0]), key=lambda mark: (mark == "\u1039", mark)))
+    return "".join(sorted(set(marks[0])))
 
 
 def _keys(text: str) -> list[str]:
