@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from intake.desk.searching import Index, key
 from tests import burmese
+from tests.burmese import seconds
 from tests.test_zawgyi import UNICODE, VECTORS, ZAWGYI
 
 BURMESE = st.text(st.characters(min_codepoint=0x1000, max_codepoint=0x109F))
@@ -156,3 +157,9 @@ def test_every_text_is_found_by_its_words(text: str) -> None:
     assert not any(character.isspace() for character in key(text))
     for word in text.split():
         assert found(text, word) or not key(word)
+
+
+@pytest.mark.parametrize("unit", ["\u0301\u0327", "\u1037\u103a", "\u05b0\u05b1", " ", "၇", "ေ"])
+def test_a_key_takes_linear_time(unit: str) -> None:
+    few, many = (seconds(key, unit * (count // len(unit))) for count in (1_500, 15_000))
+    assert many < 40 * max(few, 0.001)
