@@ -67,7 +67,7 @@ SERVER = (
     rf"{PLAIN}|flask|flask_wtf|gevent|gunicorn|sqlalchemy|types\.FrameType|urllib\.parse|werkzeug|"
     r"wtforms"
 )
-DESK = rf"{PLAIN}|concurrent\.futures|heapq|jinja2|mmap|tempfile"
+DESK = rf"{PLAIN}|concurrent\.futures|csv|heapq|jinja2|mmap|myanmartools|tempfile"
 
 
 class Zone(NamedTuple):

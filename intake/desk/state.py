@@ -85,11 +85,11 @@ class State:
     ``assigned`` has, by the hash of a case's tag, the manifest that first brought the case, and its
     reviewers; also of cases we cannot open.
 
-    ``erasures`` has who said that a row's blob must go, and what took its place; ``wished`` who
-    named other reviewers of a case. ``moved`` is what two said of the former, ``withdrawn`` the
-    blobs that two called so, with all that took their place, and ``gone`` the ids of rows that have
-    no other. ``named`` are all blobs of which anybody wrote. ``early`` are decisions that no case
-    takes yet.
+    ``erasures`` has who said that a row's blob must go, and what took its place; ``wished`` whom
+    each author wants as a case's reviewers since two last agreed, ``given`` whom two agreed on.
+    ``moved`` is what two said of the former, ``withdrawn`` the blobs that two called so, with all
+    that took their place, and ``gone`` the ids of rows that have no other. ``named`` are all blobs
+    of which anybody wrote. ``early`` are decisions that no case takes yet.
     """
 
     cases: dict[bytes, Case] = field(default_factory=dict)
@@ -101,9 +101,10 @@ class State:
     closings: dict[bytes, bytes] = field(default_factory=dict)
     assigned: dict[bytes, tuple[bytes, tuple[str, ...]]] = field(default_factory=dict)
     erasures: dict[Erasure, set[str]] = field(default_factory=lambda: defaultdict(set))
-    wished: dict[bytes, dict[tuple[str, ...], set[str]]] = field(
-        default_factory=lambda: defaultdict(lambda: defaultdict(set))
+    wished: dict[bytes, dict[str, tuple[str, ...]]] = field(
+        default_factory=lambda: defaultdict(dict)
     )
+    given: dict[bytes, tuple[str, ...]] = field(default_factory=dict)
     moved: dict[bytes, bytes] = field(default_factory=dict)
     withdrawn: set[bytes] = field(default_factory=set)
     gone: set[bytes] = field(default_factory=set)
@@ -205,6 +206,8 @@ def _erase(state: State) -> None:
             after = state.moved.get(after)
     rows = ((row.id, state.blob(row.blob)) for row in state.rows.values() if row.blob)
     state.gone |= {row for row, blob in rows if blob in state.withdrawn}
+    for case in state.given.keys() & state.assigned.keys():
+        state.assigned[case] = (state.assigned[case][0], state.given[case])
 
 
 def _import(state: State, event: Event) -> None:
@@ -253,8 +256,8 @@ def _resealed(state: State, event: Event) -> None:
     people = [set(map(_name, _list(raw.get("people", [])))) for raw in raws]
     for received in items:
         case = state.cases.get(received.case)
-        _, now = state.assigned.get(case_key(received.case), (b"", ()))
-        if case and event.author not in {*case.people, *now}:
+        given = state.given.get(case_key(received.case), ())
+        if case and event.author not in {*case.people, *given}:
             raise ValueError
     for received, before in zip(items, people, strict=True):
         # Who gets a case only now, or whose old keys are gone, knows it from here alone.
@@ -299,20 +302,12 @@ def _erased(state: State, event: Event) -> None:
     for row, old, new in rows:
         state.erasures[row, old, new].add(event.author)
         state.named.update(filter(None, (old, new)))
-    for case, people in cases.items():
-        _wish(state, case, people, event.author)
-
-
-def _wish(state: State, case: bytes, people: tuple[str, ...], author: str) -> None:
-    """Two have named a case's reviewers: what was said before of others is void from then on."""
-    first, now = state.assigned.get(case, (b"", people))
-    if people == now:
-        return
-    wished = state.wished[case]
-    wished[people].add(author)
-    if len(wished[people]) >= VOICES:
-        state.assigned[case] = (first, people)
-        wished.clear()  # else one alone could hand it back to those whom two named once
+    for case, names in cases.items():
+        wishes = state.wished[case]
+        wishes[event.author] = names
+        if list(wishes.values()).count(names) >= VOICES:
+            state.given[case] = names
+            wishes.clear()  # or one of the two brings it back alone when others agreed on another
 
 
 def _carried(_state: State, _event: Event) -> None:

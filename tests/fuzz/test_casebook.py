@@ -16,7 +16,7 @@ import pytest
 
 from intake import canonical, envelope, files, keyring
 from intake.age.sealing import seal
-from intake.desk import casebook, chain, reading, record
+from intake.desk import casebook, chain, deciding, merging, reading, record
 from intake.desk.casebook import Casebook
 from intake.desk.cases import MARKS, STATES, Received
 from intake.desk.chain import NONE, Chain, Event
@@ -260,6 +260,88 @@ def test_events_that_were_carried_over(tmp_path: Path, count: int) -> None:
     ).fuzz(count)
 
 
+@tiers(FEW // 10)
+def test_a_chain_of_another_desk(tmp_path: Path, count: int) -> None:
+    """Whatever a stick brings in alice's name, what is here stays, and it is taken once."""
+    ours = b"".join(FRAMES[:2])
+    book = casebook.Casebook(tmp_path, "desk-b", [MADE.keyring])
+    theirs, chains = tmp_path / CHAIN, tmp_path / "chains"
+    chains.mkdir()
+
+    def read(data: bytes) -> dict[str, bytes]:
+        for path in chains.iterdir():
+            path.unlink()
+        put(chains / CHAIN, ours)
+        put(theirs, data)
+        merging._chain(book, theirs, merging.Merged(State()))
+        files = {path.name: path.read_bytes() for path in chains.iterdir()}
+        again = merging.Merged(State())
+        merging._chain(book, theirs, again)
+        assert (again.grown, again.parted) == (0, 0)
+        assert files == {path.name: path.read_bytes() for path in chains.iterdir()}
+        whole = max((end for end, _ in chain.frames(data)), default=0)
+        for more in FRAMES[2:5]:  # it goes on in three ways
+            put(theirs, data[:whole] + more)
+            merging._chain(book, theirs, merging.Merged(State()))
+            there = [path.read_bytes() for path in chains.iterdir()]
+            assert any(one.startswith(data[:whole] + more) for one in there)
+        return files
+
+    def kept(found: dict[str, bytes], data: bytes) -> bool:
+        whole = max((end for end, _ in chain.frames(data)), default=0)
+        return (
+            len(found) <= 2
+            and found[CHAIN].startswith(ours)
+            and any(one.startswith(data[:whole]) for one in found.values())
+            and all(casebook._CHAIN.match(name) for name in found)
+        )
+
+    Reader(
+        valid=WHOLE,
+        read=read,
+        same=kept,
+        ways=[outside(WHOLE, frame(b"age-encryption.org/v1\n"))],
+        refused=(BadFile,),
+    ).fuzz(count)
+
+
+@tiers(FEW)
+def test_the_drafts_of_a_reviewer(tmp_path: Path, count: int) -> None:
+    """Nothing will be signed that was not written with the reviewer's own key."""
+    book = Casebook(tmp_path, "desk-a", [MADE.keyring])
+    what = {"note": "ရဲဘော် 😀", "state": "verified"}
+    pending = [[ROW.case.hex(), "decided", what, ["vouched"]]]
+    facts = {"format": deciding.FORMAT, "pending": pending, "seen": [ROW.case.hex()]}
+    (tmp_path / "drafts").mkdir()
+    mine: set[bytes] = set()
+
+    def sealed(line: bytes, variant: int) -> bytes:
+        stranger = variant % 3 == 0
+        mine.update([] if stranger else [line])
+        mark = deciding._tag(BOB.quarters["2026q4"] if stranger else KEY, line)
+        plaintext = line + b"\n" + mark + b"\n" * (1 + (variant % 19 == 1))
+        return Made.of(seal(plaintext, TO_ALICE), plaintext, sealed_facts)
+
+    def read(data: bytes) -> list[deciding.Draft]:
+        put(tmp_path / "drafts" / CHAIN, data)
+        return deciding.Drafts.load(book, "alice", [KEY]).pending
+
+    line = canonical.dump(facts)
+    sealed_facts = line + b"\n" + deciding._tag(KEY, line) + b"\n"
+    valid = seal(sealed_facts, TO_ALICE)
+
+    def written(found: list[deciding.Draft], data: bytes) -> bool:
+        return not found or not isinstance(data, Made) or data.inside.split(b"\n")[0] in mine
+
+    Reader(
+        valid=valid,
+        read=read,
+        same=written,
+        ways=[outside(valid, FRAMES[0][9:-1]), *[inside(facts, sealed)] * 2],
+        reached=["was not written by alice"],
+    ).fuzz(count)
+
+
 @tiers(FEW)
 def test_casebook_json(tmp_path: Path, count: int) -> None:
     facts = {"deployment": MADE.deployment.hex(), "desk": "desk-a", "format": casebook.FORMAT}
@@ -309,8 +391,7 @@ def test_the_note_of_an_import_that_was_cut_short(tmp_path: Path, count: int) ->
         return [n for n, blob in enumerate(blobs) if record.blob_path(tmp_path, blob).exists()]
 
     def named(found: list[int], data: bytes) -> bool:
-        told = [blob for event in json.loads(data)[2:] for blob in event]
-        return all(blobs[n].hex() in told for n in set(range(4)) - set(found))
+        return all(blobs[n].hex().encode() in data for n in set(range(4)) - set(found))
 
     Reader(
         valid=canonical.dump(facts),

@@ -106,7 +106,7 @@ class Book:
         *,
         saw: Sequence[str] | Mapping[str, Sequence[object]] = (),
         closed: bool = False,
-        **other: object,
+        **other: Any,  # noqa: ANN401 - fields of the event
     ) -> Book:
         """Add an event; its author ``saw`` these chains as they are now. Decisions have a case."""
         frames = self.chains.setdefault(chain, [])
@@ -136,9 +136,9 @@ class Book:
         """Return number and hash of the last event of a chain."""
         return [len(self.chains[chain]), self.chains[chain][-1][0]]
 
-    def both(self, what: What, **other: object) -> Book:
+    def both(self, what: What) -> Book:
         """Add the same by alice and by bob, who knows of hers."""
-        return self.add(ALICE, what, **other).add(BOB, what, saw=[ALICE], **other)  # type: ignore[arg-type]
+        return self.add(ALICE, what).add(BOB, what, saw=[ALICE])
 
 
 def book() -> Book:
@@ -220,6 +220,16 @@ def states() -> Iterator[Row]:
            book().add(ALICE, decided("verified")).add(BOB, decided("partial"), saw=[ALICE])
            .add(BOB, decided("verified")),
            one(state="partial", voices=["bob"], decisions=3))  # fmt: skip
+    for name, first in (("voice-heard", "ff"), ("voice-heard-in-another-order", "00")):
+        apart = book().add(ALICE, decided("verified"))
+        apart.add(BOB, decided("verified"), saw=[ALICE])
+        apart.add("bob.desk-a", decided("partial"), saw=[ALICE], hash=first * 32)
+        yield (
+            name,
+            "bob adds his voice at one desk, and differs at another: alice's does not end there.",
+            apart.add(BOB, decided("verified"), saw=["bob.desk-a"]),
+            one(state="verified", voices=["alice", "bob"], decisions=4),
+        )
     yield ("rejected-after-verified", "Who knew of both voices rejects.",
            book().both(decided("verified")).add(ALICE, decided("rejected"), saw=[BOB]),
            one(state="rejected", decisions=3))  # fmt: skip
@@ -359,6 +369,18 @@ def words() -> Iterator[Row]:
            book().add(ALICE, erased(cases=given)), one())  # fmt: skip
     yield ("given", "Two want the same.", book().both(erased(cases=given)),
            one(names=["bob", "carol"]))  # fmt: skip
+    back = {key_of(CASE): list(PEOPLE)}
+    agreed = book().both(erased(cases=back)).both(erased(cases=given))
+    yield "given-and-back", "Two want the first ones again.", agreed.both(erased(cases=back)), one()
+    agreed = book().both(erased(cases=back)).both(erased(cases=given))
+    yield ("given-and-back-by-one", "One wants them again: that two once did counts no more.",
+           agreed.add(BOB, erased(cases=back)), one(names=["bob", "carol"]))  # fmt: skip
+    agreed = book().add(ALICE, erased(cases=back)).both(erased(cases=given))
+    yield ("given-and-wished-before", "What alice wanted before they agreed is no second voice.",
+           agreed.add(BOB, erased(cases=back)), one(names=["bob", "carol"]))  # fmt: skip
+    changed = book().add(ALICE, erased(cases=given)).add(ALICE, erased(cases=back))
+    yield ("given-too-late", "Of each reviewer the last wish counts.",
+           changed.add(BOB, erased(cases=given), saw=[ALICE]), one())  # fmt: skip
     yield ("given-in-another-order", "Two want the same, and say it in another order.",
            book().add(ALICE, erased(cases=given))
            .add(BOB, erased(cases={key_of(CASE): ["carol", "bob"]}), saw=[ALICE]),
@@ -435,6 +457,14 @@ def refused() -> Iterator[tuple[str, str, str, str, Book, Told]]:
     made = book().add(ALICE, decided("triaged"), closed=True)
     made.add(BOB, {"events": {"0": text}, "kind": "carried"})
     yield "carried-object", "12.1", CARRIES, "An object for a list.", made, bad
+    for name, comment, events in (
+        ("carried-nothing", "No field events.", {}),
+        ("carried-number", "A number for a list.", {"events": 1}),
+        ("carried-text", "A text for a list.", {"events": text}),
+    ):
+        made = book().add(ALICE, decided("triaged"), closed=True)
+        made.add(BOB, {"kind": "carried", **events})
+        yield name, "12.1", CARRIES, comment, made, bad
     for name, comment, item in (
         ("carried-another", "alice signed two events of one number; this one was read.",
          Book().add(ALICE, received(record(NEW))).lines[ALICE, 1]),
@@ -446,7 +476,7 @@ def refused() -> Iterator[tuple[str, str, str, str, Book, Told]]:
         yield name, "12.1", ANOTHER, comment, carrying(item), bad
 
     out = Told({CASE: case()}, named={"left-out": f"{BOB}:1"})
-    odd: list[tuple[str, str, What, dict[str, object]]] = [
+    odd: list[tuple[str, str, What, dict[str, Any]]] = [
         ("kind-unknown", "A kind from the future.", {"kind": "future"}, {}),
         ("state-unknown", "No such state.", decided("certified"), {}),
         ("state-null", "null is no state.", {**decided("triaged"), "state": None}, {}),

@@ -15,7 +15,7 @@ const event_fields = f.record({
   deployment: f.hex(32),
   desk: f.name,
   format: f.one_of("intake event 1"),
-  grounds: f.list(f.text),
+  grounds: f.list((item) => item), // what they say is for who folds them
   heads: f.map(f.chain_name, f.tuple(f.any_integer, f.hex(32))),
   previous: f.hex(32),
   sequence: f.integer(1),

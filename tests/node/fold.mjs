@@ -190,12 +190,13 @@ function decide(all, { name, number, event: e }) {
   const before = found.standing.get(about) ?? [];
   const replaced = about === "withdrawn" ? [] : before.filter((one) => knows(decision, one));
   if (what.state === "verified") {
-    decision.voices.add(e.author);
-    for (const one of replaced) for (const voice of one.voices) decision.voices.add(voice);
+    const known = found.decisions.filter((one) => one.what.state && knows(decision, one));
+    const last = known.filter((one) => !known.some((other) => knows(other, one)));
+    decision.voices = new Set([e.author, ...last.flatMap((one) => [...one.voices])]);
   }
   const beside = before.filter((one) => !replaced.includes(one));
   found.standing.set(about, [...beside, decision]);
-  found.decisions += 1;
+  found.decisions.push(decision);
 }
 
 // ---- the fold ---------------------------------------------------------------------------------
@@ -216,7 +217,8 @@ export function fold(chains) {
     rows: new Map(), // row id -> the record that counts
     erasures: new Map(),
     withdrawals: new Map(),
-    wishes: new Map(),
+    wishes: new Map(), // hash of a tag -> author -> the reviewers that they named last
+    given: new Map(), // hash of a tag -> reviewers on whom two agreed
     number: 0,
   };
   const left_out = [];
@@ -240,7 +242,7 @@ export function fold(chains) {
       blob = instead;
     }
   }
-  for (const [hash, names] of agreed(state.wishes)) {
+  for (const [hash, names] of state.given) {
     if (state.assigned.has(hash)) state.assigned.set(hash, names);
   }
   const today = (blob) => {
@@ -288,8 +290,15 @@ function take(state, node) {
       if (instead === null) say(state.withdrawals, JSON.stringify(id), e.author);
       else say(state.erasures, JSON.stringify([id, blob, instead]), e.author);
     }
-    for (const wish of what.cases) say(state.wishes, JSON.stringify(wish), e.author);
+    for (const [hash, names] of what.cases) wish(state, hash, names, e.author);
   }
+}
+
+function wish(state, hash, names, author) {
+  const wishes = (state.wishes.get(hash) ?? new Map()).set(author, names);
+  const alike = [...wishes.values()].filter((other) => String(other) === String(names));
+  if (alike.length >= 2) state.given.set(hash, names);
+  state.wishes.set(hash, alike.length >= 2 ? new Map() : wishes);
 }
 
 function record_rows(state, what) {
@@ -311,7 +320,7 @@ function receive(state, e, kind, { assigned, rows: records }) {
   }
   for (const record of records) {
     if (!state.cases.has(record.case)) {
-      const fresh = { assigned, people: new Set(), records: [], standing: new Map(), decisions: 0 };
+      const fresh = { assigned, people: new Set(), records: [], standing: new Map(), decisions: [] };
       state.cases.set(record.case, fresh);
     }
     const found = state.cases.get(record.case);
@@ -344,7 +353,7 @@ function summary(one, state, gone, today) {
   return {
     assigned: one.assigned,
     conflict: conflict.map((each) => `${each.name}:${each.number}`).sort(),
-    decisions: one.decisions,
+    decisions: one.decisions.length,
     duplicate: on("duplicate").map((each) => each.what.of).sort()[0] ?? null,
     erased,
     hidden: erased || asks || withdrawing.length > 0,
