@@ -101,15 +101,13 @@ def test_in_any_order_it_is_the_same_state(tmp_path: Path, count: int, reviewers
     state = at.seen(found[0], *names, folder=book.folder)
     assert [tag for tag, case in state.cases.items() if case.erased] == [tags[3]]
     assert not at.words_left(book.folder) & {blob.hex() for blob in state.erased()}
-    mine = {item.blob.hex() for item in state.cases[tags[3]].received}
-    assert len(left[0]) - len(at.words_left(book.folder)) == (2 if count < 4 else 3) >= len(mine)
 
 
 def test_a_desk_gets_back_its_own_chain_from_a_longer_copy(tmp_path: Path) -> None:
     """A disk fails, the casebook comes back from an old copy, and what was written since too."""
     one, other = at.desks(tmp_path, "desk-a", "desk-b")
-    path, manifest = one.bundle(at.rows(3))
-    one.bring(path)
+    one.bring(at.bundle_of(one, ("alice", "bob"), *at.rows(2)))
+    manifest = next(iter(at.seen(one, "alice").bundles))
     old = at.twin(one, tmp_path / "old")
     one.bring(one.bundle(at.rows(3, 3), 2, previous=manifest)[0])
     at.merge(other, one)
@@ -126,8 +124,8 @@ def test_a_desk_gets_back_its_own_chain_from_a_longer_copy(tmp_path: Path) -> No
 def test_a_desk_that_wrote_on_before_its_own_words_came_back_writes_on(tmp_path: Path) -> None:
     """Two honest histories of one chain: the longer one counts, and takes what comes next."""
     one, other = at.desks(tmp_path, "desk-a", "desk-b")
-    path, manifest = one.bundle(at.rows(3))
-    one.bring(path)
+    one.bring(at.bundle_of(one, ("alice", "bob"), *at.rows(2)))
+    manifest = next(iter(at.seen(one, "alice").bundles))
     old, last = at.twin(one, tmp_path / "old"), one.chains()["alice.desk-a"].last
     for number in range(3):
         rows = at.rows(1, 3 + number)
@@ -147,7 +145,7 @@ def test_a_desk_that_wrote_on_before_its_own_words_came_back_writes_on(tmp_path:
     state = at.seen(one, *ALL)
     assert state.cases[tag].state == "contacted"
     assert not any("forged" in fault for fault in state.faults)
-    assert len(state.rows) == 6
+    assert len(state.rows) == 5
 
 
 # ---- a stick that was in other hands -----------------------------------------------------------
@@ -330,7 +328,7 @@ def test_a_merge_that_was_stopped_anywhere_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     one, other = at.desks(tmp_path, "desk-a", "desk-b")
-    one.bring(one.bundle(at.rows(4))[0])
+    one.bring(at.bundle_of(one, ("alice", "bob"), *at.rows(2)))
     at.merge(other, one)
     tag = at.case_of(one, "alice", "bob")
     at.withdraw(one, "alice", tag)

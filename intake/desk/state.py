@@ -245,8 +245,6 @@ def _received(state: State, event: Event) -> None:
         case.people.update(assigned)
         case.received.append(received)
         state.named.add(received.blob)
-        for early in state.early.pop(received.case, ()):
-            _take(state, early)
 
 
 def _resealed(state: State, event: Event) -> None:
@@ -263,6 +261,11 @@ def _resealed(state: State, event: Event) -> None:
         # Who gets a case only now, or whose old keys are gone, knows it from here alone.
         case = state.cases.setdefault(received.case, Case(received.case, assigned))
         case.people.update(before)
+        for early in state.early.pop(received.case, []):
+            if early.author in before:
+                _take(state, early)
+            else:
+                state.early[received.case].append(early)
     _received(state, event)
     for received in items:
         state.cases[received.case].assigned = assigned
@@ -289,7 +292,7 @@ def _decided(state: State, event: Event) -> None:
     case = state.cases.get(event.case)
     if case and event.author in case.people:
         case.decide(event)
-    else:  # carried, it may be: whose case it was is said when it was sealed again, after this
+    else:  # carried, it may be: whose case it was is said only where it was sealed again
         state.early[event.case].append(event)
 
 
