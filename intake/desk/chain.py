@@ -20,7 +20,7 @@ import hashlib
 import mmap
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -64,10 +64,22 @@ class Event:
 
     def line(self) -> bytes:
         """Return what the author signs, after the context."""
-        facts = asdict(self)
-        del facts["signature"]
-        author, _, desk = facts.pop("chain").partition(".")
-        return canonical.dump(facts | {"author": author, "desk": desk, "format": FORMAT})
+        author, _, desk = self.chain.partition(".")
+        return canonical.dump(
+            {
+                "author": author,
+                "case": self.case,
+                "day": self.day,
+                "deployment": self.deployment,
+                "desk": desk,
+                "format": FORMAT,
+                "grounds": self.grounds,
+                "heads": self.heads,
+                "previous": self.previous,
+                "sequence": self.sequence,
+                "what": self.what,
+            }
+        )
 
 
 @dataclass(slots=True)

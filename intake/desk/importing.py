@@ -4,53 +4,44 @@ Procedure of :func:`run`:
 1. Find the keyring that was in force when the bundle was made, and verify the bundle with its key.
 2. The reviewers who are here open the period's package.
 3. Take the casebook's lock, and tidy up after an import that was cut short.
-4. For each row: say what it is (``intake.desk.state`` lists the verdicts). Words are sealed again
-   to the case's reviewers and the archive.
+4. At all cores: say what each row is (``judging``), and seal its words again to the case's
+   reviewers and the archive.
 5. After each batch: blobs first, then the events, then go on. So a power cut costs one batch, and
    running it again continues.
 6. The ``import`` event comes last: what the bundle said of itself, and the rows not yet recorded.
 
 Rules:
-- One bad row costs that row. Nothing a source wrote is in a result or an error.
-- Words are recorded only under the id that follows from them. Else the server, or whoever made the
-  row, used an id of other words, and the row is ``foreign``.
-- A row that is known is "here" if its bytes are, or if the id follows from the words. One that was
-  recorded without words is looked at again: whoever recorded it may have lied.
-- A case's reviewers are chosen when it first comes, and stay (``Casebook.assign``).
+- A worker holds the period's key, and writes blobs; this process alone writes the chain.
 - One event records up to :data:`ROWS` envelopes of the same reviewers: sealing it costs as much as
   sealing words, and a flipped byte costs what is in one event.
 """
 
 import contextlib
+import itertools
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from intake import canonical, files
 from intake.age.identity import Identity
-from intake.age.recipient import Recipient
-from intake.age.unsealing import unseal
 from intake.bundle import MAX_LINE, BundleHeader, Entry
 from intake.bundle.reading import Opened, open_bundle
-from intake.desk import opened, record
+from intake.desk import cores, record
 from intake.desk.casebook import Casebook
 from intake.desk.chain import Chain
+from intake.desk.judging import DECOY, OLDER, UNKNOWN, Brought, Judge, Judged
 from intake.desk.present import Present
 from intake.desk.record import Draft, Pen
-from intake.desk.state import CLOSED, FOREIGN, HERE, KEPT, VERDICTS, Row, State, fold
-from intake.envelope import Envelope
-from intake.errors import BadFile, BadKeyring, Misuse, NoMatchingKey
+from intake.desk.state import HERE, KEPT, VERDICTS, Row, State, fold
+from intake.errors import BadFile, BadKeyring, Misuse
 from intake.keyring import Keyring
 from intake.quorum import open_package
 from intake.signatures import octets
 
 BATCH = 256  # rows between two writes of the chain
 ROWS = 16  # envelopes in one event
-WRITERS = 16  # blobs written at once
-DECOY = "decoy"
 _NOTE = "importing"  # chain, its last event, and the blobs of each event that comes after it
 _LIMIT = 1 << 20  # bytes of it
 
@@ -60,8 +51,8 @@ NOTES = {  # what is counted, and what that means
     **VERDICTS,
     DECOY: "of the new ones are decoys, and mean nothing",
     "left": "left on the server; the next bundle brings them",
-    "older": "made under an older keyring than the bundle's",
-    "unknown": "made under a keyring that is not known here: ask the admins",
+    OLDER: "made under an older keyring than the bundle's",
+    UNKNOWN: "made under a keyring that is not known here: ask the admins",
     "doubled": "twice in the file",
     "stray": "bytes in the file that belong to no row",
     "others": "other bundle with this number was imported before: ask the admins",
@@ -109,41 +100,40 @@ def run(
             chains = casebook.chains(identities)
             state = fold(chains)
             _tidy(casebook.folder, chains)
-            work = _Import(casebook, state, casebook.pen(present[0], chains), period, bundle.header)
-            return work.run(bundle, watch(bundle, bundle.header.count))
+            pen = casebook.pen(present[0], chains)
+            work = _Import(casebook, state, pen, bundle.header)
+            try:
+                return work.run(bundle, watch(bundle, bundle.header.count), period)
+            finally:
+                record.clear(casebook.folder)
 
 
 class _Import:
     """One import under way: what came of it, and rows and words since the last flush."""
 
-    def __init__(
-        self,
-        casebook: Casebook,
-        state: State,
-        pen: Pen,
-        period: Identity | None,
-        header: BundleHeader,
-    ) -> None:
-        self._casebook, self._state, self._pen, self._period = casebook, state, pen, period
+    def __init__(self, casebook: Casebook, state: State, pen: Pen, header: BundleHeader) -> None:
+        self._casebook, self._state, self._pen = casebook, state, pen
         self._rows: list[Row] = []
-        self._words: list[tuple[bytes, bytes, list[Recipient]]] = []  # blob name, words, for whom
-        self._received: dict[tuple[str, ...], list[dict[str, object]]] = defaultdict(list)
+        self._received: dict[tuple[str, ...], list[Mapping[str, Any]]] = defaultdict(list)
         self._cases: dict[str, tuple[str, ...]] = {}  # by the hash of the tag
         server = next(k.bundle_key for k in casebook.keyrings if k.sha256 == header.keyring[1])
         self._same = {k.sha256 for k in casebook.keyrings if k.bundle_key == server}
         self._replaced = casebook.keyring.bundle_key != server
         self._result = Result(header, *_before(header, state, self._same))
 
-    def run(self, bundle: Opened[BundleHeader], items: Iterable[Item]) -> Result:
+    def run(
+        self, bundle: Opened[BundleHeader], items: Iterable[Item], period: Identity | None
+    ) -> Result:
         header, counts = bundle.header, self._result.counts
         done = self._state.parts[header.sha256]
-        for entry, data, verdict in items:  # (4)
-            row = self._judge(entry, data, verdict)
-            counts[row.verdict] += 1
-            if row.verdict != HERE or entry.id not in done:
-                self._rows.append(row)
-            if len(self._rows) == BATCH:
-                self._flush("part")
+        secret = period.encode() if period else None
+        given = (self._casebook, header, secret, self._state.assigned, self._pen.day)
+        rows = (Brought(*item, self._state.rows.get(item[0].id)) for item in items)
+        with contextlib.closing(cores.each(Judge, given, rows)) as judged:  # (4)
+            for one in judged:
+                self._take(one, done)
+                if len(self._rows) == BATCH:
+                    self._flush("part")
         others = self._state.manifests(header.number, self._same) - {header.sha256}
         if header.sha256 not in self._state.bundles or any(r.verdict in KEPT for r in self._rows):
             self._flush(  # (6)
@@ -159,61 +149,18 @@ class _Import:
         counts.update(others=len(others), replaced=self._replaced)
         return self._result
 
-    def _judge(  # noqa: PLR0911 - one for each verdict
-        self, entry: Entry, data: bytes | None, verdict: str
-    ) -> Row:
-        """Say what a row is, and keep its words for the next flush."""
-        known = self._state.rows.get(entry.id)
-        same = known is not None and known.sha256 == entry.sha256
-        here = Row(entry.id, entry.sha256, HERE, known.blob if known else None)
-        if same and (here.blob or data is None):
-            return here
-        row = here._replace(verdict=verdict, blob=None)
-        if data is None:
-            return row
-        try:
-            words = unseal(data, [self._period] if self._period else [])
-            envelope = opened.parse(words)
-        except opened.NotAnEnvelope:
-            return row._replace(verdict=FOREIGN)
-        except (NoMatchingKey, BadFile):
-            return row._replace(verdict=CLOSED)
-        in_words = envelope.kind in opened.WORDS
-        # Dangerous line: without it, other words than the source's are kept under the row's name.
-        if not opened.is_bound(entry.id, envelope) and (in_words or (known and not same)):
-            return row._replace(verdict=FOREIGN)
-        if here.blob or (same and envelope.kind == DECOY):
-            return here
-        version, digest = envelope.keyring
-        hashes = {keyring.version: keyring.sha256 for keyring in self._casebook.keyrings}
-        older = version < self._result.header.keyring[0]
-        self._result.counts.update(older=older, unknown=hashes.get(version) != digest)
-        if envelope.kind == DECOY:
-            self._result.counts[DECOY] += 1
-            return row
-        return row._replace(blob=self._record(row.id, words, envelope))
-
-    def _record(self, row: bytes, words: bytes, envelope: Envelope) -> bytes:
-        """Keep words, and the event that says where they lie, for the next flush."""
-        book, key = self._casebook, record.case_key(envelope.case)
-        first, before = self._state.assigned.get(key, (self._result.header.sha256, ()))
-        assigned = self._cases[key.hex()] = book.assign(envelope.case, first, before)
-        name, salt = record.new_name(words)
-        what = {
-            "blob": name,
-            "case": envelope.case,
-            "day": envelope.day,
-            "envelope": envelope.kind,
-            "id": row,
-            "keyring": envelope.keyring,
-            "salt": salt,
-        }
-        self._words.append((name, words, book.recipients(assigned, self._pen.day)))
-        self._received[assigned].append(what)
-        return name
+    def _take(self, judged: Judged, done: Collection[bytes]) -> None:
+        """Keep what the next flush is to record."""
+        row = judged.row
+        self._result.counts.update([row.verdict, *judged.counted])
+        if row.verdict != HERE or row.id not in done:
+            self._rows.append(row)
+        if judged.what:
+            self._received[judged.assigned].append(judged.what)
+            self._cases[record.case_key(judged.what["case"]).hex()] = judged.assigned
 
     def _flush(self, kind: str, **facts: object) -> None:
-        """Write blobs, then events (5)."""
+        """Give blobs their places, then write events (5)."""
         folder, everyone = self._casebook.folder, self._casebook.everyone(self._pen.day)
         groups = [
             (assigned, rows[start : start + ROWS])
@@ -224,9 +171,7 @@ class _Import:
         blobs = [[row["blob"] for row in rows] for _, rows in groups]
         note = [self._pen.path.name, self._pen.last, *blobs]
         files.write(folder / _NOTE, canonical.dump(note))
-        # Side by side, because a disk that syncs many files at once takes the time of a few.
-        with ThreadPoolExecutor(WRITERS) as pool:
-            list(pool.map(lambda job: record.write_blob(folder, *job), self._words))
+        record.settle(folder, list(itertools.chain(*blobs)))
         facts |= {"kind": kind, "manifest": self._result.header.sha256}
         facts |= {"cases": self._cases, "rows": self._rows}
         drafts = [
@@ -238,7 +183,7 @@ class _Import:
         ]
         self._pen.append([*drafts, Draft(facts, everyone)])
         (folder / _NOTE).unlink()
-        self._rows, self._words, self._cases = [], [], {}
+        self._rows, self._cases = [], {}
         self._received.clear()
 
 
@@ -294,10 +239,11 @@ def _before(header: BundleHeader, state: State, same: Collection[bytes]) -> tupl
 
 
 def _tidy(folder: Path, chains: Mapping[str, Chain]) -> None:
-    """Delete the blobs of a batch whose events were not written: nobody could withdraw them.
+    """Delete blobs whose events were not written, of a batch or staged: nobody could withdraw them.
 
     What was written is told by the length of the chain alone, so it does not matter who is here.
     """
+    record.clear(folder)
     note = folder / _NOTE
     if note.exists():
         raw: Any = canonical.load(files.read(note, _LIMIT))
