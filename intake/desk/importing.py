@@ -24,13 +24,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from intake import canonical, files
+from intake import canonical
 from intake.age.identity import Identity
 from intake.bundle import MAX_LINE, BundleHeader, Entry
 from intake.bundle.reading import Opened, open_bundle
-from intake.desk import cores, record
+from intake.desk import cores, record, staging
 from intake.desk.casebook import Casebook
-from intake.desk.chain import Chain
 from intake.desk.judging import DECOY, OLDER, UNKNOWN, Brought, Judge, Judged
 from intake.desk.present import Present
 from intake.desk.record import Draft, Pen
@@ -40,10 +39,8 @@ from intake.keyring import Keyring
 from intake.quorum import open_package
 from intake.signatures import octets
 
-BATCH = 256  # rows between two writes of the chain
+BATCH = 1024  # rows between two writes of the chain
 ROWS = 16  # envelopes in one event
-_NOTE = "importing"  # chain, its last event, and the blobs of each event that comes after it
-_LIMIT = 1 << 20  # bytes of it
 
 Item = tuple[Entry, bytes | None, str]
 
@@ -99,13 +96,14 @@ def run(
         with casebook.locked():  # (3)
             chains = casebook.chains(identities)
             state = fold(chains)
-            _tidy(casebook.folder, chains)
+            record.tidy(casebook.folder, chains)
+            staging.clear(casebook.folder)
             pen = casebook.pen(present[0], chains)
             work = _Import(casebook, state, pen, bundle.header)
             try:
                 return work.run(bundle, watch(bundle, bundle.header.count), period)
             finally:
-                record.clear(casebook.folder)
+                staging.clear(casebook.folder)
 
 
 class _Import:
@@ -167,11 +165,9 @@ class _Import:
             for assigned, rows in self._received.items()
             for start in range(0, len(rows), ROWS)
         ]
-        # Whatever happens from here on, the next import knows which blobs may belong to nobody.
         blobs = [[row["blob"] for row in rows] for _, rows in groups]
-        note = [self._pen.path.name, self._pen.last, *blobs]
-        files.write(folder / _NOTE, canonical.dump(note))
-        record.settle(folder, list(itertools.chain(*blobs)))
+        record.noted(folder, self._pen, blobs)
+        staging.settle(folder, itertools.chain(*blobs))
         facts |= {"kind": kind, "manifest": self._result.header.sha256}
         facts |= {"cases": self._cases, "rows": self._rows}
         drafts = [
@@ -182,7 +178,7 @@ class _Import:
             for assigned, rows in groups
         ]
         self._pen.append([*drafts, Draft(facts, everyone)])
-        (folder / _NOTE).unlink()
+        record.done(folder)
         self._rows, self._cases = [], {}
         self._received.clear()
 
@@ -236,24 +232,3 @@ def _before(header: BundleHeader, state: State, same: Collection[bytes]) -> tupl
     if before:
         return f"another bundle {number} is here than this one follows", False
     return f"bundle {number} is missing: carry it over", False
-
-
-def _tidy(folder: Path, chains: Mapping[str, Chain]) -> None:
-    """Delete blobs whose events were not written, of a batch or staged: nobody could withdraw them.
-
-    What was written is told by the length of the chain alone, so it does not matter who is here.
-    """
-    record.clear(folder)
-    note = folder / _NOTE
-    if note.exists():
-        raw: Any = canonical.load(files.read(note, _LIMIT))
-        try:
-            name, after, *events = raw
-            written = chains[name].last - after if name in chains else 0
-            lost = [octets(blob, 32) for blobs in events[written:] for blob in blobs]
-            paths = [record.blob_path(folder, blob) for blob in lost]
-        except (ValueError, TypeError):
-            raise BadFile(f"{note} is damaged.", "Move it away, then import again.") from None
-        for path in paths:
-            path.unlink(missing_ok=True)
-        note.unlink()

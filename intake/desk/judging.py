@@ -18,7 +18,7 @@ from intake.age.identity import Identity
 from intake.age.sealing import seal
 from intake.age.unsealing import unseal
 from intake.bundle import BundleHeader, Entry
-from intake.desk import opened, record
+from intake.desk import opened, record, staging
 from intake.desk.casebook import Casebook
 from intake.desk.state import CLOSED, FOREIGN, HERE, Row
 from intake.envelope import Envelope
@@ -69,7 +69,7 @@ class Judge:
     def __call__(self, rows: Sequence[Brought]) -> list[Judged]:
         """Judge rows. Raises :class:`MachineTrouble` or :class:`BadKeyring`."""
         judged = [self._judge(*row) for row in rows]
-        record.stage(self._casebook.folder, self._sealed)
+        staging.stage(self._casebook.folder, self._sealed)
         self._sealed.clear()
         return judged
 
