@@ -11,6 +11,7 @@ Rules:
 
 import contextlib
 import functools
+import gc
 import os
 import signal
 import threading
@@ -24,8 +25,7 @@ from typing import Any, TypeVar
 
 from intake.errors import MachineTrouble
 
-FEW = 64  # items that are done in this process
-PIECE = 32  # items that a worker takes at once
+PIECE = 64  # items that a worker takes at once; fewer are done in this process
 AHEAD = 4  # pieces for each worker that are read before they are asked for
 
 Item = TypeVar("Item")
@@ -44,20 +44,19 @@ def each(
     ``make`` is a class or function of a module, for a worker finds it by its name there. Close the
     generator to end the workers. Raises what the work raises, and :class:`MachineTrouble`.
     """
-    source = iter(items)
-    first, count = list(islice(source, FEW)), os.cpu_count() or 1
-    if len(first) < FEW or count == 1:
+    source, count = iter(items), os.cpu_count() or 1
+    pieces = iter(lambda: list(islice(source, PIECE)), [])
+    first = next(pieces, [])
+    if len(first) < PIECE or count == 1:
         work = make(*given)
-        while first:
-            yield from work(first)
-            first = list(islice(source, PIECE))
+        for piece in chain([first], pieces):
+            yield from work(piece)
         return
-    pieces = chain((first[:PIECE], first[PIECE:]), iter(lambda: list(islice(source, PIECE)), []))
     spawn = get_context("spawn")
     pool = ProcessPoolExecutor(count, mp_context=spawn, initializer=_begin, initargs=(make, given))
     waiting: deque[Future[list[Result]]] = deque()
     try:
-        for piece in pieces:
+        for piece in chain([first], pieces):
             with _deaf():
                 waiting.append(pool.submit(_do, piece))
             if len(waiting) > AHEAD * count:
@@ -88,6 +87,7 @@ def _begin(make: Callable[..., Work[Item, Result]], given: Given) -> None:
     # Dangerous line: without it, a worker outlives us, with the period's key in its memory.
     threading.Thread(target=_end_with_parent, daemon=True).start()
     _given.append((make, given))
+    gc.freeze()  # what is there by now stays, and need not be looked at again
 
 
 def _end_with_parent() -> None:
