@@ -10,19 +10,25 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from intake import canonical, files, keyring, terminal
+from intake import canonical, days, files, keyring, quorum, terminal, words
 from intake.desk import (
     acknowledging,
     casebook,
+    caseload,
     copying,
     deciding,
+    exporting,
+    figures,
     importing,
     merging,
     page,
+    passage,
     reading,
     record,
+    redaction,
     resealing,
     state,
+    tally,
 )
 from intake.desk.cases import GROUNDS, OFFERED, STATES, Case
 from intake.desk.present import Present, arrive
@@ -37,6 +43,7 @@ from intake.wording import Wording
 
 _ME = "python -m intake.desk"
 _SHORTEST = 4  # hex digits that name a case
+_PASSAGES = 1 << 16  # bytes of a file of passages
 
 
 def init(given: Namespace) -> None:
@@ -136,19 +143,91 @@ def read(given: Namespace) -> None:
 
 
 def export(given: Namespace) -> None:
-    """Give the cases that a reviewer can open as JSON, printed or into a file.
+    r"""Give the cases that a reviewer can open: exact (json), or for a spreadsheet (csv).
 
-    Example:
+    Examples:
       python -m intake.desk export --casebook casebook --reviewer keys/alice --out cases.json
+      python -m intake.desk export --casebook casebook --reviewer keys/alice --format csv \
+        --out cases.csv
     """
+    if given.format == "csv" and given.out is None:
+        raise Misuse("A table goes into a file, not to a terminal.", "Add: --out cases.csv")
     _, found, open_case = _open(given)
-    text = page.as_json({tag.hex(): (case, open_case(case)) for tag, case in found.cases.items()})
+    cases = {
+        tag.hex(): (case, () if case.hidden else open_case(case))
+        for tag, case in found.cases.items()
+    }
+    if given.format == "csv":
+        form = Form.load(Settings.from_environment().form)
+        data = exporting.as_csv(cases, form)
+    else:
+        data = exporting.as_json(cases).encode()
     if given.out is None:
-        say(text)
+        say(data.decode())
         return
-    files.write(given.out, text.encode(), replace=False)
+    files.write(given.out, data, replace=False)
     say(f"{given.out} is there with {len(found.cases)} cases, in the clear.")
     _say_faults(found)
+
+
+def redact(given: Namespace) -> None:
+    r"""Write a case as a page that may leave the desk: some answers, without the passages struck.
+
+    The passages stand in a file, one on each line. It is as secret as the case: delete it after.
+
+    Example:
+      python -m intake.desk redact 3f2a91bc --casebook casebook --reviewer keys/alice \
+        --keep account,unit_type --strike passages.txt --out redacted.html
+    """
+    book, found, open_case = _open(given)
+    case = _case(found, given.case)
+    opened = open_case(case)
+    strike = passage.read(files.read(given.strike, _PASSAGES)) if given.strike else []
+    my = Wording.load("my", Settings.from_environment().form).text
+    file = redaction.redact(case, opened, given.keep.split(","), strike, my)
+    files.write(given.out, redaction.html(file, my, demo=book.keyring.demo), replace=False)
+    say(
+        f"{given.out} is there, in the clear: {len(file.answers)} answers, {file.strikes} bars.",
+        "No struck passage is in it. Read it whole before you give it to anybody.",
+    )
+    if not file.may_pass:
+        say("Mind: the source did not agree that any of this is passed on. The page says so.")
+    if any(item.fault for item in opened):
+        raise Incomplete("A part of this case cannot be read.", "See it with: read")
+
+
+def count(given: Namespace) -> None:
+    r"""Count who left: in the cases of the reviewers who are here, or, with the archive, in all.
+
+    Examples:
+      python -m intake.desk tally --casebook casebook --reviewer keys/alice
+      python -m intake.desk tally --casebook casebook --archive /stick/archive \
+        --reviewer keys/alice --reviewer keys/bob --html /run/user/1000/tally.html
+    """
+    assumed = tally.assume(given.battalion, given.expected, given.expected_note)
+    book, present = _arrive(given)
+    names = " and ".join(who.name for who in present)
+    if given.archive:
+        keys = {who.name: who.quorum() for who in present}
+        identities = [quorum.open_package(given.archive, keys, book.keyring.archive)]
+        opener = f"the archive, which {names} unlocked"
+    else:
+        identities = [key for who in present for key in who.quarters()]
+        opener = f"the caseload of {names}"
+    form = Settings.from_environment().form
+    watch = partial(terminal.progress, "Reading")
+    found = caseload.load(book, identities, Form.load(form), watch)
+    fingerprint = f"{book.keyring.version}: {words.fingerprint(book.keyring.sha256)}"
+    covers = tally.Covers(opener, found.total, days.clock(), fingerprint)
+    counted = tally.count(found.facts.values(), found.form, covers, assumed)
+    say(figures.text(counted))
+    my, demo = Wording.load("my", form), book.keyring.demo
+    made = (figures.as_csv(counted), figures.as_json(counted), figures.html(counted, my, demo=demo))
+    for path, data in zip((given.csv, given.json, given.html), made, strict=True):
+        if path is not None:
+            files.write(path, data, replace=False)
+            say(f"{path} is there, in the clear. Delete it when it is of no more use.")
+    _say_faults(found.state)
 
 
 def copy(given: Namespace) -> None:
@@ -342,6 +421,17 @@ def _say_faults(found: State) -> None:
 
 
 _OPTIONS: dict[str, dict[str, Any]] = {
+    "--archive": {**PATH, "help": "the archive's quorum package, to count all cases"},
+    "--battalion": {
+        "type": int,
+        "metavar": "PEOPLE",
+        "default": tally.BATTALION,
+        "help": "in a battalion (%(default)s)",
+    },
+    "--csv": {**PATH, "help": "write a table for a spreadsheet"},
+    "--expected": {"type": int, "metavar": "PEOPLE", "help": "who are expected; in no total"},
+    "--expected-note": {"metavar": "TEXT", "default": "", "help": "who says so, and until when"},
+    "--json": {**PATH, "help": "write the numbers for other tools"},
     "--after": {
         "type": int,
         "metavar": "NUMBER",
@@ -356,6 +446,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "--casebook": {**PATH, "help": "the casebook's folder"},
     "--keyring": {**PATH, "help": "the keyring, as the roots signed it"},
     "--desk": {"metavar": "NAME", "help": "the desk's name, such as desk-a"},
+    "--format": {"choices": ("json", "csv"), "default": "json", "help": "json if it is not said"},
     "--from": {**PATH, "dest": "other", "help": "the other casebook's folder"},
     "--ground": {
         "action": "append",
@@ -365,10 +456,12 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "help": f"why; once for each: {', '.join(GROUNDS)}",
     },
     "--html": {**PATH, "help": "write a page, readable by you alone"},
+    "--keep": {"metavar": "KEYS", "help": "questions to keep, such as account,rank; day for days"},
     "--out": {**PATH, "help": "the file to write"},
     "--package": {**PATH, "help": "the period's quorum package; not for a bundle without rows"},
     "--reviewer": {**PATH, "action": "append", "help": "a reviewer's folder; once for each"},
     "--second-copy": {**PATH, "help": "the second copy's folder"},
+    "--strike": {**PATH, "help": "a file with the passages to strike out, one on each line"},
     "--text": {**FLAG, "help": "print the text too"},
     "--to": {**PATH, "help": "the second copy's folder"},
     "--yes": {**FLAG, "help": "do not ask"},
@@ -379,13 +472,16 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "case": {"help": "the case number, or its beginning"},
     "cases": {"help": "case numbers, or their beginnings", "nargs": "+"},
 }
+_ASSUMED = "[--battalion] [--expected] [--expected-note]"
 _COMMANDS = {
     "init": (init, "--casebook --keyring --desk [--yes]"),
     "keyring": (newer, "file --casebook"),
     "import": (bring, "bundle --casebook [--package] --reviewer"),
     "list": (list_cases, "--casebook --reviewer"),
     "read": (read, "case --casebook --reviewer [--html] [--text]"),
-    "export": (export, "--casebook --reviewer [--out]"),
+    "export": (export, "--casebook --reviewer [--format] [--out]"),
+    "redact": (redact, "case --casebook --reviewer --keep [--strike] --out"),
+    "tally": (count, f"--casebook --reviewer [--archive] {_ASSUMED} [--csv] [--json] [--html]"),
     "decide": (decide, "cases --as --ground --casebook --reviewer"),
     "withdraw": (withdraw, "case --casebook --reviewer [--yes]"),
     "copy": (copy, "--casebook --to"),
