@@ -67,8 +67,8 @@ SERVER = (
     rf"{PLAIN}|flask|flask_wtf|gevent|gunicorn|sqlalchemy|types\.FrameType|urllib\.parse|werkzeug|"
     r"wtforms"
 )
-# Worker processes (``desk/cores.py``) unpickle by name what this process sent them, and this process
-# what they sent back, through pipes that nobody else writes to. Nothing that was read is unpickled.
+# Worker processes (``desk/cores.py``) unpickle, by name, what this process sent them, and it what
+# they sent back, through pipes that nobody else writes to. Nothing of a file or stick is unpickled.
 WORKERS = r"concurrent\.futures|multiprocessing\.(get_context|parent_process)|signal|threading"
 DESK = rf"{PLAIN}|{WORKERS}|csv|gc|heapq|jinja2|mmap|myanmartools|tempfile"
 
