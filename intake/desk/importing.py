@@ -4,11 +4,12 @@ Procedure of :func:`run`:
 1. Find the keyring that was in force when the bundle was made, and verify the bundle with its key.
 2. The reviewers who are here open the period's package.
 3. Take the casebook's lock, and tidy up after an import that was cut short.
-4. At all cores: say what each row is (``judging``), and seal its words again to the case's
-   reviewers and the archive.
-5. After each batch: blobs first, then the events, then go on. So a power cut costs one batch, and
+4. On all cores: read each row from its place in the file, say what it is (``judging``), and seal
+   its words again to the case's reviewers and the archive.
+5. Look through the whole file for those that were not in their places.
+6. After each batch: blobs first, then the events, then go on. So a power cut costs one batch, and
    running it again continues.
-6. The ``import`` event comes last: what the bundle said of itself, and the rows not yet recorded.
+7. The ``import`` event comes last: what the bundle said of itself, and the rows not yet recorded.
 
 Rules:
 - A worker holds the period's key, and writes blobs; this process alone writes the chain.
@@ -30,10 +31,10 @@ from intake.bundle import MAX_LINE, BundleHeader, Entry
 from intake.bundle.reading import Opened, open_bundle
 from intake.desk import cores, record, staging
 from intake.desk.casebook import Casebook
-from intake.desk.judging import DECOY, OLDER, UNKNOWN, Brought, Judge, Judged
+from intake.desk.judging import ASTRAY, DECOY, OLDER, UNKNOWN, Brought, Judge, Judged
 from intake.desk.present import Present
 from intake.desk.record import Draft, Pen
-from intake.desk.state import HERE, KEPT, VERDICTS, Row, State, fold
+from intake.desk.state import HERE, KEPT, OK, VERDICTS, Row, State, fold
 from intake.errors import BadFile, BadKeyring, Misuse
 from intake.keyring import Keyring
 from intake.quorum import open_package
@@ -42,7 +43,8 @@ from intake.signatures import octets
 BATCH = 1024  # rows between two writes of the chain
 ROWS = 16  # envelopes in one event
 
-Item = tuple[Entry, bytes | None, str]
+Item = tuple[Entry, bytes | int | None, str]
+Watch = Callable[[Iterable[Item], int], Iterable[Item]]
 
 NOTES = {  # what is counted, and what that means
     **VERDICTS,
@@ -82,7 +84,7 @@ def run(
     path: Path,
     package: Path | None,
     present: Sequence[Present],
-    watch: Callable[[Iterable[Item], int], Iterable[Item]] = lambda items, _: items,
+    watch: Watch = lambda items, _: items,
 ) -> Result:
     """Import a bundle; the first who is present signs, ``watch`` shows progress.
 
@@ -101,7 +103,7 @@ def run(
             pen = casebook.pen(present[0], chains)
             work = _Import(casebook, state, pen, bundle.header)
             try:
-                return work.run(bundle, watch(bundle, bundle.header.count), period)
+                return work.run(path, bundle, period, watch)
             finally:
                 staging.clear(casebook.folder)
 
@@ -120,21 +122,18 @@ class _Import:
         self._result = Result(header, *_before(header, state, self._same))
 
     def run(
-        self, bundle: Opened[BundleHeader], items: Iterable[Item], period: Identity | None
+        self, path: Path, bundle: Opened[BundleHeader], period: Identity | None, watch: Watch
     ) -> Result:
         header, counts = bundle.header, self._result.counts
-        done = self._state.parts[header.sha256]
         secret = period.encode() if period else None
-        given = (self._casebook, header, secret, self._state.assigned, self._pen.day)
-        rows = (Brought(*item, self._state.rows.get(item[0].id)) for item in items)
-        with contextlib.closing(cores.each(Judge, given, rows)) as judged:  # (4)
-            for one in judged:
-                self._take(one, done)
-                if len(self._rows) == BATCH:
-                    self._flush("part")
+        given = (self._casebook, path, header, secret, self._state.assigned, self._pen.day)
+        told = [(entry, place, OK) for entry, place in bundle.places()]
+        astray = self._judge(given, watch(told, header.count))  # (4)
+        if astray or not bundle.exact:
+            self._judge(given, (item for item in bundle if item[0].id in astray))  # (5)
         others = self._state.manifests(header.number, self._same) - {header.sha256}
         if header.sha256 not in self._state.bundles or any(r.verdict in KEPT for r in self._rows):
-            self._flush(  # (6)
+            self._flush(  # (7)
                 "import",
                 bundle=header.number,
                 count=header.count,
@@ -147,9 +146,23 @@ class _Import:
         counts.update(others=len(others), replaced=self._replaced)
         return self._result
 
-    def _take(self, judged: Judged, done: Collection[bytes]) -> None:
+    def _judge(self, given: tuple[object, ...], items: Iterable[Item]) -> set[bytes]:
+        """Take rows into the casebook; return the ids of those that are not in their places."""
+        astray = set()
+        rows = (Brought(*item, self._state.rows.get(item[0].id)) for item in items)
+        with contextlib.closing(cores.each(Judge, given, rows)) as judged:
+            for one in judged:
+                if one.row.verdict == ASTRAY:
+                    astray.add(one.row.id)
+                    continue
+                self._take(one)
+                if len(self._rows) == BATCH:
+                    self._flush("part")
+        return astray
+
+    def _take(self, judged: Judged) -> None:
         """Keep what the next flush is to record."""
-        row = judged.row
+        row, done = judged.row, self._state.parts[self._result.header.sha256]
         self._result.counts.update([row.verdict, *judged.counted])
         if row.verdict != HERE or row.id not in done:
             self._rows.append(row)
@@ -158,7 +171,7 @@ class _Import:
             self._cases[record.case_key(judged.what["case"]).hex()] = judged.assigned
 
     def _flush(self, kind: str, **facts: object) -> None:
-        """Give blobs their places, then write events (5)."""
+        """Give blobs their places, then write events (6)."""
         folder, everyone = self._casebook.folder, self._casebook.everyone(self._pen.day)
         groups = [
             (assigned, rows[start : start + ROWS])

@@ -10,10 +10,14 @@ Rules:
 - The words of what is returned lie sealed in ``new/``, durably. Nobody else holds them.
 """
 
+import hashlib
+import os
 from collections.abc import Mapping, Sequence
 from datetime import date
+from pathlib import Path
 from typing import Any, NamedTuple
 
+from intake import files
 from intake.age.identity import Identity
 from intake.age.sealing import seal
 from intake.age.unsealing import unseal
@@ -25,13 +29,17 @@ from intake.envelope import Envelope
 from intake.errors import BadFile, NoMatchingKey
 
 DECOY, OLDER, UNKNOWN = "decoy", "older", "unknown"  # what else is counted
+ASTRAY = "astray"  # a verdict that is none yet: other bytes are in the row's place
 
 
 class Brought(NamedTuple):
-    """A row as the bundle has it, what the bundle's reader said of it, and what is known of it."""
+    """A row of a bundle, what the bundle's reader said of it, and what is known of it.
+
+    ``found`` has its bytes, or where in the file they should be, or None: they are not there.
+    """
 
     entry: Entry
-    data: bytes | None
+    found: bytes | int | None
     verdict: str
     known: Row | None
 
@@ -46,21 +54,23 @@ class Judged(NamedTuple):
 
 
 class Judge:
-    """Judges rows of one bundle.
+    """Judges rows of the bundle in ``path``.
 
     ``period`` is the secret key in text, or None; ``before`` has the cases that are known, as
     ``State.assigned``. ``day`` is that of the events to come.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - all that a worker knows
         self,
         casebook: Casebook,
+        path: Path,
         header: BundleHeader,
         period: str | None,
         before: Mapping[bytes, tuple[bytes, tuple[str, ...]]],
         day: date,
     ) -> None:
         self._casebook, self._day, self._before = casebook, day, before
+        self._path, self._size = path, header.size
         self._version, self._manifest = header.keyring[0], header.sha256
         self._period = [Identity.parse(period)] if period else []
         self._keyrings = {keyring.version: keyring.sha256 for keyring in casebook.keyrings}
@@ -68,20 +78,30 @@ class Judge:
 
     def __call__(self, rows: Sequence[Brought]) -> list[Judged]:
         """Judge rows. Raises :class:`MachineTrouble` or :class:`BadKeyring`."""
-        judged = [self._judge(*row) for row in rows]
+        with files.troubled(self._path), self._path.open("rb") as file:
+            judged = [self._judge(*self._read(file.fileno(), row)) for row in rows]
         staging.stage(self._casebook.folder, self._sealed)
         self._sealed.clear()
         return judged
 
+    def _read(self, file: int, row: Brought) -> Brought:
+        """Read the bytes of a row, if they are still in the file, and are the row's."""
+        if not isinstance(row.found, int):
+            return row
+        data = os.pread(file, self._size, row.found)
+        if hashlib.sha256(data).digest() != row.entry.sha256:
+            return row._replace(found=None, verdict=ASTRAY)
+        return row._replace(found=data)
+
     def _judge(  # noqa: PLR0911 - one for each verdict
-        self, entry: Entry, data: bytes | None, verdict: str, known: Row | None
+        self, entry: Entry, data: bytes | int | None, verdict: str, known: Row | None
     ) -> Judged:
         same = known is not None and known.sha256 == entry.sha256
         here = Row(entry.id, entry.sha256, HERE, known.blob if known else None)
-        if same and (here.blob or data is None):
-            return Judged(here)
         row = here._replace(verdict=verdict, blob=None)
-        if data is None:
+        if verdict != ASTRAY and same and (here.blob or data is None):
+            return Judged(here)
+        if not isinstance(data, bytes):
             return Judged(row)
         try:
             words = unseal(data, self._period)
