@@ -113,6 +113,15 @@ class Chain:
         """Sequence number and hash of the last frame."""
         return self.last, self.hashes.get(self.last, NONE)
 
+    @property
+    def seen(self) -> tuple[int, bytes]:
+        """Sequence number and hash of the last event that we read, and so of all before it.
+
+        Frames after it are closed to us. Whoever had the stick may have put them there.
+        """
+        last = max(self.events, default=0)
+        return last, self.hashes.get(last, NONE)
+
 
 def frames(data: bytes | mmap.mmap) -> Iterator[tuple[int, bytes | None]]:
     """Yield the offset after each frame, and its age file; None for damage that was stepped over.
@@ -231,9 +240,10 @@ def choose(versions: Sequence[Chain]) -> Chain:
 
     best, *others = sorted(versions, key=weight, reverse=True)
     for other in others:
-        same = [n for n, digest in other.hashes.items() if best.hashes.get(n) == digest]
-        more = len(other.hashes) - len(same)
-        best.fault(f"two versions part after event {max(same, default=0)}; {more} are left out.")
+        apart = [n for n, digest in other.hashes.items() if best.hashes.get(n) != digest]
+        if apart:
+            least = min(apart) - 1
+            best.fault(f"two versions part after event {least}; {len(apart)} are left out.")
     return best
 
 

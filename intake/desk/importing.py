@@ -98,7 +98,7 @@ def run(
         with casebook.locked():  # (3)
             chains = casebook.chains(identities)
             state = fold(chains)
-            record.tidy(casebook.folder, chains)
+            record.tidy(casebook.folder)
             staging.clear(casebook.folder)
             pen = casebook.pen(present[0], chains)
             work = _Import(casebook, state, pen, bundle.header)
