@@ -67,7 +67,10 @@ SERVER = (
     rf"{PLAIN}|flask|flask_wtf|gevent|gunicorn|sqlalchemy|types\.FrameType|urllib\.parse|werkzeug|"
     r"wtforms"
 )
-DESK = rf"{PLAIN}|concurrent\.futures|csv|heapq|jinja2|mmap|myanmartools|tempfile"
+# Worker processes (``desk/cores.py``) unpickle, by name, what this process sent them, and it what
+# they sent back, through pipes that nobody else writes to. Nothing of a file or stick is unpickled.
+WORKERS = r"concurrent\.futures|multiprocessing\.(get_context|parent_process)|signal|threading"
+DESK = rf"{PLAIN}|{WORKERS}|csv|gc|heapq|jinja2|mmap|myanmartools|tempfile"
 
 
 class Zone(NamedTuple):

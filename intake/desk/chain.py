@@ -20,7 +20,7 @@ import hashlib
 import mmap
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -65,10 +65,16 @@ class Event:
 
     def line(self) -> bytes:
         """Return what the author signs, after the context."""
-        facts = asdict(self)
-        del facts["signature"]
-        author, _, desk = facts.pop("chain").partition(".")
-        return canonical.dump(facts | {"author": author, "desk": desk, "format": FORMAT})
+        author, _, desk = self.chain.partition(".")
+        facts: dict[str, object] = {
+            "author": author,
+            "desk": desk,
+            "deployment": self.deployment,
+            "format": FORMAT,
+        }
+        facts |= {"sequence": self.sequence, "previous": self.previous, "heads": self.heads}
+        facts |= {"day": self.day, "case": self.case, "what": self.what, "grounds": self.grounds}
+        return canonical.dump(facts)
 
     def plaintext(self) -> str:
         """Return the event as it is sealed, with its signature."""

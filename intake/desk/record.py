@@ -108,7 +108,9 @@ def cut(folder: Path, chain: Chain) -> Path:
 
 def blob_name(salt: bytes, words: bytes) -> bytes:
     """Return the 32-byte name of ``words``: who has not read them cannot guess them from it."""
-    return hashlib.sha256(salt + words).digest()
+    digest = hashlib.sha256(salt)
+    digest.update(words)
+    return digest.digest()
 
 
 def case_key(tag: bytes) -> bytes:
