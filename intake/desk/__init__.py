@@ -13,6 +13,9 @@ module                    what it knows
 ``copying``               the second copy, written and read back
 ``acknowledging``         what the server may delete
 ``visible``               the one way from a source's words to anything a reviewer looks at
-``page``                  cases as text, as a page, as JSON
+``page``                  cases as text, and as a page
+``exporting``             cases as JSON and as a table, one file of a source
+``passage``               where a passage stands, and how it could be spelled
+``redaction``             a case file that may leave the desk
 ========================  ==================================================================
 """

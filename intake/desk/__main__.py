@@ -10,7 +10,19 @@ from collections.abc import Callable
 from functools import partial
 
 from intake import canonical, files, keyring, terminal
-from intake.desk import acknowledging, casebook, copying, importing, page, reading, record, state
+from intake.desk import (
+    acknowledging,
+    casebook,
+    copying,
+    exporting,
+    importing,
+    page,
+    passage,
+    reading,
+    record,
+    redaction,
+    state,
+)
 from intake.desk.cases import Case
 from intake.desk.pages import network
 from intake.desk.pages.serving import Server
@@ -27,6 +39,7 @@ from intake.wording import Wording
 
 _ME = "python -m intake.desk"
 _SHORTEST = 4  # hex digits that name a case
+_PASSAGES = 1 << 16  # bytes of a file of passages
 
 
 def init(given: Namespace) -> None:
@@ -156,19 +169,57 @@ def show(given: Namespace) -> None:
 
 
 def export(given: Namespace) -> None:
-    """Give the cases that a reviewer can open as JSON, printed or into a file.
+    """Give the cases that a reviewer can open: exact (json), or for a spreadsheet (csv).
 
-    Example:
+    Examples:
       python -m intake.desk export --casebook casebook --reviewer keys/alice --out cases.json
+      python -m intake.desk export --casebook casebook --reviewer keys/alice --format csv \
+        --out cases.csv
     """
+    if given.format == "csv" and given.out is None:
+        raise Misuse("A table goes into a file, not to a terminal.", "Add: --out cases.csv")
     _, found, open_case = _open(given)
-    text = page.as_json({tag.hex(): (case, open_case(case)) for tag, case in found.cases.items()})
+    cases = {
+        tag.hex(): (case, () if case.hidden else open_case(case))
+        for tag, case in found.cases.items()
+    }
+    if given.format == "csv":
+        form = Form.load(Settings.from_environment().form)
+        data = exporting.as_csv(cases, form)
+    else:
+        data = exporting.as_json(cases).encode()
     if given.out is None:
-        say(text)
+        say(data.decode())
         return
-    files.write(given.out, text.encode(), replace=False)
+    files.write(given.out, data, replace=False)
     say(f"{given.out} is there with {len(found.cases)} cases, in the clear.")
     _say_faults(found)
+
+
+def redact(given: Namespace) -> None:
+    r"""Write a case as a page that may leave the desk: some answers, without the passages struck.
+
+    The passages stand in a file, one on each line. It is as secret as the case: delete it after.
+
+    Example:
+      python -m intake.desk redact 3f2a91bc --casebook casebook --reviewer keys/alice \
+        --keep account,unit_type --strike passages.txt --out redacted.html
+    """
+    book, found, open_case = _open(given)
+    case = _case(found, given.case)
+    opened = open_case(case)
+    strike = passage.read(files.read(given.strike, _PASSAGES)) if given.strike else []
+    my = Wording.load("my", Settings.from_environment().form).text
+    file = redaction.redact(case, opened, given.keep.split(","), strike, my)
+    files.write(given.out, redaction.html(file, my, demo=book.keyring.demo), replace=False)
+    say(
+        f"{given.out} is there, in the clear: {len(file.answers)} answers, {file.strikes} bars.",
+        "No struck passage is in it. Read it whole before you give it to anybody.",
+    )
+    if not file.may_pass:
+        say("Mind: the source did not agree that any of this is passed on. The page says so.")
+    if any(item.fault for item in opened):
+        raise Incomplete("A part of this case cannot be read.", "See it with: read")
 
 
 def copy(given: Namespace) -> None:
@@ -284,7 +335,9 @@ _OPTIONS = {
     "--exports": {**PATH, "help": "the folder that exported files go to"},
     "--keyring": {**PATH, "help": "the keyring, as the roots signed it"},
     "--desk": {"metavar": "NAME", "help": "the desk's name, such as desk-a"},
+    "--format": {"choices": ("json", "csv"), "default": "json", "help": "json if it is not said"},
     "--html": {**PATH, "help": "write a page, readable by you alone"},
+    "--keep": {"metavar": "KEYS", "help": "questions to keep, such as account,rank; day for days"},
     "--lock-after": {
         "type": float,
         "metavar": "MINUTES",
@@ -295,6 +348,7 @@ _OPTIONS = {
     "--package": {**PATH, "help": "the period's quorum package; not for a bundle without rows"},
     "--reviewer": {**PATH, "action": "append", "help": "a reviewer's folder; once for each"},
     "--second-copy": {**PATH, "help": "the second copy's folder"},
+    "--strike": {**PATH, "help": "a file with the passages to strike out, one on each line"},
     "--text": {**FLAG, "help": "print the text too"},
     "--to": {**PATH, "help": "the second copy's folder"},
     "--yes": {**FLAG, "help": "do not ask"},
@@ -311,7 +365,8 @@ _COMMANDS = {
     "list": (list_cases, "--casebook --reviewer"),
     "read": (read, "case --casebook --reviewer [--html] [--text]"),
     "open": (show, _SHOW),
-    "export": (export, "--casebook --reviewer [--out]"),
+    "export": (export, "--casebook --reviewer [--format] [--out]"),
+    "redact": (redact, "case --casebook --reviewer --keep [--strike] --out"),
     "copy": (copy, "--casebook --to"),
     "acknowledge": (acknowledge, "--casebook --second-copy --reviewer --out [--after]"),
     "ends": (ends, "name --casebook --out"),

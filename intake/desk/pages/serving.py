@@ -48,9 +48,7 @@ class Server(ThreadedWSGIServer):
     def handle_error(self, request: object, client_address: object) -> None:
         """Say nothing of a connection that broke."""
 
-    def run(
-        self, *, browser: bool = False, opener: Callable[[str], bool] = webbrowser.open
-    ) -> None:
+    def run(self, *, browser: bool = False) -> None:
         """Serve until Ctrl-C; then drop keys and words."""
         try:
             self._session.watch()
