@@ -67,7 +67,7 @@ SERVER = (
     rf"{PLAIN}|flask|flask_wtf|gevent|gunicorn|sqlalchemy|types\.FrameType|urllib\.parse|werkzeug|"
     r"wtforms"
 )
-DESK = rf"{PLAIN}|concurrent\.futures|csv|heapq|jinja2|mmap|tempfile"
+DESK = rf"{PLAIN}|concurrent\.futures|csv|heapq|jinja2|mmap|myanmartools|tempfile"
 # The desk pages listen on loopback. Flask and werkzeug could run a program or fetch; nothing there
 # asks them to (tests/test_pages.py looks), and webbrowser runs the browser that is installed.
 PAGES = rf"{DESK}|flask|threading|webbrowser|werkzeug"
