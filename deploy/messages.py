@@ -5,7 +5,7 @@ Rules:
 - A sentence of `intake` is found in four places: the form's declaration; `Sentence` in
   intake/form.py; `_(…)` in templates/source; and in intake/server every string that begins with a
   capital letter or a dash, in a constant (a name in capitals) or in a function that calls
-  `text(…)`. One of `desk` is found in `_(…)` in templates/desk/pages, and in the modules of `DESK`,
+  `text(…)`. One of `desk` is found in `_(…)` in templates/desk/pages, and in `MODULES` of the desk,
   there also in a refusal. What `intake` has, `desk` need not have.
 - Nothing is guessed: no fuzzy entries. A sentence that changed is a new sentence to translate.
 - The files depend on their words only, not on the day, the machine or Babel's version; so a test
@@ -43,7 +43,10 @@ HEADER = """\
 # What Intake says. How to change it, and how a native speaker signs it off: docs/LANGUAGES.md.
 # Keep what stands in {braces}. Zero-width spaces (U+200B) between phrases let long lines break."""
 INTAKE, DESK = "intake", "desk"
-MODULES = ("cases.py", "deciding.py", "exporting.py", "noticing.py", "page.py", "similar.py")
+MODULES = (
+    *("cases.py", "deciding.py", "exporting.py", "noticing.py", "page.py", "similar.py"),
+    *("pages/case.py", "pages/inbox.py", "pages/session.py", "pages/site.py"),
+)
 REFUSALS = frozenset({"Misuse", "Unsafe", "WrongPassphrase"})
 SHOWN = re.compile(r"\A[A-Z—“].*", re.DOTALL)
 BRACES = re.compile(r"\{[a-z_]*\}")
@@ -174,7 +177,7 @@ def _at_the_desk() -> Iterator[tuple[Path, list[str]]]:
     for path in sorted((ROOT / "templates" / "desk" / "pages").glob("*.html")):
         yield path, list(_of_template(path))
     room = ROOT / "intake" / "desk"
-    for path in [*map(room.joinpath, MODULES), *sorted((room / "pages").glob("*.py"))]:
+    for path in map(room.joinpath, MODULES):
         if path.exists():
             yield path, list(_of_python(source := path.read_text(encoding="utf-8")))
             yield path, list(_of_refusals(source))

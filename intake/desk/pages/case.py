@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 from werkzeug.datastructures import MultiDict
 
 from intake import canonical
-from intake.desk import exporting
+from intake.desk import exporting, zawgyi
 from intake.desk.caseload import Facts
 from intake.desk.cases import DUPLICATE, Case, Decision
 from intake.desk.deciding import Draft
@@ -98,6 +98,14 @@ def _decided(desk: Desk, case: Case, one: Decision) -> Told:
 def _original(desk: Desk, what: Mapping[str, Any]) -> Case | None:
     facts = desk.caseload.facts.get(bytes.fromhex(str(what.get("of", ""))))
     return facts.case if facts else None
+
+
+def unicode_copy(typed: str) -> str:
+    """Return the Unicode copy of what is, or may be, in Zawgyi; nothing for any other text."""
+    doubt = zawgyi.likelihood(typed) >= zawgyi.DOUBT
+    copy = zawgyi.copy(typed)
+    copy = zawgyi.convert(typed) if doubt and copy == typed else copy
+    return copy if copy != typed else ""
 
 
 def likes(desk: Desk, case: Case) -> list[object]:

@@ -18,13 +18,22 @@ from intake.form import Answer, Form, Question
 
 SIZE = 50  # cases on a page
 DANGER, FORCE, PLACE = "urgency", "force", "posted"  # questions of the form
-REGION = len("MMR001")
+REGION = 6  # letters of a place's code that name its region
 URGENT = frozenset({"today", "days"})
 FLAGS = {
     "undecided": "Waits for my decision",
     "unread": "Not opened yet",
     "conflict": "Reviewers disagree",
     "withdrawn": "Withdrawn",
+}
+TITLES = {
+    "flag": "To do",
+    "danger": "Danger",
+    "state": "State",
+    "mark": "Mark",
+    "force": "Force",
+    "region": "Region",
+    "month": "Month it came",
 }
 Chosen = Mapping[str, str]
 
@@ -60,15 +69,16 @@ def facets(form: Form, found: Iterable[Row]) -> list[Facet]:
     questions = {question.key: question for question in form.questions()}
     months = sorted({code for row in found for code in row.codes["month"]}, reverse=True)
     forces = _labels(questions[FORCE]) if FORCE in questions else {}
-    return [
-        Facet("flag", "To do", FLAGS),
-        Facet("danger", "Danger", dangers(form)),
-        Facet("state", "State", STATES),
-        Facet("mark", "Mark", MARKS),
-        Facet("force", "Force", forces),
-        Facet("region", "Region", _regions(questions.get(PLACE))),
-        Facet("month", "Month it came", {month: month for month in months}),
-    ]
+    labels = {
+        "flag": FLAGS,
+        "danger": dangers(form),
+        "state": STATES,
+        "mark": MARKS,
+        "force": forces,
+        "region": _regions(questions.get(PLACE)),
+        "month": {month: month for month in months},
+    }
+    return [Facet(key, TITLES[key], labels[key]) for key in TITLES]
 
 
 def dangers(form: Form) -> dict[str, str]:

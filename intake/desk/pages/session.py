@@ -111,8 +111,10 @@ class Session:
         except WrongPassphrase:
             self._next = self.clock() + min(2**self._wrong, LONGEST)
             self._wrong += 1
-            hint = "Type the ten words as they stand on the paper."
-            raise WrongPassphrase("The passphrase does not open your keys.", hint) from None
+            raise WrongPassphrase(
+                "The passphrase does not open your keys.",
+                "Type the ten words as they stand on the paper.",
+            ) from None
         self._wrong = 0
         return done
 
@@ -174,7 +176,7 @@ class Session:
         def watch(cases: Iterable[Case], total: int) -> Iterator[Case]:
             for done, case in enumerate(cases):
                 if turn != self._turn:
-                    raise Misuse("Locked.")
+                    raise Misuse("The desk is locked")
                 self.progress = (done, total)
                 yield case
 

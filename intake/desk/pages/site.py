@@ -273,7 +273,9 @@ def create_app(session: Session) -> Flask:
     app = Flask("intake.desk", template_folder=str(TEMPLATES), static_folder=None)
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True, "undefined": StrictUndefined}
-    app.jinja_env.filters.update(typed=visible.html, notices=noticing.notices)
+    app.jinja_env.filters.update(
+        typed=visible.html, notices=noticing.notices, unicode=one_case.unicode_copy
+    )
     app.jinja_env.globals.update(
         STATES=cases.STATES,
         MARKS=cases.MARKS,
