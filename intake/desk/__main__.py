@@ -8,22 +8,26 @@ Rules:
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from intake import canonical, files, keyring, terminal
 from intake.desk import (
     acknowledging,
     casebook,
     copying,
+    deciding,
     exporting,
     importing,
+    merging,
     page,
     passage,
     reading,
     record,
     redaction,
+    resealing,
     state,
 )
-from intake.desk.cases import Case
+from intake.desk.cases import GROUNDS, OFFERED, STATES, Case
 from intake.desk.pages import network
 from intake.desk.pages.serving import Server
 from intake.desk.pages.session import Session
@@ -232,6 +236,79 @@ def copy(given: Namespace) -> None:
     say(f"{copied} files copied to {given.to}; all read back, and equal.")
 
 
+def decide(given: Namespace) -> None:
+    r"""Decide about cases, and sign it, without the pages. Nothing is decided by halves.
+
+    Example:
+      python -m intake.desk decide 3f2a91bc --as verified --ground course_fits \
+        --casebook casebook --reviewer keys/alice
+    """
+    book, reader = _reader(given)
+    found = state.fold(book.chains(reader.quarters()))
+    what, grounds = {"note": "", "state": given.state}, tuple(given.grounds)
+    tags = [_case(found, number).tag for number in given.cases]
+    drafts = [deciding.Draft(tag, "decided", what, grounds) for tag in tags]
+    say(f"{deciding.write(book, drafts, reader)} decisions are signed.")
+
+
+def merge(given: Namespace) -> None:
+    r"""Take what another desk recorded and this one has not. Run it at both desks.
+
+    Example:
+      python -m intake.desk merge --from /stick/casebook --casebook casebook --reviewer keys/alice
+    """
+    book, reader = _reader(given)
+    watch = partial(terminal.progress, "Merging")
+    merged = merging.run(book, given.other, reader.quarters(), watch)
+    say(
+        f"{merged.blobs} files of words and {merged.grown} bytes of logs came, "
+        f"and {merged.keyrings} keyrings."
+    )
+    say(f"{merged.emptied} files of withdrawn or replaced words were emptied.")
+    _say_faults(merged.state)
+    if merged.parted:
+        raise Incomplete(
+            f"{merged.parted} logs have two histories. Both are kept; the lines above say where.",
+            "Ask their authors which desk wrote what, and tell the admins.",
+        )
+
+
+def reseal(given: Namespace) -> None:
+    r"""Seal open cases to the keys of this quarter, and agree to what the others sealed.
+
+    Each reviewer runs it, at the turn of a quarter and when somebody was removed. Words under old
+    keys are emptied when two have seen that the new ones are the same.
+
+    Example:
+      python -m intake.desk reseal --casebook casebook --reviewer keys/alice
+    """
+    book, reader = _reader(given)
+    result = resealing.run(book, reader, None, partial(terminal.progress, "Sealing again"))
+    say(f"{result.sealed} cases sealed again, {result.agreed} of others seen to be the same.")
+    say(f"{result.emptied} files with old words emptied.")
+    if result.faults:
+        raise Incomplete(
+            f"{result.faults} cases could not be: their words are damaged, or are not the same.",
+            "Look at them with: list, read. Take the words from another copy of the casebook.",
+        )
+    if result.waiting:
+        say(f"{result.waiting} wait for their other reviewer to run this too, here or elsewhere.")
+
+
+def forget(given: Namespace) -> None:
+    r"""Destroy the key of a quarter that is over; cases that are closed go with it.
+
+    Example:
+      python -m intake.desk forget 2026q3 --casebook casebook --reviewer keys/alice
+    """
+    book, reader = _reader(given)
+    say(f"Without the key of {given.quarter}, closed cases of then open only with the archive.")
+    terminal.confirm("Destroy it?", assume=given.yes)
+    gone = resealing.forget(book, reader, given.quarter)
+    say(f"The key is destroyed. {gone} closed cases can be opened by the archive's quorum only.")
+    say("Copies of the key elsewhere live on; so may old blocks of a stick, card or SSD.")
+
+
 def acknowledge(given: Namespace) -> None:
     r"""Tell the server what it may delete, after the second copy was read back.
 
@@ -294,10 +371,16 @@ def _arrive(given: Namespace) -> tuple[casebook.Casebook, list[Present]]:
     return book, arrive(given.reviewer, book.keyring, terminal.Passphrases(given.demo))
 
 
-def _open(given: Namespace) -> tuple[casebook.Casebook, State, Callable[[Case], list[Opened]]]:
-    """Return the casebook, what it says to the first reviewer, and what opens a case for them."""
+def _reader(given: Namespace) -> tuple[casebook.Casebook, Present]:
+    """Return the casebook and the first reviewer; nobody else is asked for a passphrase."""
     given.reviewer = given.reviewer[:1]
     book, (reader,) = _arrive(given)
+    return book, reader
+
+
+def _open(given: Namespace) -> tuple[casebook.Casebook, State, Callable[[Case], list[Opened]]]:
+    """Return the casebook, what it says to the first reviewer, and what opens a case for them."""
+    book, reader = _reader(given)
     identities = reader.quarters()
     found = state.fold(book.chains(identities))
     form = Form.load(Settings.from_environment().form)
@@ -319,12 +402,17 @@ def _say_faults(found: State) -> None:
     say(*(f"! {fault}" for fault in found.faults))
 
 
-_OPTIONS = {
+_OPTIONS: dict[str, dict[str, Any]] = {
     "--after": {
         "type": int,
         "metavar": "NUMBER",
         "default": 0,
         "help": "the server's last return, as its status says, if those here came later",
+    },
+    "--as": {
+        "dest": "state",
+        "choices": [one for one in STATES if one in OFFERED],
+        "help": "the state that the cases get",
     },
     "--browser": {**FLAG, "help": "open the browser too"},
     "--casebook": {**PATH, "help": "the casebook's folder"},
@@ -336,6 +424,14 @@ _OPTIONS = {
     "--keyring": {**PATH, "help": "the keyring, as the roots signed it"},
     "--desk": {"metavar": "NAME", "help": "the desk's name, such as desk-a"},
     "--format": {"choices": ("json", "csv"), "default": "json", "help": "json if it is not said"},
+    "--from": {**PATH, "dest": "other", "help": "the other casebook's folder"},
+    "--ground": {
+        "action": "append",
+        "dest": "grounds",
+        "choices": GROUNDS,
+        "metavar": "CODE",
+        "help": f"why; once for each: {', '.join(GROUNDS)}",
+    },
     "--html": {**PATH, "help": "write a page, readable by you alone"},
     "--keep": {"metavar": "KEYS", "help": "questions to keep, such as account,rank; day for days"},
     "--lock-after": {
@@ -353,9 +449,11 @@ _OPTIONS = {
     "--to": {**PATH, "help": "the second copy's folder"},
     "--yes": {**FLAG, "help": "do not ask"},
     "bundle": {**PATH, "help": "what the server's export wrote"},
+    "quarter": {"help": "such as 2026q3"},
     "name": {"help": "the reviewer's name"},
     "file": {**PATH, "help": "the next keyring, as the roots signed it"},
     "case": {"help": "the case number, or its beginning"},
+    "cases": {"help": "case numbers, or their beginnings", "nargs": "+"},
 }
 _SHOW = "--casebook --reviewer [--lock-after] [--exports] [--browser] [--despite-network]"
 _COMMANDS = {
@@ -367,7 +465,11 @@ _COMMANDS = {
     "open": (show, _SHOW),
     "export": (export, "--casebook --reviewer [--format] [--out]"),
     "redact": (redact, "case --casebook --reviewer --keep [--strike] --out"),
+    "decide": (decide, "cases --as --ground --casebook --reviewer"),
     "copy": (copy, "--casebook --to"),
+    "merge": (merge, "--from --casebook --reviewer"),
+    "reseal": (reseal, "--casebook --reviewer"),
+    "forget": (forget, "quarter --casebook --reviewer [--yes]"),
     "acknowledge": (acknowledge, "--casebook --second-copy --reviewer --out [--after]"),
     "ends": (ends, "name --casebook --out"),
     "repair": (repair, "--casebook [--yes]"),

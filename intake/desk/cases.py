@@ -144,12 +144,16 @@ class Decision:
 
 @dataclass(slots=True)
 class Case:
-    """A case that our keys open. ``people`` were ever assigned, ``assigned`` are now."""
+    """A case that our keys open. ``people`` were ever assigned, ``assigned`` are now.
+
+    ``received`` has each envelope once; ``offered`` is what else was recorded of the same rows.
+    """
 
     tag: bytes
     assigned: tuple[str, ...]
     people: set[str] = field(default_factory=set)
     received: list[Received] = field(default_factory=list)
+    offered: list[Received] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     erased: bool = False
     _latest: dict[str, list[Decision]] = field(default_factory=dict)

@@ -36,6 +36,7 @@ from intake.signatures import octets, verified
 FORMAT = "intake event 1"
 CONTEXT = b"intake event 1\n"
 NONE = bytes(32)  # the hash before the first
+VERSION = "~"  # in a file's name, between the chain's and eight hex digits
 _HEAD = 9  # bytes: eight hex digits and LF
 _FRAME = re.compile(rb"([0-9a-f]{8})\nage-encryption\.org/v1\n")
 
@@ -69,12 +70,20 @@ class Event:
         author, _, desk = facts.pop("chain").partition(".")
         return canonical.dump(facts | {"author": author, "desk": desk, "format": FORMAT})
 
+    def plaintext(self) -> str:
+        """Return the event as it is sealed, with its signature."""
+        return f"{self.line().decode()}\n{self.signature}\n"
+
 
 @dataclass(slots=True)
 class Chain:
-    """What one file holds. ``hashes`` are those of all frames, by sequence number."""
+    """What one file holds. ``hashes`` are those of all frames, by sequence number.
+
+    ``file`` is its name: that of the chain, or of another version of it (:func:`choose`).
+    """
 
     name: str
+    file: str = ""
     hashes: dict[int, bytes] = field(default_factory=dict)
     events: dict[int, Event] = field(default_factory=dict)
     closed: int = 0
@@ -115,7 +124,8 @@ def frames(data: bytes | mmap.mmap) -> Iterator[tuple[int, bytes | None]]:
 
 def read(path: Path, identities: Sequence[Identity], keyrings: Sequence[Keyring]) -> Chain:
     """Read one chain; ``keyrings`` are all that this casebook knows, the last one in force."""
-    chain, last = Chain(path.name), _last_accepted(path.name, keyrings[-1])
+    chain = Chain(path.name.partition(VERSION)[0], path.name)
+    last = _last_accepted(chain.name, keyrings[-1])
     sound: int | None = None  # how many faults there were up to the last accepted event
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         for chain.whole, sealed in frames(data):
@@ -194,6 +204,25 @@ def _event(name: str, plaintext: bytes, keyrings: Sequence[Keyring]) -> Event:
     ):
         raise ValueError
     return event
+
+
+def choose(versions: Sequence[Chain]) -> Chain:
+    """Return the version of a chain that counts: that with most events that verify, then frames.
+
+    Two versions part where their author, or somebody with the disk, wrote another history; a merge
+    keeps both (``merging``). Whatever the order of the merges, the same one counts for the same
+    keys. What is left out is named.
+    """
+
+    def weight(chain: Chain) -> tuple[int, int, bytes]:
+        return len(chain.events), chain.last, chain.head[1]
+
+    best, *others = sorted(versions, key=weight, reverse=True)
+    for other in others:
+        same = [n for n, digest in other.hashes.items() if best.hashes.get(n) == digest]
+        more = len(other.hashes) - len(same)
+        best.fault(f"two versions part after event {max(same, default=0)}; {more} are left out.")
+    return best
 
 
 def carry(chains: Mapping[str, Chain], keyrings: Sequence[Keyring]) -> None:

@@ -23,13 +23,13 @@ Rules:
 
 import contextlib
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from intake import canonical, files
+from intake import canonical
 from intake.age.identity import Identity
 from intake.age.recipient import Recipient
 from intake.age.unsealing import unseal
@@ -37,7 +37,6 @@ from intake.bundle import MAX_LINE, BundleHeader, Entry
 from intake.bundle.reading import Opened, open_bundle
 from intake.desk import opened, record
 from intake.desk.casebook import Casebook
-from intake.desk.chain import Chain
 from intake.desk.present import Present
 from intake.desk.record import Draft, Pen
 from intake.desk.state import CLOSED, FOREIGN, HERE, KEPT, VERDICTS, Row, State, fold
@@ -51,8 +50,6 @@ BATCH = 256  # rows between two writes of the chain
 ROWS = 16  # envelopes in one event
 WRITERS = 16  # blobs written at once
 DECOY = "decoy"
-_NOTE = "importing"  # chain, its last event, and the blobs of each event that comes after it
-_LIMIT = 1 << 20  # bytes of it
 
 Item = tuple[Entry, bytes | None, str]
 
@@ -108,7 +105,7 @@ def run(
         with casebook.locked():  # (3)
             chains = casebook.chains(identities)
             state = fold(chains)
-            _tidy(casebook.folder, chains)
+            record.tidy(casebook.folder, chains)
             work = _Import(casebook, state, casebook.pen(present[0], chains), period, bundle.header)
             return work.run(bundle, watch(bundle, bundle.header.count))
 
@@ -127,7 +124,7 @@ class _Import:
         self._casebook, self._state, self._pen, self._period = casebook, state, pen, period
         self._rows: list[Row] = []
         self._words: list[tuple[bytes, bytes, list[Recipient]]] = []  # blob name, words, for whom
-        self._received: dict[tuple[str, ...], list[dict[str, object]]] = defaultdict(list)
+        self._received: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
         self._cases: dict[str, tuple[str, ...]] = {}  # by the hash of the tag
         server = next(k.bundle_key for k in casebook.keyrings if k.sha256 == header.keyring[1])
         self._same = {k.sha256 for k in casebook.keyrings if k.bundle_key == server}
@@ -220,10 +217,7 @@ class _Import:
             for assigned, rows in self._received.items()
             for start in range(0, len(rows), ROWS)
         ]
-        # Whatever happens from here on, the next import knows which blobs may belong to nobody.
-        blobs = [[row["blob"] for row in rows] for _, rows in groups]
-        note = [self._pen.path.name, self._pen.last, *blobs]
-        files.write(folder / _NOTE, canonical.dump(note))
+        record.noted(folder, self._pen, [[row["blob"] for row in rows] for _, rows in groups])
         # Side by side, because a disk that syncs many files at once takes the time of a few.
         with ThreadPoolExecutor(WRITERS) as pool:
             list(pool.map(lambda job: record.write_blob(folder, *job), self._words))
@@ -237,7 +231,7 @@ class _Import:
             for assigned, rows in groups
         ]
         self._pen.append([*drafts, Draft(facts, everyone)])
-        (folder / _NOTE).unlink()
+        record.done(folder)
         self._rows, self._words, self._cases = [], [], {}
         self._received.clear()
 
@@ -291,23 +285,3 @@ def _before(header: BundleHeader, state: State, same: Collection[bytes]) -> tupl
     if before:
         return f"another bundle {number} is here than this one follows", False
     return f"bundle {number} is missing: carry it over", False
-
-
-def _tidy(folder: Path, chains: Mapping[str, Chain]) -> None:
-    """Delete the blobs of a batch whose events were not written: nobody could withdraw them.
-
-    What was written is told by the length of the chain alone, so it does not matter who is here.
-    """
-    note = folder / _NOTE
-    if note.exists():
-        raw: Any = canonical.load(files.read(note, _LIMIT))
-        try:
-            name, after, *events = raw
-            written = chains[name].last - after if name in chains else 0
-            lost = [octets(blob, 32) for blobs in events[written:] for blob in blobs]
-            paths = [record.blob_path(folder, blob) for blob in lost]
-        except (ValueError, TypeError):
-            raise BadFile(f"{note} is damaged.", "Move it away, then import again.") from None
-        for path in paths:
-            path.unlink(missing_ok=True)
-        note.unlink()

@@ -13,17 +13,23 @@ Rules:
 import hashlib
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from intake import files
+from intake import canonical, files
 from intake.age.recipient import Recipient
 from intake.age.sealing import seal
 from intake.desk.chain import CONTEXT, Chain, Event, Heads
+from intake.errors import BadFile
+from intake.signatures import octets
+
+_NOTE = "importing"  # a chain's file, its last event, and the blobs of each event that comes next
+_LIMIT = 1 << 20  # bytes of it
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +93,8 @@ def append(path: Path, data: bytes) -> None:
 
 def cut(folder: Path, chain: Chain) -> Path:
     """Move the torn tail of ``chain`` to ``torn/`` and return where."""
-    path = folder / "chains" / chain.name
-    kept = folder / "torn" / f"{chain.name}-{chain.last + 1}-{secrets.token_hex(4)}"
+    path = folder / "chains" / chain.file
+    kept = folder / "torn" / f"{chain.file}-{chain.last + 1}-{secrets.token_hex(4)}"
     with files.troubled(path):
         kept.parent.mkdir(mode=0o700, exist_ok=True)
         with path.open("r+b") as file:
@@ -127,3 +133,50 @@ def write_blob(folder: Path, name: bytes, words: bytes, recipients: Sequence[Rec
         path.parent.mkdir(mode=0o700, exist_ok=True)
         files.sync_folder(path.parent.parent)  # or a power cut takes the folder, and all in it
     files.write(path, seal(words, recipients), replace=False)
+
+
+def erase(folder: Path, names: Iterable[bytes]) -> int:
+    """Empty the blobs of these names and return how many had words.
+
+    An empty file stays where words were: no merge and no copy brings them back over it. What this
+    is worth on flash: nothing certain (``ceremony.retiring`` says it); encrypt the disk.
+    """
+    count = 0
+    for path in (blob_path(folder, name) for name in names):
+        if path.parent.exists() and not (path.exists() and not path.stat().st_size):
+            count += path.exists()
+            files.write(path, b"")
+    return count
+
+
+def noted(folder: Path, pen: Pen, events: Sequence[Sequence[bytes]]) -> None:
+    """Note the names of blobs that the next events will record, before the blobs are written.
+
+    So whatever happens, the next command knows which blobs may belong to nobody.
+    """
+    files.write(folder / _NOTE, canonical.dump([pen.path.name, pen.last, *events]))
+
+
+def done(folder: Path) -> None:
+    """Drop the note: the events are written."""
+    (folder / _NOTE).unlink()
+
+
+def tidy(folder: Path, chains: Mapping[str, Chain]) -> None:
+    """Delete the blobs of a batch whose events were not written: nobody could withdraw them.
+
+    What was written is told by the length of the chain alone, so it does not matter who is here.
+    """
+    note = folder / _NOTE
+    if note.exists():
+        raw: Any = canonical.load(files.read(note, _LIMIT))
+        try:
+            file, after, *events = raw
+            written = {one.file: one.last for one in chains.values()}.get(file, after) - after
+            lost = [octets(blob, 32) for blobs in events[written:] for blob in blobs]
+            paths = [blob_path(folder, blob) for blob in lost]
+        except (ValueError, TypeError):
+            raise BadFile(f"{note} is damaged.", "Move it away, then import again.") from None
+        for path in paths:
+            path.unlink(missing_ok=True)
+        note.unlink()

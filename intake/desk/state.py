@@ -86,7 +86,8 @@ class State:
 
     ``erasures`` has who said that a row's blob must go, and what took its place; ``wished`` who
     named other reviewers of a case. ``moved`` is what two said of the former, ``gone`` the ids of
-    rows that two called withdrawn, and ``blobs`` all blobs that a row ever had.
+    rows that two called withdrawn. ``blobs`` are all that a row ever had, ``owners`` whose they
+    are.
     """
 
     cases: dict[bytes, Case] = field(default_factory=dict)
@@ -104,6 +105,7 @@ class State:
     moved: dict[bytes, bytes] = field(default_factory=dict)
     gone: set[bytes] = field(default_factory=set)
     blobs: dict[bytes, set[bytes]] = field(default_factory=lambda: defaultdict(set))
+    owners: dict[bytes, bytes] = field(default_factory=dict)
     number: int = 0
     closed: int = 0
     faults: list[str] = field(default_factory=list)
@@ -148,7 +150,9 @@ def fold(chains: Mapping[str, Chain]) -> State:
             state.faults.append(f"{place} makes no sense to this version, and is left out.")
     _erase(state)
     for case in state.cases.values():
-        case.received = _once(case.received, state)
+        recorded, case.received = case.received, _once(case.received, state)
+        chosen = {item.blob for item in case.received}
+        case.offered = [item for item in recorded if item.blob not in chosen]
         case.erased = any(item.id in state.gone for item in case.received)
     return state
 
@@ -165,13 +169,19 @@ def _once(received: Sequence[Received], state: State) -> list[Received]:
 
 
 def _erase(state: State) -> None:
-    """Say what two reviewers said."""
+    """Say what two reviewers said. Only the blob that stands for a row gives way to another."""
+    links: dict[tuple[bytes, bytes], bytes] = {}
+    withdrawn: dict[bytes, set[str]] = defaultdict(set)  # whatever blob each of them had in mind
     for (row, old, new), authors in state.erasures.items():
-        if len(authors) >= VOICES:
-            if new is None:
-                state.gone.add(row)
-            else:
-                state.moved[old] = new
+        if new is None:
+            withdrawn[row] |= authors
+        elif len(authors) >= VOICES:
+            links[row, old] = new
+    state.gone |= {row for row, authors in withdrawn.items() if len(authors) >= VOICES}
+    for known in state.rows.values():
+        name = known.blob or b""
+        while after := links.pop((known.id, name), None):
+            state.moved[name] = name = after
     for (case, names), authors in state.wished.items():
         if len(authors) >= VOICES and case in state.assigned:
             state.assigned[case] = (state.assigned[case][0], names)
@@ -197,10 +207,17 @@ def _rows(state: State, event: Event) -> None:
             state.parts[manifest].add(row.id)
             state.pending[row.id] = row
             state.sources.setdefault(row.id, manifest)
-            state.blobs[row.id].update([row.blob] if row.blob else [])
+            if row.blob:
+                _own(state, row.id, row.blob)
             # Words that were found later count more than somebody's word that there are none.
             if state.rows.setdefault(row.id, row).blob is None:
                 state.rows[row.id] = row
+
+
+def _own(state: State, row: bytes, blob: bytes) -> None:
+    """Note whose blob it is: the first row that named it, or one could take another's words."""
+    if state.owners.setdefault(blob, row) == row:
+        state.blobs[row].add(blob)
 
 
 def _received(state: State, event: Event) -> None:
@@ -209,7 +226,7 @@ def _received(state: State, event: Event) -> None:
         case = state.cases.setdefault(received.case, Case(received.case, assigned))
         case.people.update(assigned)
         case.received.append(received)
-        state.blobs[received.id].add(received.blob)
+        _own(state, received.id, received.blob)
 
 
 def _resealed(state: State, event: Event) -> None:
