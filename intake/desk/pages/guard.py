@@ -118,7 +118,8 @@ class Guard:
             ours = origin == f"http://{self.host}"
             if not ours and (origin or request.headers.get("Sec-Fetch-Site") != "same-origin"):
                 raise Forbidden
-            if request.mimetype != URLENCODED or request.content_length is None:
+            length = request.headers.get("Content-Length", "")
+            if request.mimetype != URLENCODED or not (length.isascii() and length.isdigit()):
                 raise BadRequest
         if (request.content_length or 0) > LIMIT:
             raise RequestEntityTooLarge

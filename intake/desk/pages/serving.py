@@ -56,5 +56,6 @@ class Server(ThreadedWSGIServer):
                 webbrowser.open(self.address)
             self.serve_forever()
         finally:
+            self._session.ended.set()
             self._session.lock()
             self.server_close()

@@ -75,6 +75,7 @@ class Session:
     clock: Callable[[], float] = lambda: time.clock_gettime(_CLOCK)
     language: str = LANGUAGES[0]
     hold: threading.RLock = field(default_factory=threading.RLock)
+    ended: threading.Event = field(default_factory=threading.Event)
     desk: Desk | None = None
     progress: tuple[int, int] | None = None  # cases done, of all; None while nothing is loading
     told: list[str] = field(default_factory=list)  # sentences for the next page
@@ -168,8 +169,7 @@ class Session:
         threading.Thread(target=self._watch, daemon=True).start()
 
     def _watch(self) -> None:
-        while True:
-            time.sleep(TICK)
+        while not self.ended.wait(TICK):
             self.look()
 
     def _load(self, turn: int, identities: Sequence[Identity]) -> None:
