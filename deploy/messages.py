@@ -45,7 +45,7 @@ HEADER = """\
 INTAKE, DESK = "intake", "desk"
 MODULES = (
     *("cases.py", "deciding.py", "exporting.py", "noticing.py", "page.py", "similar.py"),
-    *("pages/case.py", "pages/inbox.py", "pages/session.py", "pages/site.py"),
+    *("pages/answers.py", "pages/case.py", "pages/inbox.py", "pages/session.py", "pages/site.py"),
 )
 REFUSALS = frozenset({"Misuse", "Unsafe", "WrongPassphrase"})
 SHOWN = re.compile(r"\A[A-Z—“].*", re.DOTALL)

@@ -6,16 +6,14 @@ Rules:
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from werkzeug.datastructures import MultiDict
 
 from intake import canonical
 from intake.desk import exporting, zawgyi
-from intake.desk.caseload import Facts
-from intake.desk.cases import DUPLICATE, Case, Decision
+from intake.desk.cases import DUPLICATE, Case
 from intake.desk.deciding import Draft
 from intake.desk.pages.session import Desk
 from intake.desk.reading import Opened
@@ -25,43 +23,22 @@ SHORTEST = 4  # hex digits that name a case
 EXPORTED = "The file is in the folder for exports. Beside its new name stands the source's own."
 
 
-class Told(NamedTuple):
-    """A decision as it is shown; ``key`` is a draft's, to undo it."""
-
-    case: Case
-    kind: str
-    what: Mapping[str, Any]
-    grounds: tuple[str, ...]
-    of: Case | None
-    day: object = None
-    author: str = ""
-    key: str = ""
-
-
-def history(desk: Desk, case: Case) -> list[Told]:
-    """Return what was decided about a case, the latest first."""
-    return [_decided(desk, case, one) for one in reversed(case.decisions)]
-
-
-def waiting(desk: Desk) -> Iterator[Told]:
-    """Yield what waits for a signature."""
-    for draft in desk.drafts.pending:
-        # One whose case is not the reviewer's any more is shown too, so that it can be undone.
-        facts = desk.caseload.facts.get(draft.case, Facts(Case(draft.case, ())))
-        of = _original(desk, draft.what)
-        yield Told(facts.case, draft.kind, draft.what, draft.grounds, of, key=key(draft))
+def page(desk: Desk, case: Case) -> dict[str, object]:
+    """Return what the page of a case shows, beside the case itself."""
+    order = [None, *desk.listing, None]
+    place = order.index(case.tag) if case.tag in desk.listing else 0
+    return {
+        "row": next(row for row in desk.rows if row.case is case),
+        "opened": desk.caseload.opened(case),
+        "before": order[place - 1] if place else None,
+        "after": order[place + 1] if place else None,
+        "drafts": [draft for draft in desk.drafts.pending if draft.case == case.tag],
+    }
 
 
 def key(draft: Draft) -> str:
     """Return what a page calls a draft: no other one, also when the list has changed meanwhile."""
     return hashlib.sha256(canonical.dump([*draft])).hexdigest()[:32]
-
-
-def neighbours(desk: Desk, tag: bytes) -> tuple[bytes | None, bytes | None]:
-    """Return the cases before and after one in the last list."""
-    order = [None, *desk.listing, None]
-    place = order.index(tag) if tag in desk.listing else 0
-    return (order[place - 1], order[place + 1]) if place else (None, None)
 
 
 def draft(desk: Desk, case: Case, posted: MultiDict[str, str]) -> Draft:
@@ -81,35 +58,19 @@ def draft(desk: Desk, case: Case, posted: MultiDict[str, str]) -> Draft:
 
 def named(desk: Desk, number: str, besides: Case) -> Case:
     """Return the one case whose number begins so. Raises :class:`Misuse`."""
-    start = number.strip().lower()
-    found = [
-        facts.case for tag, facts in desk.caseload.facts.items() if tag.hex().startswith(start)
-    ]
+    start, facts = number.strip().lower(), desk.caseload.facts
+    found = [facts[tag].case for tag in facts if tag.hex().startswith(start)]
     if len(start) < SHORTEST or len(found) != 1 or found[0] is besides:
         raise Misuse("No other case of yours has this number.", "Look at the number in its page.")
     return found[0]
 
 
-def _decided(desk: Desk, case: Case, one: Decision) -> Told:
-    of = _original(desk, one.what)
-    return Told(case, one.kind, one.what, one.grounds, of, one.day, one.author)
-
-
-def _original(desk: Desk, what: Mapping[str, Any]) -> Case | None:
-    facts = desk.caseload.facts.get(bytes.fromhex(str(what.get("of", ""))))
-    return facts.case if facts else None
-
-
 def unicode_copy(typed: str) -> str:
     """Return the Unicode copy of what is, or may be, in Zawgyi; nothing for any other text."""
-    doubt = zawgyi.likelihood(typed) >= zawgyi.DOUBT
     copy = zawgyi.copy(typed)
-    copy = zawgyi.convert(typed) if doubt and copy == typed else copy
+    if copy == typed and zawgyi.likelihood(typed) >= zawgyi.DOUBT:
+        copy = zawgyi.convert(typed)
     return copy if copy != typed else ""
-
-
-def likes(desk: Desk, case: Case) -> list[object]:
-    return []
 
 
 def export(item: Opened, folder: Path) -> list[str]:

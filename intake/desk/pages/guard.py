@@ -17,7 +17,7 @@ import hmac
 import io
 import secrets
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flask import Flask
@@ -59,7 +59,7 @@ class Guard:
         self._app, self._lock, self._notices = app, lock, notices
         self._cookie = b""  # SHA-256 of the one cookie that was given
 
-    def __call__(self, environ: dict[str, Any], start: Any) -> Iterable[bytes]:  # noqa: ANN401 - WSGI
+    def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         """Answer one request."""
         try:
             answer = self._answer(environ)

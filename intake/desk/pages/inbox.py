@@ -13,6 +13,7 @@ from typing import NamedTuple
 from intake.desk import reading
 from intake.desk.caseload import Caseload, Facts
 from intake.desk.cases import MARKS, STATES, Case
+from intake.desk.deciding import Drafts
 from intake.desk.reading import Words
 from intake.form import Answer, Form, Question
 
@@ -110,16 +111,14 @@ def choose(
     return fit, counts
 
 
-def flags(
-    found: Iterable[Row], name: str, seen: Collection[bytes], drafted: Collection[bytes]
-) -> Iterator[tuple[bytes, set[str]]]:
+def flags(found: Iterable[Row], name: str, drafts: Drafts) -> Iterator[tuple[bytes, set[str]]]:
     """Yield what each case still asks of a reviewer."""
-    for row in found:
-        case = row.case
+    drafted = {draft.case for draft in drafts.pending}
+    for case in (row.case for row in found):
+        decided = case.tag in drafted or any(one.author == name for one in case.decisions)
         on = {
-            "undecided": case.tag not in drafted
-            and not any(one.author == name for one in case.decisions),
-            "unread": case.tag not in seen,
+            "undecided": not decided,
+            "unread": case.tag not in drafts.seen,
             "conflict": bool(case.conflict),
             "withdrawn": case.hidden,
         }

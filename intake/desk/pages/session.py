@@ -9,7 +9,6 @@ Rules:
 """
 
 import contextlib
-import gc
 import sys
 import threading
 import time
@@ -162,7 +161,6 @@ class Session:
             self._turn += 1
             self.desk = self.progress = None
             self.told = [*why]
-        gc.collect()
 
     def watch(self) -> None:
         """Look every second, also when no request comes."""
