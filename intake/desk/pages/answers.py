@@ -7,6 +7,7 @@ Rules:
 - The constant pages are made once, in all languages at once: nothing can go wrong in them.
 """
 
+import secrets
 from functools import partial
 
 from flask import Flask, Response, render_template
@@ -86,7 +87,11 @@ def show(session: Session, template: str, **content: object) -> Response:
         at=template,
         **content,
     )
-    return Response(html, content_type="text/html; charset=utf-8")
+    answer = Response(html, content_type="text/html; charset=utf-8")
+    if template == "lock":
+        # Dangerous line: without a cookie that changes, Chromium's "back" shows the words again.
+        answer.set_cookie("lock", secrets.token_hex(8), httponly=True, samesite="Strict")
+    return answer
 
 
 def go(path: str) -> Response:

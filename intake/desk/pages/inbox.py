@@ -18,6 +18,7 @@ from intake.desk.reading import Words
 from intake.form import Answer, Form, Question
 
 SIZE = 50  # cases on a page
+GLANCE = 40  # characters of an answer that is no code; a form of ours sends six at most
 DANGER, FORCE, PLACE = "urgency", "force", "posted"  # questions of the form
 REGION = 6  # letters of a place's code that name its region
 URGENT = frozenset({"today", "days"})
@@ -151,7 +152,7 @@ def _row(facts: Facts, questions: Mapping[str, Question], urgencies: Sequence[st
 def _words(question: Question, answer: Answer) -> Iterator[Words]:
     labels = _labels(question)
     for code in (answer,) if isinstance(answer, str) else answer:
-        yield Words(labels[code]) if code in labels else Words(typed=code)
+        yield Words(labels[code]) if code in labels else Words(typed=code[:GLANCE])
 
 
 def _labels(question: Question) -> dict[str, str]:

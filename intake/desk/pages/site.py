@@ -23,6 +23,7 @@ from intake.desk.pages.session import Desk, Session
 from intake.errors import Refused
 
 MOST = 200  # cases that a search shows, and characters that it looks for
+LOCKED = "/locked"
 STAYS = frozenset({"inbox", "search", "case", "sign"})  # where one returns to
 KEPT = "Kept. It counts when you have signed it."
 UNDONE = "Undone. It was never in the casebook."
@@ -72,6 +73,9 @@ class Pages:
         session, endpoint = self.session, request.endpoint
         if request.path in OPEN:
             return None
+        if request.path == LOCKED:  # an open page comes here by itself when nobody was there
+            session.look()
+            return go(session.place)
         session.here()
         if request.method == "GET" and endpoint in STAYS:
             session.place = url_for(endpoint, **(request.view_args or {}))
