@@ -6,6 +6,7 @@ Rules:
 - A refusal becomes a sentence on the next page; anything else that goes wrong, a constant page.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -97,12 +98,12 @@ class Pages:
         def link(key: str, code: object) -> str:
             return url_for("inbox", **{**chosen, key: code or None})
 
-        fit, counts = inbox.choose(desk.rows, chosen, self._flags())
+        fit, counts = inbox.choose(desk.rows, facets, chosen, flags := self._flags())
         pages = max(1, -(-len(fit) // inbox.SIZE))
         page = min(max(request.args.get("page", 1, int), 1), pages)
         shown = fit[(page - 1) * inbox.SIZE :][: inbox.SIZE]
         more = {"facets": facets, "chosen": chosen, "counts": counts, "link": link}
-        return self._list("inbox", fit, shown, page=page, pages=pages, **more)
+        return self._list("inbox", fit, shown, flags=flags, page=page, pages=pages, **more)
 
     def unread(self) -> Response:
         """GET: the next case that was not opened yet, of the list; else of all."""
@@ -121,7 +122,7 @@ class Pages:
             return go("/search")
         found = set(desk.index.find(desk.query))
         fit = [row for row in desk.rows if row.case.tag in found]
-        return self._list("search", fit, fit[:MOST])
+        return self._list("search", fit, fit[:MOST], flags=self._flags())
 
     def case(self, tag: str) -> Response:
         """GET: one case."""
@@ -190,11 +191,13 @@ class Pages:
             return go(self.session.place)
         return Response(status=error.code if isinstance(error, HTTPException) else 500)
 
-    def _list(self, template: str, fit: list[Row], shown: list[Row], **more: object) -> Response:
+    def _list(
+        self, template: str, fit: Sequence[Row], shown: Sequence[Row], **more: object
+    ) -> Response:
         """Answer with a list of cases; ``shown`` are those of ``fit`` that it has room for."""
         self.desk.listing = [row.case.tag for row in fit]
         pending = {draft.case for draft in self.desk.drafts.pending}
-        lists = {"rows": shown, "fit": len(fit), "flags": self._flags(), "pending": pending}
+        lists = {"rows": shown, "fit": len(fit), "pending": pending}
         return answers.show(self.session, template, **lists, **more)
 
     def _flags(self) -> dict[bytes, set[str]]:
