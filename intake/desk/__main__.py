@@ -10,13 +10,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from intake import canonical, files, keyring, terminal
+from intake import canonical, days, files, keyring, quorum, terminal, words
 from intake.desk import (
     acknowledging,
     casebook,
+    caseload,
     copying,
     deciding,
     exporting,
+    figures,
     importing,
     merging,
     page,
@@ -26,6 +28,7 @@ from intake.desk import (
     redaction,
     resealing,
     state,
+    tally,
 )
 from intake.desk.cases import GROUNDS, OFFERED, STATES, Case
 from intake.desk.pages import network
@@ -173,7 +176,7 @@ def show(given: Namespace) -> None:
 
 
 def export(given: Namespace) -> None:
-    """Give the cases that a reviewer can open: exact (json), or for a spreadsheet (csv).
+    r"""Give the cases that a reviewer can open: exact (json), or for a spreadsheet (csv).
 
     Examples:
       python -m intake.desk export --casebook casebook --reviewer keys/alice --out cases.json
@@ -226,6 +229,40 @@ def redact(given: Namespace) -> None:
         raise Incomplete("A part of this case cannot be read.", "See it with: read")
 
 
+def count(given: Namespace) -> None:
+    r"""Count who left: in the cases of the reviewers who are here, or, with the archive, in all.
+
+    Examples:
+      python -m intake.desk tally --casebook casebook --reviewer keys/alice
+      python -m intake.desk tally --casebook casebook --archive /stick/archive \
+        --reviewer keys/alice --reviewer keys/bob --html /run/user/1000/tally.html
+    """
+    assumed = tally.assume(given.battalion, given.expected, given.expected_note)
+    book, present = _arrive(given)
+    names = " and ".join(who.name for who in present)
+    if given.archive:
+        keys = {who.name: who.quorum() for who in present}
+        identities = [quorum.open_package(given.archive, keys, book.keyring.archive)]
+        opener = f"the archive, which {names} unlocked"
+    else:
+        identities = [key for who in present for key in who.quarters()]
+        opener = f"the caseload of {names}"
+    form = Settings.from_environment().form
+    watch = partial(terminal.progress, "Reading")
+    found = caseload.load(book, identities, Form.load(form), watch)
+    fingerprint = f"{book.keyring.version}: {words.fingerprint(book.keyring.sha256)}"
+    covers = tally.Covers(opener, found.total, days.clock(), fingerprint)
+    counted = tally.count(found.facts.values(), found.form, covers, assumed)
+    say(figures.text(counted))
+    my, demo = Wording.load("my", form), book.keyring.demo
+    made = (figures.as_csv(counted), figures.as_json(counted), figures.html(counted, my, demo=demo))
+    for path, data in zip((given.csv, given.json, given.html), made, strict=True):
+        if path is not None:
+            files.write(path, data, replace=False)
+            say(f"{path} is there, in the clear. Delete it when it is of no more use.")
+    _say_faults(found.state)
+
+
 def copy(given: Namespace) -> None:
     """Write a second copy of the casebook, or bring it up to date, and read it back.
 
@@ -249,6 +286,20 @@ def decide(given: Namespace) -> None:
     tags = [_case(found, number).tag for number in given.cases]
     drafts = [deciding.Draft(tag, "decided", what, grounds) for tag in tags]
     say(f"{deciding.write(book, drafts, reader)} decisions are signed.")
+
+
+def withdraw(given: Namespace) -> None:
+    r"""Say that a source takes their words back. The second reviewer who says so makes them go.
+
+    Example:
+      python -m intake.desk withdraw 3f2a91bc --casebook casebook --reviewer keys/alice
+    """
+    book, reader = _reader(given)
+    case = _case(state.fold(book.chains(reader.quarters())), given.case)
+    terminal.confirm(f"Case {case.number}: its words go, here and everywhere?", assume=given.yes)
+    deciding.write(book, [deciding.Draft(case.tag, "withdrawn", {"note": ""})], reader)
+    case = state.fold(book.chains(reader.quarters())).cases[case.tag]
+    say("Its words are gone." if case.erased else "Nobody is shown them now. One more must say so.")
 
 
 def merge(given: Namespace) -> None:
@@ -403,6 +454,17 @@ def _say_faults(found: State) -> None:
 
 
 _OPTIONS: dict[str, dict[str, Any]] = {
+    "--archive": {**PATH, "help": "the archive's quorum package, to count all cases"},
+    "--battalion": {
+        "type": int,
+        "metavar": "PEOPLE",
+        "default": tally.BATTALION,
+        "help": "in a battalion (%(default)s)",
+    },
+    "--csv": {**PATH, "help": "write a table for a spreadsheet"},
+    "--expected": {"type": int, "metavar": "PEOPLE", "help": "who are expected; in no total"},
+    "--expected-note": {"metavar": "TEXT", "default": "", "help": "who says so, and until when"},
+    "--json": {**PATH, "help": "write the numbers for other tools"},
     "--after": {
         "type": int,
         "metavar": "NUMBER",
@@ -456,6 +518,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "cases": {"help": "case numbers, or their beginnings", "nargs": "+"},
 }
 _SHOW = "--casebook --reviewer [--lock-after] [--exports] [--browser] [--despite-network]"
+_ASSUMED = "[--battalion] [--expected] [--expected-note]"
 _COMMANDS = {
     "init": (init, "--casebook --keyring --desk [--yes]"),
     "keyring": (newer, "file --casebook"),
@@ -465,7 +528,9 @@ _COMMANDS = {
     "open": (show, _SHOW),
     "export": (export, "--casebook --reviewer [--format] [--out]"),
     "redact": (redact, "case --casebook --reviewer --keep [--strike] --out"),
+    "tally": (count, f"--casebook --reviewer [--archive] {_ASSUMED} [--csv] [--json] [--html]"),
     "decide": (decide, "cases --as --ground --casebook --reviewer"),
+    "withdraw": (withdraw, "case --casebook --reviewer [--yes]"),
     "copy": (copy, "--casebook --to"),
     "merge": (merge, "--from --casebook --reviewer"),
     "reseal": (reseal, "--casebook --reviewer"),
