@@ -555,7 +555,16 @@ def test_nothing_hostile_reaches_a_page(
         note = {"kind": "decided", "state": "triaged", "grounds": "complete", "note": HOSTILE[:900]}
         browser.post(f"{link}/draft", note)
         browser.post("/search", {"query": HOSTILE[:250]})
-        for page in ("/", link, "/sign", "/search", f"{link}?%3Cscript", "/%3Cscript", "/case/%3C"):
+        for page in (
+            "/",
+            link,
+            "/sign",
+            "/search",
+            "/tally",
+            f"{link}?%3Cscript",
+            "/%3Cscript",
+            "/case/%3C",
+        ):
             browser.get(page)
         browser.post("/sign", {"passphrase": "demo-alice"})
         browser.unlock()
@@ -819,6 +828,20 @@ def test_no_page_needs_a_script(browser: Browser) -> None:
     assert not re.search(r"fetch|XMLHttp|import|WebSocket|eval|innerHTML|location|cookie", script)
 
 
+def test_the_tally_is_of_the_reviewers_own_cases(desk: Desk) -> None:
+    made = session_of(desk)
+    with served(made) as server:
+        browser = entered(server)
+        browser.unlock()
+        text = words_of(browser.get("/tally").text)
+        assert "Internal: never publish" in text
+        assert "the caseload of alice" in text
+        assert "4 / 4" in text
+        assert '<html lang="my">' in browser.post("/language", {"language": "my"}).text
+        assert "အတွင်းသုံးသာ" in browser.seen[-1].text
+        assert CANARY not in browser.seen[-1].text
+
+
 def test_nothing_connects_outward(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every route is asked within this process, in which no socket can connect."""
     made = session_of(desk)
@@ -846,7 +869,10 @@ def test_nothing_connects_outward(desk: Desk, monkeypatch: pytest.MonkeyPatch) -
         assert time.monotonic() < end
         time.sleep(0.02)
     link = f"/case/{next(iter(made.desk.caseload.facts)).hex()}"
-    asked = {path: client.get(path, **base).status_code for path in ("/", link, "/sign", "/search")}
+    asked = {
+        path: client.get(path, **base).status_code
+        for path in ("/", link, "/sign", "/search", "/tally")
+    }
     assert set(asked.values()) == {200}
     assert post(f"{link}/draft", kind="decided", state="triaged", grounds="complete") == 303
     assert post("/search", query="က") == 303

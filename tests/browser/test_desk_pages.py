@@ -166,6 +166,8 @@ def test_a_reviewer_works_without_a_script(
         assert browser.current_url == f"{start}search"
         assert len(browser.find_elements(By.CSS_SELECTOR, "a.case")) > 5
         take("search")
+        press(browser, '.bar a[href="/tally"]')
+        take("tally")
         browser.get(f"{start}nope")
         take("notice")
         browser.get(f"{start}case/{zawgyi}")
@@ -260,7 +262,7 @@ def wait_for(browser: webdriver.Chrome, url: str) -> None:
 def test_text_of_twice_the_size_fits(desk: Desk, tmp_path: Path) -> None:
     with opened(desk, tmp_path, text=32, language="my") as (browser, start):
         unlock(browser)
-        for path in ("", "sign", "search", f"case/{people()[1].case.hex()}"):
+        for path in ("", "sign", "search", "tally", f"case/{people()[1].case.hex()}"):
             browser.get(start + path)
             for width in (640, DESK):
                 resize(browser, width)

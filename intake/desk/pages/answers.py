@@ -57,7 +57,8 @@ def prepare(app: Flask, session: Session) -> None:
         "provenance": page.provenance,
     }
     app.context_processor(lambda: shared)
-    style = "".join((TEMPLATES / name).read_text("utf-8") for name in ("case.css", "desk.css"))
+    styles = ("case.css", "tally.css", "desk.css")
+    style = "".join((TEMPLATES / name).read_text("utf-8") for name in styles)
     script = (TEMPLATES / "keys.js").read_text("utf-8")
     for path, data, kind in (("/desk.css", style, "css"), ("/keys.js", script, "javascript")):
         answer = partial(Response, data, content_type=f"text/{kind}; charset=utf-8")

@@ -13,7 +13,8 @@ from typing import Any
 from flask import Flask, Response, request, url_for
 from werkzeug.exceptions import HTTPException, NotFound
 
-from intake.desk import deciding
+from intake import days, words
+from intake.desk import deciding, figures, tally
 from intake.desk.cases import Case
 from intake.desk.pages import answers, inbox
 from intake.desk.pages import case as one_case
@@ -25,7 +26,7 @@ from intake.errors import Refused
 
 MOST = 200  # cases that a search shows, and characters that it looks for
 LOCKED = "/locked"
-STAYS = frozenset({"inbox", "search", "case", "sign"})  # where one returns to
+STAYS = frozenset({"inbox", "search", "case", "sign", "tally"})  # where one returns to
 KEPT = "Kept. It counts when you have signed it."
 UNDONE = "Undone. It was never in the casebook."
 ALL_READ = "You have opened all your cases."
@@ -47,6 +48,7 @@ def guarded(session: Session) -> Guard:
         ("/case/<tag>/draft", pages.draft, ["POST"]),
         ("/case/<tag>/export", pages.export, ["POST"]),
         ("/sign", pages.sign, ["GET", "POST"]),
+        ("/tally", pages.tally, ["GET"]),
         ("/undo", pages.undo, ["POST"]),
         ("/unlock", pages.unlock, ["POST"]),
         ("/lock", pages.lock, ["POST"]),
@@ -157,6 +159,15 @@ class Pages:
             return answers.show(self.session, "sign", drafts=self.desk.drafts.pending)
         self.session.sign(request.form.get("passphrase", ""))
         return go("/")
+
+    def tally(self) -> Response:
+        """GET: how many left, in the reviewer's own cases."""
+        load, keyring = self.desk.caseload, self.session.book.keyring
+        said = f"{keyring.version}: {words.fingerprint(keyring.sha256)}"
+        keys = f"the caseload of {self.session.name}"
+        covers = tally.Covers(keys, load.total, days.clock(), said)
+        counted = tally.count(load.facts.values(), load.form, covers, tally.assume())
+        return answers.show(self.session, "tally", **figures.inside(counted))
 
     def export(self, tag: str) -> Response:
         """POST: write a file of the case into the reviewer's folder."""
