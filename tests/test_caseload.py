@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -108,6 +109,12 @@ def test_what_is_as_it_was_is_not_opened_again(desk: Desk, monkeypatch: pytest.M
     assert after.facts == fresh.facts
     assert list(after.facts) == list(fresh.facts)
     assert all(facts.case is after.state.cases[tag] for tag, facts in after.facts.items())
+
+
+def test_what_was_hidden_since_is_not_kept(desk: Desk) -> None:
+    case, facts = next((facts.case, facts) for facts in load(desk, "alice").facts.values())
+    assert caseload._same(case, facts)
+    assert not caseload._same(replace(case, erased=True), facts)
 
 
 def test_a_caseload_is_what_the_keys_open(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
