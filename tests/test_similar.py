@@ -12,8 +12,8 @@ import pytest
 
 from deploy.population import people
 from deploy.suggested import COLUMNS, Told, letters, shares, table, told
-from intake.desk import passages
-from intake.desk.passages import NEAR, Passages
+from intake.desk import pieces
+from intake.desk.pieces import NEAR, Pieces
 from intake.desk.similar import REASONS, SHOWN, Similar
 from intake.form import Answer
 
@@ -172,7 +172,7 @@ def test_who_floods_a_text_does_not_hide_its_copies() -> None:
 
 def test_rare_pieces_weigh_more_than_common_ones() -> None:
     texts = [ACCOUNT, ACCOUNT, *([OTHER] * 100)]
-    index = Passages(map(letters, texts))
+    index = Pieces(map(letters, texts))
     rare = index.shared(index.pieces(0), 0, 1)
     common = index.shared(index.pieces(2), 2, 3)
     assert rare.bits > 10 * common.bits
@@ -182,7 +182,7 @@ def test_rare_pieces_weigh_more_than_common_ones() -> None:
 
 
 def test_no_piece_begins_with_a_mark() -> None:
-    pieces = passages._cut("ကြီးမြတ်ခြင်း")
+    pieces = pieces._cut("ကြီးမြတ်ခြင်း")
     assert pieces
     assert all(not "\u102b" <= piece[0] <= "\u103e" for piece in pieces)
 

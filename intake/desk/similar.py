@@ -22,7 +22,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from intake.desk.passages import UNSEEN, Passages, Shared, most
+from intake.desk.pieces import UNSEEN, Pieces, Shared, most
 
 MARGIN = 2.5  # bits beyond log2 of the number of cases
 CLOSE = 64  # cases of the smallest groups that are compared with one
@@ -103,7 +103,7 @@ class Similar:
         self._tags = list(facts)
         self._place = {tag: number for number, tag in enumerate(self._tags)}
         self._every = len(self._tags) + UNSEEN
-        self._passages = Passages(key(fact.text) for fact in facts.values())
+        self._pieces = Pieces(key(fact.text) for fact in facts.values())
         self._served = [_served(fact.answers) for fact in facts.values()]
         self._said = [_said(fact.answers, key) for fact in facts.values()]
         self._groups: dict[_Group, list[int]] = defaultdict(list)
@@ -125,19 +125,19 @@ class Similar:
         Raises ``KeyError`` for a case that was not given.
         """
         one, least, found = self._place[tag], math.log2(self._every) + margin, []
-        near, pieces = set(self._passages.near(one)), self._passages.pieces(one)
+        near, pieces = set(self._pieces.near(one)), self._pieces.pieces(one)
         for other in self._alike(one) | near:
             bits = self._answers(one, other)
             if other not in near and bits + FOR < least:
                 continue
-            shared = self._passages.shared(pieces, one, other)
+            shared = self._pieces.shared(pieces, one, other)
             bits += _wording(shared)
             if _one_hand(shared):
                 bits = max(bits, least)
             if bits >= least:
                 found.append(Likeness(self._tags[other], self._reasons(one, other, shared), bits))
         found.sort(key=lambda likeness: -likeness.bits)
-        return Suggestions(found[:SHOWN], len(found), self._passages.crowd(one))
+        return Suggestions(found[:SHOWN], len(found), self._pieces.crowd(one))
 
     def pairs(self) -> Iterator[tuple[bytes, Likeness]]:
         """Yield every case with each that it is like; two that are alike mostly come both ways."""

@@ -39,7 +39,7 @@ class Shared(NamedTuple):
     long: bool = False
 
 
-class Passages:
+class Pieces:
     """Search copies of texts, by their place in the order given."""
 
     def __init__(self, copies: Iterable[str]) -> None:
