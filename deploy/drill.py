@@ -47,6 +47,7 @@ from deploy.stage import QUORUM, REVIEWERS, ROOTS, Stage  # noqa: E402
 from deploy.steps import Steps  # noqa: E402
 from deploy.thief import Found, ransack, steal  # noqa: E402
 from intake import keyring  # noqa: E402
+from intake.ceremony import holder  # noqa: E402
 from intake.errors import BadKeyring, Misuse  # noqa: E402
 from intake.keyring import QUARTER  # noqa: E402
 
@@ -400,6 +401,47 @@ class Drill(Steps):
         read = self.reads(everyone, ransack(everyone.heap, everyone.words)) & turned
         self.check(not read, f"{everyone.name} read what came after the quarter: {ranges(read)}")
 
+    def turn(self, *names: str) -> tuple[Thief, set[int]]:
+        """Close every third old case, seal the open ones again, and destroy the old quarter's keys.
+
+        Return the first one's laptop, stolen anew, and which cases were closed.
+        """
+        stage, truth, book = self.stage, self.truth, self.stage.casebook
+        now = holder.quarter_of(CALENDAR.day)
+        numbers = stage.learn_numbers(*names)
+        closed = {n for n in numbers if truth.quarter[n] < now and n % 3 == 0}
+        for name in names:
+            mine = [numbers[n] for n in sorted(closed) if name == min(truth.assigned[n] & {*names})]
+            if mine:
+                why = ("--as", "rejected", "--ground", "contradicts")
+                stage.tool("desk", "decide", *mine, *why, "--casebook", book, *stage.here(name))
+        for name in (*names, *names):  # once to seal, once to agree
+            stage.tool("desk", "reseal", "--casebook", book, *stage.here(name))
+        for n in truth.recorded - closed:
+            truth.assigned[n] = frozenset(self._people(truth.assigned[n]))
+            truth.quarter[n], truth.archive[n] = now, stage.keyring.archive
+        for name in names:
+            for quarter in sorted(one for _, one in quarters(stage, name) if one < now):
+                gone = ("--casebook", book, *stage.here(name), "--yes")
+                stage.tool("desk", "forget", quarter, *gone)
+        stage.copy(*names)
+        return self.steal_laptop(names[0]), closed
+
+    def _people(self, assigned: frozenset[str]) -> set[str]:
+        """Return a case's reviewers once those who were removed gave way, where two are left."""
+        active = {who.name for who in self.stage.keyring.active}
+        self.check(len(active) == ASSIGNED, "more than two reviewers are left: say who follows")
+        return active if assigned - active or len(active) == ASSIGNED else set(assigned)
+
+    def check_turned(self, laptop: Thief, closed: set[int]) -> None:
+        """See that the laptop opens its open cases and no closed one, and that the desk knows."""
+        read = self.reads(laptop, ransack(laptop.heap, laptop.words))
+        opens = {n for n, people in self.truth.assigned.items() if "bob" in people} - closed
+        self.check(read == opens, f"bob's laptop: {ranges(read ^ opens)}")
+        self.check(closed and opens, "nothing was closed, or nothing is open")
+        told = self.stage.learn_numbers("bob")
+        self.check(set(told) == opens, f"the desk shows bob other cases: {ranges({*told} ^ opens)}")
+
     def _folders(self, *, casebooks: bool) -> list[Path]:
         """Return every folder of every machine, and the stick; with or without casebooks."""
         every = [
@@ -576,6 +618,11 @@ def play(root: Path, periods: int, testimonies: int) -> list[str]:
     drill.step("each thief, with all that was stolen before and now, reads what the design says")
     drill.check_cured(new, server)
     drill.step("nothing is undone, no retired period opens, and nothing was lost")
+    laptop, closed = drill.turn("bob", "carol")
+    drill.step(f"quarter's key destroyed at both desks; {len(closed)} closed cases go with it")
+    drill.table([laptop], [], stage["taken-again"], None)
+    drill.check_turned(laptop, closed)
+    drill.step("bob's laptop, with his passphrase, opens his cases of the quarter that lives")
     print(f"     All of it took {time.monotonic() - drill.start:.1f} s.")
     return drill.failures
 

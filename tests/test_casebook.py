@@ -11,7 +11,6 @@ import itertools
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import pytest
@@ -21,7 +20,7 @@ from intake import canonical, days, files
 from intake.age.identity import Identity
 from intake.age.sealing import seal
 from intake.bundle.reading import open_return
-from intake.desk import casebook, chain, copying, opened, record
+from intake.desk import casebook, chain, copying, importing, opened, record
 from intake.desk.chain import Chain
 from intake.desk.record import Draft, Pen
 from intake.desk.state import Row, State, fold
@@ -34,8 +33,9 @@ ALL = ("alice", "bob", "carol")
 
 @pytest.fixture
 def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
-    """Return a desk where alice recorded five envelopes and an import."""
+    """Return a desk where alice recorded five envelopes, each in an event, and an import."""
     monkeypatch.setattr(days, "clock", lambda: FIRST)
+    monkeypatch.setattr(importing, "ROWS", 1)
     made = Desk(tmp_path / "desk")
     first, *others = (sealed_row(f"form {n}") for n in range(5))
     made.bring(made.bundle_for("carol", False, first, others=others))
@@ -203,9 +203,15 @@ def test_a_planted_author_writes_no_line_that_looks_like_ours(
 ) -> None:
     events = desk.chains(*ALL)["alice.desk-a"].events.values()
     event = next(event for event in events if event.what["kind"] == kind)
-    tag = event.case and bytes(16)  # a case of its own
+    what = dict(event.what)
+    if kind == "received":  # a case of its own
+        what["rows"] = [{**what["rows"][0], "case": "00" * 16}]
+    if field == "envelope":
+        what["rows"][0][field] = value
+    else:
+        what[field] = value
     recipients = casebook.load(desk.casebook).everyone(FIRST)
-    pen(desk, "bob").append([Draft({**event.what, field: value}, recipients, tag)])
+    pen(desk, "bob").append([Draft(what, recipients)])
     state = desk.state(*ALL)
     assert len([fault for fault in state.faults if "makes no sense" in fault]) == 1
     assert bytes(16) not in state.cases
@@ -214,10 +220,11 @@ def test_a_planted_author_writes_no_line_that_looks_like_ours(
 def test_a_later_record_of_the_same_row_does_not_replace_the_first(desk: Desk) -> None:
     """A planted reviewer points a case at other words; the import's word for the row counts."""
     case = next(iter(desk.state(*ALL).cases.values()))
-    event = next(e for e in desk.chains(*ALL)["alice.desk-a"].events.values() if e.case == case.tag)
-    other = {**event.what, "blob": "00" * 32, "assigned": ["bob"]}
+    event = case.received[0].event
+    row = {**event.what["rows"][0], "blob": "00" * 32}
+    other = {**event.what, "rows": [row], "assigned": ["bob"]}
     recipients = casebook.load(desk.casebook).everyone(FIRST)
-    pen(desk, "bob").append([Draft(other, recipients, case.tag)])
+    pen(desk, "bob").append([Draft(other, recipients)])
     after = desk.state(*ALL).cases[case.tag]
     assert after.received == case.received
     assert after.assigned == case.assigned
@@ -455,17 +462,17 @@ def plant(
     if words is not None:
         said, (blob, salt) = opened.parse(words), record.new_name(words)
         record.write_blob(desk.casebook, blob, words, book.recipients(to, FIRST))
-        what = {
-            "assigned": ["bob", "carol"],
+        told = {
             "blob": blob.hex(),
+            "case": said.case.hex(),
             "day": said.day.isoformat(),
             "envelope": said.kind,
             "id": row.entry.id.hex(),
             "keyring": [said.keyring[0], said.keyring[1].hex()],
-            "kind": "received",
             "salt": salt.hex(),
         }
-        drafts = [Draft(what, book.recipients(("bob", "carol"), FIRST), said.case)]
+        what = {"assigned": ["bob", "carol"], "kind": "received", "rows": [told]}
+        drafts = [Draft(what, book.recipients(("bob", "carol"), FIRST))]
     listed = Row(row.entry.id, row.entry.sha256, "ok", blob)
     part = {"cases": {}, "kind": "part", "manifest": "00" * 32, "rows": [listed]}
     writer.append([*drafts, Draft(part, book.everyone(FIRST))])
@@ -550,10 +557,8 @@ def test_a_chain_that_somebody_claims_to_have_seen_has_a_chains_name(desk: Desk,
     assert any("carol.desk-b: event 1, which" in fault for fault in desk.state(*ALL).faults)
 
 
-def test_grounds_that_are_no_list_are_refused(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    with monkeypatch.context() as changed:
-        changed.setattr(record, "Event", partial(chain.Event, grounds="text"))
-        pen(desk, "bob").append([note(desk)])
+def test_grounds_that_are_no_list_are_refused(desk: Desk) -> None:
+    pen(desk, "bob").append([replace(note(desk), grounds="text")])
     assert desk.state(*ALL).faults == ["bob.desk-a: event 1 is damaged, foreign or forged."]
 
 

@@ -8,12 +8,35 @@ Rules:
 from argparse import ArgumentParser, Namespace
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
-from intake import canonical, files, keyring, terminal
-from intake.desk import acknowledging, casebook, copying, importing, page, reading, record, state
+from intake import canonical, days, files, keyring, quorum, terminal, words
+from intake.desk import (
+    acknowledging,
+    casebook,
+    caseload,
+    copying,
+    deciding,
+    exporting,
+    figures,
+    importing,
+    merging,
+    page,
+    passage,
+    reading,
+    record,
+    redaction,
+    resealing,
+    state,
+    tally,
+)
+from intake.desk.cases import GROUNDS, OFFERED, STATES, Case
+from intake.desk.pages import network
+from intake.desk.pages.serving import Server
+from intake.desk.pages.session import Session
 from intake.desk.present import Present, arrive
 from intake.desk.reading import Opened
-from intake.desk.state import Case, State
+from intake.desk.state import State
 from intake.errors import Incomplete, Misuse
 from intake.form import Form
 from intake.sentences import describe
@@ -23,6 +46,8 @@ from intake.wording import Wording
 
 _ME = "python -m intake.desk"
 _SHORTEST = 4  # hex digits that name a case
+_LONGEST = 60  # minutes until the desk pages lock
+_PASSAGES = 1 << 16  # bytes of a file of passages
 
 
 def init(given: Namespace) -> None:
@@ -121,20 +146,127 @@ def read(given: Namespace) -> None:
         raise Incomplete("A part of this case cannot be read.", "See the lines marked with “!”.")
 
 
-def export(given: Namespace) -> None:
-    """Give the cases that a reviewer can open as JSON, printed or into a file.
+def show(given: Namespace) -> None:
+    r"""Show the desk pages in this machine's own browser, until Ctrl-C.
+
+    Switch off every network first. The address that is printed opens the pages once.
 
     Example:
-      python -m intake.desk export --casebook casebook --reviewer keys/alice --out cases.json
+      python -m intake.desk open --casebook casebook --reviewer keys/alice
     """
+    if not 0 < given.lock_after <= _LONGEST:  # nor is it a number that is none
+        raise Misuse(f"The desk locks after at most {_LONGEST} minutes.", "Take 5, say.")
+    if not given.despite_network:
+        network.refuse()
+    book, (reader, *_) = _arrive(given)
+    identities = reader.quarters()
+    session = Session(
+        book,
+        reader.folder,
+        reader.reviewer,
+        Settings.from_environment(),
+        exports=given.exports,
+        idle=given.lock_after * 60,
+        demo=given.demo is not None,
+        alarm=(lambda: False) if given.despite_network else network.suspected,
+    )
+    server = Server(session)
+    session.begin(identities)
+    say("Open this in the browser of this machine; it works once:", f"  {server.address}")
+    say("Then it is yours alone. Ctrl-C ends it, and drops all keys.")
+    server.run(browser=given.browser)
+    say("Ended. What was not signed is kept, sealed to you.")
+
+
+def export(given: Namespace) -> None:
+    r"""Give the cases that a reviewer can open: exact (json), or for a spreadsheet (csv).
+
+    Examples:
+      python -m intake.desk export --casebook casebook --reviewer keys/alice --out cases.json
+      python -m intake.desk export --casebook casebook --reviewer keys/alice --format csv \
+        --out cases.csv
+    """
+    if given.format == "csv" and given.out is None:
+        raise Misuse("A table goes into a file, not to a terminal.", "Add: --out cases.csv")
     _, found, open_case = _open(given)
-    text = page.as_json({tag.hex(): (case, open_case(case)) for tag, case in found.cases.items()})
+    cases = {
+        tag.hex(): (case, () if case.hidden else open_case(case))
+        for tag, case in found.cases.items()
+    }
+    if given.format == "csv":
+        form = Form.load(Settings.from_environment().form)
+        data = exporting.as_csv(cases, form)
+    else:
+        data = exporting.as_json(cases).encode()
     if given.out is None:
-        say(text)
+        say(data.decode())
         return
-    files.write(given.out, text.encode(), replace=False)
+    files.write(given.out, data, replace=False)
     say(f"{given.out} is there with {len(found.cases)} cases, in the clear.")
     _say_faults(found)
+
+
+def redact(given: Namespace) -> None:
+    r"""Write a case as a page that may leave the desk: some answers, without the passages struck.
+
+    The passages stand in a file, one on each line. It is as secret as the case: delete it after.
+
+    Example:
+      python -m intake.desk redact 3f2a91bc --casebook casebook --reviewer keys/alice \
+        --keep account,unit_type --strike passages.txt --out redacted.html
+    """
+    book, found, open_case = _open(given)
+    case = _case(found, given.case)
+    opened = open_case(case)
+    strike = passage.read(files.read(given.strike, _PASSAGES)) if given.strike else []
+    my = Wording.load("my", Settings.from_environment().form).text
+    file = redaction.redact(case, opened, given.keep.split(","), strike, my)
+    files.write(given.out, redaction.html(file, my, demo=book.keyring.demo), replace=False)
+    say(
+        f"{given.out} is there, in the clear: {len(file.answers)} answers, {file.strikes} bars.",
+        "No struck passage is in it. Read it whole before you give it to anybody.",
+        "If you print it into a PDF: that says when, and with which browser.",
+    )
+    if given.strike:
+        say(f"Next: delete {given.strike}. What was struck stands in it.")
+    if not file.may_pass:
+        say("Mind: the source did not agree that any of this is passed on. The page says so.")
+    if any(item.fault for item in opened):
+        raise Incomplete("A part of this case cannot be read.", "See it with: read")
+
+
+def count(given: Namespace) -> None:
+    r"""Count who left: in the cases of the reviewers who are here, or, with the archive, in all.
+
+    Examples:
+      python -m intake.desk tally --casebook casebook --reviewer keys/alice
+      python -m intake.desk tally --casebook casebook --archive /stick/archive \
+        --reviewer keys/alice --reviewer keys/bob --html /run/user/1000/tally.html
+    """
+    assumed = tally.assume(given.battalion, given.expected, given.expected_note)
+    book, present = _arrive(given)
+    names = " and ".join(who.name for who in present)
+    if given.archive:
+        keys = {who.name: who.quorum() for who in present}
+        identities = [quorum.open_package(given.archive, keys, book.keyring.archive)]
+        opener = f"the archive, which {names} unlocked"
+    else:
+        identities = [key for who in present for key in who.quarters()]
+        opener = f"the caseload of {names}"
+    form = Settings.from_environment().form
+    watch = partial(terminal.progress, "Reading")
+    found = caseload.load(book, identities, Form.load(form), watch)
+    fingerprint = f"{book.keyring.version}: {words.fingerprint(book.keyring.sha256)}"
+    covers = tally.Covers(opener, found.total, days.clock(), fingerprint)
+    counted = tally.count(found.facts.values(), found.form, covers, assumed)
+    say(figures.text(counted))
+    my, demo = Wording.load("my", form), book.keyring.demo
+    made = (figures.as_csv(counted), figures.as_json(counted), figures.html(counted, my, demo=demo))
+    for path, data in zip((given.csv, given.json, given.html), made, strict=True):
+        if path is not None:
+            files.write(path, data, replace=False)
+            say(f"{path} is there, in the clear. Delete it when it is of no more use.")
+    _say_faults(found.state)
 
 
 def copy(given: Namespace) -> None:
@@ -145,6 +277,95 @@ def copy(given: Namespace) -> None:
     """
     copied = copying.copy(casebook.load(given.casebook), given.to)
     say(f"{copied} files copied to {given.to}; all read back, and equal.")
+
+
+def decide(given: Namespace) -> None:
+    r"""Decide about cases, and sign it, without the pages. Nothing is decided by halves.
+
+    Example:
+      python -m intake.desk decide 3f2a91bc --as verified --ground course_fits \
+        --casebook casebook --reviewer keys/alice
+    """
+    book, reader = _reader(given)
+    found = state.fold(book.chains(reader.quarters()))
+    what, grounds = {"note": "", "state": given.state}, tuple(given.grounds)
+    tags = [_case(found, number).tag for number in given.cases]
+    drafts = [deciding.Draft(tag, "decided", what, grounds) for tag in tags]
+    say(f"{deciding.write(book, drafts, reader)} decisions are signed.")
+
+
+def withdraw(given: Namespace) -> None:
+    r"""Say that a source takes their words back. The second reviewer who says so makes them go.
+
+    Example:
+      python -m intake.desk withdraw 3f2a91bc --casebook casebook --reviewer keys/alice
+    """
+    book, reader = _reader(given)
+    case = _case(state.fold(book.chains(reader.quarters())), given.case)
+    terminal.confirm(f"Case {case.number}: its words go, here and everywhere?", assume=given.yes)
+    deciding.write(book, [deciding.Draft(case.tag, "withdrawn", {"note": ""})], reader)
+    case = state.fold(book.chains(reader.quarters())).cases[case.tag]
+    say("Its words are gone." if case.erased else "Nobody is shown them now. One more must say so.")
+
+
+def merge(given: Namespace) -> None:
+    r"""Take what another desk recorded and this one has not. Run it at both desks.
+
+    Example:
+      python -m intake.desk merge --from /stick/casebook --casebook casebook --reviewer keys/alice
+    """
+    book, reader = _reader(given)
+    watch = partial(terminal.progress, "Merging")
+    merged = merging.run(book, given.other, reader.quarters(), watch)
+    say(
+        f"{merged.blobs} files of words and {merged.grown} bytes of logs came, "
+        f"and {merged.keyrings} keyrings."
+    )
+    say(f"{merged.emptied} files of withdrawn or replaced words were emptied.")
+    _say_faults(merged.state)
+    if merged.strange:
+        say(f"! {merged.strange} things there are no files of a casebook; they were left alone.")
+    if merged.parted:
+        raise Incomplete(
+            f"{merged.parted} logs have two histories. Both are kept; the lines above say where.",
+            "Ask their authors which desk wrote what, and tell the admins.",
+        )
+
+
+def reseal(given: Namespace) -> None:
+    r"""Seal open cases to the keys of this quarter, and agree to what the others sealed.
+
+    Each reviewer runs it, at the turn of a quarter and when somebody was removed. Words under old
+    keys are emptied when two have seen that the new ones are the same.
+
+    Example:
+      python -m intake.desk reseal --casebook casebook --reviewer keys/alice
+    """
+    book, reader = _reader(given)
+    result = resealing.run(book, reader, None, partial(terminal.progress, "Sealing again"))
+    say(f"{result.sealed} cases sealed again, {result.agreed} of others seen to be the same.")
+    say(f"{result.emptied} files with old words emptied.")
+    if result.waiting:
+        say(f"{result.waiting} wait for their other reviewer to run this too, here or elsewhere.")
+    if result.broken:
+        raise Incomplete(
+            f"{len(result.broken)} cases have words that are damaged, or are not the same.",
+            "Look at them with: list, read. Take the words from another copy of the casebook.",
+        )
+
+
+def forget(given: Namespace) -> None:
+    r"""Destroy the key of a quarter that is over; cases that are closed go with it.
+
+    Example:
+      python -m intake.desk forget 2026q3 --casebook casebook --reviewer keys/alice
+    """
+    book, reader = _reader(given)
+    say(f"Without the key of {given.quarter}, closed cases of then open only with the archive.")
+    terminal.confirm("Destroy it?", assume=given.yes)
+    gone = resealing.forget(book, reader, given.quarter)
+    say(f"The key is destroyed. {gone} closed cases can be opened by the archive's quorum only.")
+    say("Copies of the key elsewhere live on; so may old blocks of a stick, card or SSD.")
 
 
 def acknowledge(given: Namespace) -> None:
@@ -209,10 +430,16 @@ def _arrive(given: Namespace) -> tuple[casebook.Casebook, list[Present]]:
     return book, arrive(given.reviewer, book.keyring, terminal.Passphrases(given.demo))
 
 
-def _open(given: Namespace) -> tuple[casebook.Casebook, State, Callable[[Case], list[Opened]]]:
-    """Return the casebook, what it says to the first reviewer, and what opens a case for them."""
+def _reader(given: Namespace) -> tuple[casebook.Casebook, Present]:
+    """Return the casebook and the first reviewer; nobody else is asked for a passphrase."""
     given.reviewer = given.reviewer[:1]
     book, (reader,) = _arrive(given)
+    return book, reader
+
+
+def _open(given: Namespace) -> tuple[casebook.Casebook, State, Callable[[Case], list[Opened]]]:
+    """Return the casebook, what it says to the first reviewer, and what opens a case for them."""
+    book, reader = _reader(given)
     identities = reader.quarters()
     found = state.fold(book.chains(identities))
     form = Form.load(Settings.from_environment().form)
@@ -234,37 +461,88 @@ def _say_faults(found: State) -> None:
     say(*(f"! {fault}" for fault in found.faults))
 
 
-_OPTIONS = {
+_OPTIONS: dict[str, dict[str, Any]] = {
+    "--archive": {**PATH, "help": "the archive's quorum package, to count all cases"},
+    "--battalion": {
+        "type": int,
+        "metavar": "PEOPLE",
+        "default": tally.BATTALION,
+        "help": "in a battalion (%(default)s)",
+    },
+    "--csv": {**PATH, "help": "write a table for a spreadsheet"},
+    "--expected": {"type": int, "metavar": "PEOPLE", "help": "who are expected; in no total"},
+    "--expected-note": {"metavar": "TEXT", "default": "", "help": "who says so, and until when"},
+    "--json": {**PATH, "help": "write the numbers for other tools"},
     "--after": {
         "type": int,
         "metavar": "NUMBER",
         "default": 0,
         "help": "the server's last return, as its status says, if those here came later",
     },
+    "--as": {
+        "dest": "state",
+        "choices": [one for one in STATES if one in OFFERED],
+        "help": "the state that the cases get",
+    },
+    "--browser": {**FLAG, "help": "open the browser too"},
     "--casebook": {**PATH, "help": "the casebook's folder"},
+    "--despite-network": {
+        **FLAG,
+        "help": "open although a network is up, or it cannot be told: you answer for it",
+    },
+    "--exports": {**PATH, "help": "the folder that exported files go to"},
     "--keyring": {**PATH, "help": "the keyring, as the roots signed it"},
     "--desk": {"metavar": "NAME", "help": "the desk's name, such as desk-a"},
+    "--format": {"choices": ("json", "csv"), "default": "json", "help": "json if it is not said"},
+    "--from": {**PATH, "dest": "other", "help": "the other casebook's folder"},
+    "--ground": {
+        "action": "append",
+        "dest": "grounds",
+        "choices": GROUNDS,
+        "metavar": "CODE",
+        "help": f"why; once for each: {', '.join(GROUNDS)}",
+    },
     "--html": {**PATH, "help": "write a page, readable by you alone"},
+    "--keep": {"metavar": "KEYS", "help": "questions to keep, such as account,rank; day for days"},
+    "--lock-after": {
+        "type": float,
+        "metavar": "MINUTES",
+        "default": 5,
+        "help": "lock when nobody was there for so long (5)",
+    },
     "--out": {**PATH, "help": "the file to write"},
     "--package": {**PATH, "help": "the period's quorum package; not for a bundle without rows"},
     "--reviewer": {**PATH, "action": "append", "help": "a reviewer's folder; once for each"},
     "--second-copy": {**PATH, "help": "the second copy's folder"},
+    "--strike": {**PATH, "help": "a file with the passages to strike out, one on each line"},
     "--text": {**FLAG, "help": "print the text too"},
     "--to": {**PATH, "help": "the second copy's folder"},
     "--yes": {**FLAG, "help": "do not ask"},
     "bundle": {**PATH, "help": "what the server's export wrote"},
+    "quarter": {"help": "such as 2026q3"},
     "name": {"help": "the reviewer's name"},
     "file": {**PATH, "help": "the next keyring, as the roots signed it"},
     "case": {"help": "the case number, or its beginning"},
+    "cases": {"help": "case numbers, or their beginnings", "nargs": "+"},
 }
+_SHOW = "--casebook --reviewer [--lock-after] [--exports] [--browser] [--despite-network]"
+_ASSUMED = "[--battalion] [--expected] [--expected-note]"
 _COMMANDS = {
     "init": (init, "--casebook --keyring --desk [--yes]"),
     "keyring": (newer, "file --casebook"),
     "import": (bring, "bundle --casebook [--package] --reviewer"),
     "list": (list_cases, "--casebook --reviewer"),
     "read": (read, "case --casebook --reviewer [--html] [--text]"),
-    "export": (export, "--casebook --reviewer [--out]"),
+    "open": (show, _SHOW),
+    "export": (export, "--casebook --reviewer [--format] [--out]"),
+    "redact": (redact, "case --casebook --reviewer --keep [--strike] --out"),
+    "tally": (count, f"--casebook --reviewer [--archive] {_ASSUMED} [--csv] [--json] [--html]"),
+    "decide": (decide, "cases --as --ground --casebook --reviewer"),
+    "withdraw": (withdraw, "case --casebook --reviewer [--yes]"),
     "copy": (copy, "--casebook --to"),
+    "merge": (merge, "--from --casebook --reviewer"),
+    "reseal": (reseal, "--casebook --reviewer"),
+    "forget": (forget, "quarter --casebook --reviewer [--yes]"),
     "acknowledge": (acknowledge, "--casebook --second-copy --reviewer --out [--after]"),
     "ends": (ends, "name --casebook --out"),
     "repair": (repair, "--casebook [--yes]"),

@@ -15,6 +15,7 @@ Rules:
   key, and the row's id follows from these very words (``reading.open_words``).
 - A row for which nobody here can do so stays on the server, and is counted with what it waits for.
   So is one without words (a decoy), and one whose id follows from nothing.
+- A row that two reviewers called withdrawn goes without its words: nobody has them any more.
 - A row that a later bundle brings again is acknowledged again: then the return before was lost.
 """
 
@@ -27,9 +28,10 @@ from intake.bundle import MAX_COUNT, SIGNERS, Entry, ReturnHeader
 from intake.bundle.writing import write_return
 from intake.desk import copying, opened, record
 from intake.desk.casebook import Casebook
+from intake.desk.cases import Received
 from intake.desk.present import Present
 from intake.desk.reading import open_words
-from intake.desk.state import Received, State, fold
+from intake.desk.state import State, fold
 from intake.errors import Misuse, NoMatchingKey, Refused
 
 _NO_WORDS = "hold no words that prove which row they are (decoys, say); not possible yet"
@@ -58,16 +60,17 @@ def run(
                 "There is nothing to acknowledge: every row that is here was acknowledged.",
                 "If a return was lost, import the server's next bundle; it names the rows again.",
             )
-        rows = {row: state.rows[row].blob for row in sorted(state.pending)}
+        rows = {row: state.blob(state.rows[row].blob or b"") for row in sorted(state.pending)}
         logs = [path for path in copying.listed(casebook) if path.parts[0] != "blobs"]
-        blobs = [record.blob_path(Path(), blob) for blob in rows.values() if blob]
+        blobs = [record.blob_path(Path(), rows[row]) for row in rows if rows[row]]
         for path in logs + blobs:  # (1)
             copying.check_same(casebook.folder, second, path)
         known = {(r.id, r.blob): r for case in state.cases.values() for r in case.received}
         entries: list[Entry] = []
         waits: Counter[str] = Counter()
         for row, blob in rows.items():  # (2)
-            if doubt := _doubt(second, known.get((row, blob)), keys) if blob else _NO_WORDS:
+            doubt = _doubt(second, known.get((row, blob)), keys) if blob else _NO_WORDS
+            if doubt and row not in state.gone:
                 waits[doubt] += 1
             elif len(entries) < MAX_COUNT:
                 entries.append(Entry(row, state.pending[row].sha256))

@@ -19,6 +19,9 @@ import contextlib
 import fcntl
 import functools
 import hashlib
+import re
+import stat
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -35,6 +38,7 @@ from intake.keyring import Keyring
 FORMAT = "intake casebook 1"
 ASSIGNED = 2  # reviewers of one case
 _LIMIT = 4096  # bytes of casebook.json
+_CHAIN = re.compile(keyring.CHAIN.pattern.replace(r"\Z", rf"({chain.VERSION}[0-9a-f]{{8}})?\Z"))
 _recipient = functools.cache(Recipient.parse)  # three for each row, and there are few
 
 
@@ -53,15 +57,17 @@ class Casebook:
 
     def chains(self, identities: Sequence[Identity]) -> dict[str, chain.Chain]:
         """Read and verify all chains with the keys at hand."""
-        return {
-            path.name: chain.read(path, identities, self.keyrings)
-            for path in sorted((self.folder / "chains").iterdir())
-            if keyring.CHAIN.match(path.name) and path.stat().st_size
-        }
+        versions: dict[str, list[chain.Chain]] = defaultdict(list)
+        for path in chain_files(self.folder):
+            one = chain.read(path, identities, self.keyrings)
+            versions[one.name].append(one)
+        found = {name: chain.choose(files) for name, files in versions.items()}
+        chain.carry(found, self.keyrings)
+        return found
 
     def recipients(self, names: Sequence[str], day: date) -> list[Recipient]:
         """Return whom to seal to: the reviewers' keys of the quarter, and the archive."""
-        quarter, version = f"{day.year}q{(day.month + 2) // 3}", self.keyring.version
+        quarter, version = quarter_of(day), self.keyring.version
         reviewers = {who.name: who.quarters for who in self.keyring.active}
         if without := [name for name in names if quarter not in reviewers.get(name, ())]:
             raise BadKeyring(
@@ -110,8 +116,9 @@ class Casebook:
             record.cut(self.folder, own)
         told = [event.day for event in own.events.values()]
         day = max([days.clock(), self.keyring.issued, *told])
-        heads = {other: c.head for other, c in chains.items() if other != name and c.last}
-        path, deployment = self.folder / "chains" / name, self.keyring.deployment
+        # Dangerous line: with ``head``, frames that nobody signed count as decisions that we knew.
+        heads = {other: c.seen for other, c in chains.items() if other != name and c.events}
+        path, deployment = self.folder / "chains" / (own.file or name), self.keyring.deployment
         return record.Pen(path, author.signing(), deployment, day, heads, *own.head)
 
     def add_keyring(self, data: bytes) -> Keyring:
@@ -120,6 +127,38 @@ class Casebook:
         files.write(_keyring_path(self.folder, new.version), data, files.PUBLIC, replace=False)
         self.keyrings.append(new)
         return new
+
+
+def keyring_files(folder: Path) -> list[Path]:
+    """Return the files of a casebook's keyrings, by version."""
+    return sorted(filter(plain, (folder / "keyrings").glob("[0-9]" * 6)))
+
+
+def quarter_of(day: date) -> str:
+    """Return the quarter of a day, such as ``2026q4``."""
+    return f"{day.year}q{(day.month + 2) // 3}"
+
+
+def chain_files(folder: Path) -> list[Path]:
+    """Return the files of all chains below a casebook's folder, of each the first version first."""
+    return [
+        path
+        for path in sorted((folder / "chains").iterdir())
+        if is_chain(path) and plain(path) and path.stat().st_size
+    ]
+
+
+def plain(path: Path) -> bool:
+    """Return whether it is a file: no link, which leads elsewhere, no pipe, which never ends."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+def is_chain(path: Path) -> bool:
+    """Return whether a file has the name of a chain, or of a version of one."""
+    return bool(_CHAIN.match(path.name))
 
 
 def create(folder: Path, first: bytes, desk: str) -> Casebook:
@@ -142,12 +181,12 @@ def create(folder: Path, first: bytes, desk: str) -> Casebook:
 def load(folder: Path) -> Casebook:
     """Open a casebook. Raises :class:`Misuse`, :class:`BadFile` or :class:`BadKeyring`."""
     path = folder / "casebook.json"
-    if not path.is_file():
+    if not plain(path):
         hint = f"Make one with: python -m intake.desk init --casebook {folder} --keyring FILE"
         raise Misuse(f"{folder} is not a casebook.", hint)
     raw = canonical.load_object(files.read(path, _LIMIT), {"deployment", "desk", "format"})
     keyrings: list[Keyring] = []
-    for file in sorted((folder / "keyrings").glob("[0-9]*")):
+    for file in keyring_files(folder):
         data = files.read(file, keyring.MAX_SIZE)
         keyrings.append(keyring.follow(keyrings[-1] if keyrings else None, [data]))
     ours = {k.deployment.hex() for k in keyrings}

@@ -20,7 +20,7 @@ import hashlib
 import mmap
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from intake.signatures import octets, verified
 FORMAT = "intake event 1"
 CONTEXT = b"intake event 1\n"
 NONE = bytes(32)  # the hash before the first
+VERSION = "~"  # in a file's name, between the chain's and eight hex digits
 _HEAD = 9  # bytes: eight hex digits and LF
 _FRAME = re.compile(rb"([0-9a-f]{8})\nage-encryption\.org/v1\n")
 
@@ -55,6 +56,7 @@ class Event:
     what: Mapping[str, Any]
     heads: Heads
     grounds: Sequence[str] = ()
+    signature: str = ""  # hex; empty before it is signed
 
     @property
     def author(self) -> str:
@@ -63,19 +65,35 @@ class Event:
 
     def line(self) -> bytes:
         """Return what the author signs, after the context."""
-        facts = asdict(self)
-        author, _, desk = facts.pop("chain").partition(".")
-        return canonical.dump(facts | {"author": author, "desk": desk, "format": FORMAT})
+        author, _, desk = self.chain.partition(".")
+        facts: dict[str, object] = {
+            "author": author,
+            "desk": desk,
+            "deployment": self.deployment,
+            "format": FORMAT,
+        }
+        facts |= {"sequence": self.sequence, "previous": self.previous, "heads": self.heads}
+        facts |= {"day": self.day, "case": self.case, "what": self.what, "grounds": self.grounds}
+        return canonical.dump(facts)
+
+    def plaintext(self) -> str:
+        """Return the event as it is sealed, with its signature."""
+        return f"{self.line().decode()}\n{self.signature}\n"
 
 
 @dataclass(slots=True)
 class Chain:
-    """What one file holds. ``hashes`` are those of all frames, by sequence number."""
+    """What one file holds. ``hashes`` are those of all frames, by sequence number.
+
+    ``file`` is its name: that of the chain, or of another version of it (:func:`choose`).
+    """
 
     name: str
+    file: str = ""
     hashes: dict[int, bytes] = field(default_factory=dict)
     events: dict[int, Event] = field(default_factory=dict)
-    closed: int = 0
+    shut: set[int] = field(default_factory=set)  # frames that our keys do not open
+    used: int | None = None  # of a removed author, the last event that counts
     faults: list[str] = field(default_factory=list)
     whole: int = 0  # bytes up to the end of the last frame
     torn: int = 0  # bytes after it
@@ -86,9 +104,23 @@ class Chain:
         self.faults.append(f"{self.name}: {what}")
 
     @property
+    def closed(self) -> int:
+        """How many frames we have not read."""
+        return len(self.shut)
+
+    @property
     def head(self) -> tuple[int, bytes]:
         """Sequence number and hash of the last frame."""
         return self.last, self.hashes.get(self.last, NONE)
+
+    @property
+    def seen(self) -> tuple[int, bytes]:
+        """Sequence number and hash of the last event that we read, and so of all before it.
+
+        Frames after it are closed to us. Whoever had the stick may have put them there.
+        """
+        last = max(self.events, default=0)
+        return last, self.hashes.get(last, NONE)
 
 
 def frames(data: bytes | mmap.mmap) -> Iterator[tuple[int, bytes | None]]:
@@ -113,7 +145,8 @@ def frames(data: bytes | mmap.mmap) -> Iterator[tuple[int, bytes | None]]:
 
 def read(path: Path, identities: Sequence[Identity], keyrings: Sequence[Keyring]) -> Chain:
     """Read one chain; ``keyrings`` are all that this casebook knows, the last one in force."""
-    chain, last = Chain(path.name), _last_accepted(path.name, keyrings[-1])
+    chain = Chain(path.name.partition(VERSION)[0], path.name)
+    last = _last_accepted(chain.name, keyrings[-1])
     sound: int | None = None  # how many faults there were up to the last accepted event
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
         for chain.whole, sealed in frames(data):
@@ -140,7 +173,7 @@ def _add(
     try:
         event = _event(chain.name, unseal(sealed, identities), keyrings)
     except NoMatchingKey:
-        chain.closed += 1
+        chain.shut.add(sequence)
     except (BadFile, ValueError, TypeError, LookupError, AttributeError):
         chain.fault(f"event {sequence} is damaged, foreign or forged.")
     else:
@@ -175,6 +208,7 @@ def _event(name: str, plaintext: bytes, keyrings: Sequence[Keyring]) -> Event:
         what=raw["what"],
         heads={chain: (int(n), octets(h, 32)) for chain, (n, h) in raw["heads"].items()},
         grounds=[*raw["grounds"]],
+        signature=signature.decode(),
     )
     known = (keyring.reviewer(event.author) for keyring in keyrings)
     keys = {reviewer.key for reviewer in known if reviewer}
@@ -187,10 +221,68 @@ def _event(name: str, plaintext: bytes, keyrings: Sequence[Keyring]) -> Event:
         # Dangerous line: without it, a planted author has lines printed that look like ours.
         or not all(map(CHAIN.match, event.heads))
         # Dangerous line: without it, whoever can write to the folder writes history.
-        or not any(verified(k, octets(signature.decode(), 64), CONTEXT + line) for k in keys)
+        or not any(verified(k, octets(event.signature, 64), CONTEXT + line) for k in keys)
     ):
         raise ValueError
     return event
+
+
+def choose(versions: Sequence[Chain]) -> Chain:
+    """Return the version of a chain that counts: that with most events that verify, then frames.
+
+    Two versions part where their author, or somebody with the disk, wrote another history; a merge
+    keeps both (``merging``). Whatever the order of the merges, the same one counts for the same
+    keys. What is left out is named.
+    """
+
+    def weight(chain: Chain) -> tuple[int, int, bytes]:
+        return len(chain.events), chain.last, chain.head[1]
+
+    best, *others = sorted(versions, key=weight, reverse=True)
+    for other in others:
+        apart = [n for n, digest in other.hashes.items() if best.hashes.get(n) != digest]
+        if apart:
+            least = min(apart) - 1
+            best.fault(f"two versions part after event {least}; {len(apart)} are left out.")
+    return best
+
+
+def carry(chains: Mapping[str, Chain], keyrings: Sequence[Keyring]) -> None:
+    """Put events that were carried over from keys of before into the places they had.
+
+    A reviewer carries over the signed events of cases that stay open when a quarter's keys go. Each
+    is verified like any other, and only fills the place of a frame that is closed to us. That it is
+    the one in that frame, only they know who open both: a difference is named to them.
+    """
+    carried = [
+        (one, number, plaintext)
+        for _, one in sorted(chains.items())
+        for number, event in sorted(one.events.items())
+        if event.what["kind"] == "carried"
+        for plaintext in carried_by(event)
+    ]
+    for carrier, number, plaintext in carried:
+        try:
+            raw: Any = canonical.load(plaintext.partition("\n")[0].encode())
+            chain = chains[f"{raw['author']}.{raw['desk']}"]
+            event = _event(chain.name, plaintext.encode(), keyrings)
+        except (BadFile, ValueError, TypeError, LookupError, AttributeError):
+            carrier.fault(f"event {number} carries one that is damaged or forged.")
+            continue
+        place = event.sequence
+        before = chain.hashes.get(place - 1, event.previous) if place > 1 else NONE
+        if before != event.previous or chain.events.get(place, event).line() != event.line():
+            carrier.fault(f"event {number} carries another one than {chain.name} has.")
+        elif place in chain.shut and (chain.used is None or place <= chain.used):
+            chain.shut.remove(place)
+            chain.events[place] = event
+
+
+def carried_by(event: Event) -> list[str]:
+    """Return the plaintexts that an event carries, empty ones for what is no text."""
+    events = event.what.get("events")
+    texts = events if isinstance(events, list) else [None]
+    return [text if isinstance(text, str) else "" for text in texts]
 
 
 def _last_accepted(name: str, keyring: Keyring) -> tuple[int, bytes] | None:
@@ -205,7 +297,9 @@ def _last_accepted(name: str, keyring: Keyring) -> tuple[int, bytes] | None:
 def _cut(chain: Chain, accepted: tuple[int, bytes], faults: int) -> None:
     """Keep what the keyring names, if it is whole; what a thief added after it costs nothing."""
     last, digest = accepted
+    chain.used = last
     if last and (faults or chain.hashes.get(last) != digest):
+        chain.used = 0
         chain.fault("not what the keyring names; none of it is used.")
         chain.events.clear()
     elif late := [sequence for sequence in chain.events if sequence > last]:

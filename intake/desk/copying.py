@@ -4,7 +4,8 @@ Rules:
 - A copy that knows more is never written over: what is there must be the beginning of what is
   here. If it is not, the casebook lost something and the copy has it, or one of them is damaged.
 - What was written is read again from the disk, as far as the system lets us (``posix_fadvise``).
-- Words that are gone here are not deleted there by this command; it only adds.
+- An empty blob is where withdrawn words were. It replaces what the copy still has, and is never
+  written over: a copy that knows of a withdrawal must be merged first.
 """
 
 import os
@@ -13,7 +14,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from intake import files
-from intake.desk.casebook import Casebook
+from intake.desk.casebook import Casebook, chain_files
+from intake.desk.chain import read
 from intake.errors import BadFile, Misuse
 
 _MARK = "casebook.json"
@@ -27,6 +29,12 @@ def copy(casebook: Casebook, to: Path) -> int:
     """
     _check_place(casebook, to)
     with casebook.locked():
+        for path in chain_files(casebook.folder):
+            if read(path, [], casebook.keyrings).torn:  # copied, it would be in the way for ever
+                raise Misuse(
+                    f"The log {path.name} has a torn end, as after a power cut.",
+                    "Run repair, which keeps the torn part elsewhere; then copy again.",
+                )
         todo = [path for path in listed(casebook) if _differs(casebook.folder, to, path)]
         for path in todo:
             _copy_file(casebook.folder / path, to / path)
@@ -72,7 +80,10 @@ def _differs(folder: Path, to: Path, path: Path) -> bool:
     source, target = folder / path, to / path
     if not target.exists():
         return True
-    if not _begins(target, source):
+    if path.parts[0] == "blobs" and not _size(source):
+        return bool(_size(target))
+    known = path.parts[0] == "blobs" and not _size(target)
+    if known or not _begins(target, source):
         raise BadFile(
             f"{target} has what the casebook does not have, or one of the two is damaged.",
             "Keep both as they are, and find out which one is right before going on.",

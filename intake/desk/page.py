@@ -1,4 +1,4 @@
-"""Cases to be read: as text for a terminal, as one page for a browser, as JSON for other tools.
+"""Cases to be read: as text for a terminal, as one page for a browser.
 
 Rules:
 - Every word that a source wrote goes through ``visible``, here and in the templates, whose filters
@@ -8,18 +8,17 @@ Rules:
   ours.
 - The page stands alone: no script, no link, no font, no request; its policy forbids all of them.
   Terminals cannot shape Burmese, browsers can; that is why there is a page.
-- JSON is ASCII: everything else is escaped by JSON itself, so it is safe to print.
 """
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from intake.desk import visible
+from intake.desk.cases import Case
 from intake.desk.reading import Opened, Words, summary
-from intake.desk.state import Case
 from intake.wording import Wording
 
 TITLES = {
@@ -33,42 +32,14 @@ _TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "desk"
 
 def text(case: Case, opened: Sequence[Opened]) -> str:
     """Return the case for a terminal, escaped."""
-    return _render("case.txt", case=case, opened=opened)
+    return render("case.txt", case=case, opened=opened)
 
 
 def html(case: Case, opened: Sequence[Opened], my: Wording, *, demo: bool) -> bytes:
     """Return the case as one HTML page, UTF-8."""
     glance = [words for answers in summary(opened).values() for words in answers]
     shown = {"case": case, "opened": opened, "glance": glance, "demo": demo, "my": my.text}
-    return _render("case.html", **shown).encode()
-
-
-def as_json(cases: Mapping[str, tuple[Case, Sequence[Opened]]]) -> str:
-    """Return cases by tag as a JSON array in ASCII, with codes and not labels.
-
-    What would let somebody answer in the source's place stays sealed: reply secret and nonce.
-    """
-    array = [
-        {
-            "assigned": case.assigned,
-            "case": tag,
-            "envelopes": [
-                {
-                    "body": item.envelope and item.envelope.body,
-                    "day": item.received.day.isoformat(),
-                    "fault": item.fault or None,
-                    "id": item.received.id.hex(),
-                    "kind": item.received.kind,
-                    "language": item.envelope and item.envelope.language,
-                    "provenance": provenance(item),
-                }
-                for item in opened
-            ],
-            "state": case.state,
-        }
-        for tag, (case, opened) in cases.items()
-    ]
-    return json.dumps(array, indent=1) + "\n"
+    return render("case.html", **shown).encode()
 
 
 def provenance(item: Opened) -> str:
@@ -86,7 +57,14 @@ def one_line(answers: Sequence[Words]) -> str:
     return ", ".join(words.known or visible.line(words.typed) for words in answers)
 
 
-def _render(template: str, **shown: object) -> str:
+def render(template: str, **shown: object) -> str:
+    """Return a template of the desk, filled; what a source typed goes through its filters."""
+    filled = _environment().get_template(template)
+    return filled.render(titles=TITLES, provenance=provenance, **shown)
+
+
+@cache
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=select_autoescape(["html"]),
@@ -96,4 +74,4 @@ def _render(template: str, **shown: object) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(typed=visible.html, text=visible.text, line=visible.line)
-    return environment.get_template(template).render(titles=TITLES, provenance=provenance, **shown)
+    return environment

@@ -16,13 +16,18 @@ from intake import canonical, files
 from intake.age.identity import Identity
 from intake.age.unsealing import unseal
 from intake.desk import opened, record
-from intake.desk.state import Bundle, Case, Received, State
+from intake.desk.cases import Case, Received
+from intake.desk.state import Bundle, State
 from intake.envelope import Envelope
 from intake.errors import BadFile, NoMatchingKey, Refused
 from intake.form import Form, Question
 
 SUMMARY = ("urgency", "force", "rank", "unit_type", "unit_no", "posted")  # tell cases apart
 _LIMIT = 1 << 17  # bytes of a blob
+
+
+class Lie(BadFile):
+    """Words open, and are not what was recorded of them."""
 
 
 class Words(NamedTuple):
@@ -85,12 +90,12 @@ def open_words(folder: Path, received: Received, identities: Sequence[Identity])
             "Take this file from the other copy of the casebook.",
         ) from None
     envelope = opened.parse(words)
-    told = (received.kind, received.day, received.keyring, received.event.case)
+    told = (received.kind, received.day, received.keyring, received.case)
     bound = envelope.kind not in opened.WORDS or opened.is_bound(received.id, envelope)
     if not bound or told != (envelope.kind, envelope.day, envelope.keyring, envelope.case):
         author = received.event.author
         what = f"{author} recorded one envelope as what it is not: {path}"
-        raise BadFile(what, f"Its row stays on the server. Ask {author}, and tell the others.")
+        raise Lie(what, f"Its row stays on the server. Ask {author}, and tell the others.")
     return envelope
 
 

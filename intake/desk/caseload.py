@@ -1,0 +1,125 @@
+"""All cases that the keys at hand open, with their words: what lists, searches and counts go by.
+
+Rules:
+- Words are read once, at all cores, and stay in memory only. Nothing here writes.
+- What is hidden (withdrawn, or about to be) has no answers and no text here.
+- A case whose words are damaged is there, with its faults.
+"""
+
+import contextlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
+
+from intake.age.identity import Identity
+from intake.desk import cores, opened, reading
+from intake.desk.casebook import Casebook
+from intake.desk.cases import Case, Received
+from intake.desk.reading import Opened
+from intake.desk.state import State, fold
+from intake.envelope import TESTIMONY
+from intake.errors import BadFile, Refused
+from intake.form import Answer, Form
+
+Watch = Callable[[Iterable[Case], int], Iterable[Case]]
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What one case says: the codes of its first testimony, all that was typed, and its state."""
+
+    case: Case
+    answers: Mapping[str, Answer] = field(default_factory=dict)
+    text: str = ""
+    faults: tuple[str, ...] = ()
+
+
+class Told(NamedTuple):
+    """What the envelopes of a case say: a part of its :class:`Facts`."""
+
+    answers: Mapping[str, Answer]
+    text: str
+    faults: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Caseload:
+    """Cases by tag, in the order in which they were recorded."""
+
+    book: Casebook
+    state: State
+    identities: Sequence[Identity]
+    form: Form
+    facts: dict[bytes, Facts] = field(default_factory=dict)
+
+    @property
+    def total(self) -> int:
+        """How many cases the casebook has, also of other reviewers."""
+        return len(self.state.assigned)
+
+    def opened(self, case: Case) -> list[Opened]:
+        """Return the envelopes of a case; what is hidden stays closed."""
+        if case.hidden:
+            return []
+        return reading.open_case(self.book.folder, self.state, self.identities, self.form, case)
+
+
+def load(
+    book: Casebook,
+    identities: Sequence[Identity],
+    form: Form,
+    watch: Watch = lambda cases, _: cases,
+) -> Caseload:
+    """Return what these identities open; ``watch`` shows progress. Raises any :class:`Refused`."""
+    state = fold(book.chains(identities))
+    caseload = Caseload(book, state, identities, form)
+    typed = frozenset(q.key for q in form.questions() if q.kind == "text")
+    given = (book.folder, [key.encode() for key in identities], typed)
+    cases = list(state.cases.values())
+    rows = (_light(case) for case in watch(cases, len(cases)))
+    with contextlib.closing(cores.each(Reader, given, rows)) as told:
+        for case, said in zip(cases, told, strict=True):
+            caseload.facts[case.tag] = Facts(case, *said)
+    return caseload
+
+
+def _light(case: Case) -> list[Received]:
+    """Return what a worker opens of a case: what is hidden stays closed."""
+    shown = [] if case.hidden else case.received
+    return [item._replace(event=replace(item.event, what={}, heads={})) for item in shown]
+
+
+class Reader:
+    """Opens the envelopes of cases in ``folder``.
+
+    ``keys`` are secret keys in text, ``typed`` the keys of the questions that are answered in
+    free text.
+    """
+
+    def __init__(self, folder: Path, keys: Sequence[str], typed: frozenset[str]) -> None:
+        self._folder, self._typed = folder, typed
+        self._identities = list(map(Identity.parse, keys))
+
+    def __call__(self, cases: Sequence[Sequence[Received]]) -> list[Told]:
+        """Return what each case says."""
+        return [self._read(case) for case in cases]
+
+    def _read(self, case: Sequence[Received]) -> Told:
+        first: Mapping[str, Answer] = {}
+        texts, faults = [], []
+        for received in case:
+            try:
+                envelope = reading.open_words(self._folder, received, self._identities)
+            except Refused as refused:
+                faults.append(f"{refused.what} {refused.hint}")
+                continue
+            try:
+                answers = opened.testimony(envelope.body).answers
+            except BadFile:
+                texts.append(envelope.content.decode("utf-8", "replace"))
+                continue
+            if not first and envelope.kind == TESTIMONY:
+                first = answers
+            texts += [str(answer) for key, answer in answers.items() if key in self._typed]
+        return Told(first, "\n".join(texts), tuple(faults))

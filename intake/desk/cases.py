@@ -1,0 +1,276 @@
+"""A case: what was received of it, and what its reviewers decided.
+
+Rules:
+- Only a reviewer who was ever assigned to a case decides about it.
+- A decision replaces those that its author had seen. Others stand beside it; if they differ, the
+  case is in conflict, and open, until somebody decides who has seen them all.
+- ``verified`` takes two different reviewers. With one voice, and in conflict, it is ``partial``.
+- A mark is on while one of those that stand side by side sets it: no merge loses a warning.
+- Words are withdrawn by two different reviewers (``State.gone``), and hidden from the first voice
+  on: one planted reviewer destroys nothing.
+- Codes are what is stored; labels are English msgids.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from typing import Any, NamedTuple
+
+from intake.desk.chain import Event
+from intake.signatures import octets
+
+RECEIVED, TRIAGED, CONTACTED, PARTIAL = "received", "triaged", "contacted", "partial"
+VERIFIED, REJECTED, SUSPECTED = "verified", "rejected", "suspected"
+STATES: Mapping[str, str] = {
+    RECEIVED: "Received",
+    TRIAGED: "Triaged",
+    CONTACTED: "Contacted",
+    PARTIAL: "Partly verified",
+    VERIFIED: "Verified",
+    REJECTED: "Rejected",
+    SUSPECTED: "Suspected plant",
+}
+OPEN = frozenset({RECEIVED, TRIAGED, CONTACTED, PARTIAL})
+COERCION, DUPLICATE, INSIDE, CERTIFY = "coercion", "duplicate", "inside", "certify"
+MARKS: Mapping[str, str] = {
+    COERCION: "Possible coercion",
+    DUPLICATE: "Duplicate of another case",
+    INSIDE: "Told by a source inside, not by the person",
+    CERTIFY: "To be certified",
+}
+GROUNDS: Mapping[str, str] = {
+    "complete": "Answers are complete enough to go on",
+    "urgent": "Somebody is in danger",
+    "asked": "Questions were sent",
+    "answered": "Questions were answered",
+    "unit_fits": "Unit, place and time fit together",
+    "course_fits": "Course or intake fits",
+    "vouched": "Somebody we know vouches",
+    "document_seen": "A document was seen",
+    "public_fits": "What is public fits",
+    "others_fit": "Other testimonies fit",
+    "not_served": "Never served, as far as we can tell",
+    "contradicts": "Answers contradict each other",
+    "unit_wrong": "Details of the unit are wrong",
+    "empty": "Says too little to go on",
+    "abuse": "Abuse or advertising",
+    "outside": "Not what we are here for",
+    "same_wording": "Wording shared with others",
+    "many_at_once": "One of many that came together",
+    "known_plant": "Known to work for the other side",
+    "watched": "Writes as if watched",
+    "phone_of_unit": "The phone belongs to the unit",
+    "same_facts": "The same facts as the other case",
+    "same_person": "The person said so",
+    "other": "Another reason; see the note",
+}
+OFFERED: Mapping[str, tuple[str, ...]] = {
+    TRIAGED: ("complete", "urgent", "other"),
+    CONTACTED: ("asked", "answered", "other"),
+    PARTIAL: ("unit_fits", "course_fits", "answered", "public_fits", "others_fit", "other"),
+    VERIFIED: (
+        *("unit_fits", "course_fits", "vouched", "document_seen", "answered"),
+        *("public_fits", "others_fit", "other"),
+    ),
+    REJECTED: ("not_served", "contradicts", "unit_wrong", "empty", "abuse", "outside", "other"),
+    SUSPECTED: (
+        "same_wording",
+        "many_at_once",
+        "unit_wrong",
+        "contradicts",
+        "known_plant",
+        "other",
+    ),
+    COERCION: ("watched", "phone_of_unit", "other"),
+    DUPLICATE: ("same_facts", "same_wording", "same_person", "other"),
+    INSIDE: ("vouched", "other"),
+    CERTIFY: ("vouched", "document_seen", "other"),
+}
+VOICES = 2  # different reviewers, to verify and to withdraw
+NOTE = 1000  # characters of a note
+
+
+class Received(NamedTuple):
+    """One envelope of a case: its row id, kind, day, keyring, where its words lie and for whom.
+
+    ``before`` is the salt that the words had before they were sealed again: with it they have the
+    name of the blob before, and so they are the same.
+    """
+
+    id: bytes
+    kind: str
+    day: date
+    blob: bytes
+    salt: bytes
+    keyring: tuple[int, bytes]
+    assigned: tuple[str, ...]
+    case: bytes
+    event: Event
+    before: bytes = bytes(32)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """A signed decision. ``voices`` are all who say the same and knew of those before them."""
+
+    event: Event
+    voices: frozenset[str]
+
+    @property
+    def author(self) -> str:
+        """Who decided."""
+        return self.event.author
+
+    @property
+    def day(self) -> date:
+        """When."""
+        return self.event.day
+
+    @property
+    def kind(self) -> str:
+        """``decided``, ``marked`` or ``withdrawn``."""
+        return str(self.event.what["kind"])
+
+    @property
+    def about(self) -> str:
+        """What it says something new about: a mark, or its kind."""
+        return str(self.what.get("mark", self.kind))
+
+    @property
+    def what(self) -> Mapping[str, Any]:
+        """What was decided."""
+        return self.event.what
+
+    @property
+    def grounds(self) -> tuple[str, ...]:
+        """Codes."""
+        return tuple(self.event.grounds)
+
+    @property
+    def note(self) -> str:
+        """The reviewer's own words; shown as a source's are."""
+        return str(self.event.what["note"])
+
+
+@dataclass(slots=True)
+class Case:
+    """A case that our keys open. ``people`` were ever assigned, ``assigned`` are now.
+
+    ``received`` has each envelope once; ``offered`` is what else was recorded of the same rows.
+    """
+
+    tag: bytes
+    assigned: tuple[str, ...]
+    people: set[str] = field(default_factory=set)
+    received: list[Received] = field(default_factory=list)
+    offered: list[Received] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
+    erased: bool = False
+    _latest: dict[str, list[Decision]] = field(default_factory=dict)
+
+    @property
+    def number(self) -> str:
+        """The short case number."""
+        return self.tag.hex()[:8]
+
+    @property
+    def conflict(self) -> tuple[Decision, ...]:
+        """The decisions that did not know of each other and differ; empty if there are none."""
+        latest = self._latest.get("decided", [])
+        return tuple(latest) if len({one.what["state"] for one in latest}) > 1 else ()
+
+    @property
+    def voices(self) -> frozenset[str]:
+        """Who says that it is verified, while nobody says otherwise."""
+        if self.conflict:
+            return frozenset()
+        return frozenset().union(*(one.voices for one in self._latest.get("decided", [])))
+
+    @property
+    def state(self) -> str:
+        """One of :data:`STATES`."""
+        latest = self._latest.get("decided", [])
+        if not latest:
+            return RECEIVED
+        told = str(latest[0].what["state"])
+        if self.conflict or (told == VERIFIED and len(self.voices) < VOICES):
+            return PARTIAL
+        return told
+
+    @property
+    def marks(self) -> frozenset[str]:
+        """Those of :data:`MARKS` that are on."""
+        return frozenset(mark for mark in MARKS if self._on(mark))
+
+    @property
+    def duplicate_of(self) -> bytes | None:
+        """The tag of the case that this one repeats."""
+        return min((octets(one.what["of"], 16) for one in self._on(DUPLICATE)), default=None)
+
+    @property
+    def withdrawing(self) -> frozenset[str]:
+        """Who says that the source withdrew."""
+        return frozenset(one.author for one in self._latest.get("withdrawn", []))
+
+    @property
+    def asks(self) -> bool:
+        """Whether the source asked, with the receipt, to withdraw."""
+        return any(item.kind == "withdrawal" for item in self.received)
+
+    @property
+    def hidden(self) -> bool:
+        """Whether its words are not to be shown, counted or exported."""
+        return self.erased or self.asks or bool(self.withdrawing)
+
+    def _on(self, mark: str) -> list[Decision]:
+        return [one for one in self._latest.get(mark, []) if one.what["on"]]
+
+    def decide(self, event: Event) -> None:
+        """Take a decision into account. Raises ``ValueError`` or ``LookupError`` for no sense."""
+        check(event.what, event.grounds)
+        if event.author not in self.people:
+            raise ValueError
+        decision = Decision(event, self._heard(event))
+        before = self._latest.get(decision.about, [])
+        forever = decision.kind == "withdrawn"
+        beside = [one for one in before if forever or not saw(event, one.event)]
+        self._latest[decision.about] = [*beside, decision]
+        self.decisions.append(decision)
+
+    def _heard(self, event: Event) -> frozenset[str]:
+        """Return the voices for ``verified`` that an event adds to: what else came counts not."""
+        if event.what.get("state") != VERIFIED:
+            return frozenset()
+        known = [d for d in self.decisions if d.kind == "decided" and saw(event, d.event)]
+        last = [d for d in known if not any(saw(other.event, d.event) for other in known)]
+        return frozenset({event.author}).union(*(d.voices for d in last))
+
+
+def check(what: Mapping[str, Any], grounds: object) -> None:
+    """Raise ``ValueError`` or ``LookupError`` unless this is a decision that makes sense."""
+    kind, note = what["kind"], what["note"]
+    fields, code = {
+        "decided": ({"state"}, what.get("state")),
+        "marked": ({"mark", "on"}, what.get("mark")),
+        "withdrawn": (set[str](), None),
+    }[kind]
+    if kind == "marked":
+        known = code in MARKS and type(what["on"]) is bool
+        if code == DUPLICATE:
+            fields = {*fields, "of"}
+            octets(what["of"], 16)
+    else:
+        known = kind == "withdrawn" or code in STATES
+    offered = OFFERED.get(str(code), ())
+    sensible = isinstance(grounds, list | tuple) and all(one in offered for one in grounds)
+    if not (known and sensible and what.keys() == {"kind", "note", *fields}):
+        raise ValueError
+    if not isinstance(note, str) or len(note) > NOTE:
+        raise ValueError
+
+
+def saw(event: Event, other: Event) -> bool:
+    """Return whether the author of ``event`` had seen ``other``."""
+    if event.chain == other.chain:
+        return other.sequence < event.sequence
+    return event.heads.get(other.chain, (0, b""))[0] >= other.sequence

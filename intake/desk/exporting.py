@@ -1,0 +1,152 @@
+"""Cases and files that leave the casebook: JSON, a table for spreadsheets, one file of a source.
+
+Rules:
+- All that is written here is in the clear, and the reviewer's to guard and to delete.
+- JSON is exact and ASCII: what a source wrote is escaped by JSON itself, so it is safe to print.
+- The table (CSV, RFC 4180, UTF-8 with a mark so that spreadsheets show Burmese) is for reading and
+  counting: all that a source wrote goes through ``visible``, every cell is quoted, and nothing in
+  it can be a formula (OWASP, "CSV Injection"). Where exactness matters, take the JSON.
+- A file of a source is never opened here. It is written under a random name, and its own name is
+  only shown, spelled.
+- A case whose source withdrew is there without words: whoever calls gives none of its envelopes.
+- What would let somebody answer in the source's place stays sealed: reply secret and nonce.
+"""
+
+import contextlib
+import csv
+import io
+import itertools
+import json
+import re
+import secrets
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from intake import files
+from intake.desk import page, visible
+from intake.desk.cases import Case
+from intake.desk.opened import testimony
+from intake.desk.reading import Opened
+from intake.envelope import TESTIMONY
+from intake.errors import BadFile, Misuse
+from intake.form import Answer, Form
+
+Cases = Mapping[str, tuple[Case, Sequence[Opened]]]
+
+ADVICE = (
+    "This file may be made to attack whoever opens it. Carry it to another machine, without keys "
+    "and without a network, make it harmless there with Dangerzone, and look only at that copy."
+)
+_CASE = (
+    *("case", "day", "state", "marks", "duplicate_of", "withdrawn"),
+    *("assigned", "envelopes", "unreadable"),
+)
+_FORMULA = re.compile(r"""(?:^|(?<=[,;|"'\t]))(?=\s*[=+\-@＝＋－＠])""")  # noqa: RUF001 - full width
+_NAME = 120  # characters of a file's own name that are shown
+
+
+def as_json(cases: Cases) -> str:
+    """Return cases by tag as a JSON array in ASCII, with codes and not labels."""
+    array = [
+        {
+            "assigned": case.assigned,
+            "case": tag,
+            "conflict": bool(case.conflict),
+            "decisions": [
+                {"author": d.author, "day": f"{d.day}", "grounds": d.grounds, **d.what}
+                for d in case.decisions
+            ],
+            "duplicate_of": case.duplicate_of and case.duplicate_of.hex(),
+            "envelopes": [
+                {
+                    "body": item.envelope and item.envelope.body,
+                    "day": item.received.day.isoformat(),
+                    "fault": item.fault or None,
+                    "id": item.received.id.hex(),
+                    "kind": item.received.kind,
+                    "language": item.envelope and item.envelope.language,
+                    "provenance": page.provenance(item),
+                }
+                for item in opened
+            ],
+            "marks": sorted(case.marks),
+            "state": case.state,
+            "withdrawn": case.hidden,
+        }
+        for tag, (case, opened) in cases.items()
+    ]
+    return json.dumps(array, indent=1) + "\n"
+
+
+def as_csv(cases: Cases, form: Form) -> bytes:
+    """Return a table with a row for each case: its first testimony's codes, labels and words.
+
+    A question with choices has two columns, ``rank`` and ``rank: label``. What ``form`` does not
+    ask stands in the last one, with its key.
+    """
+    table = io.StringIO(newline="")
+    writer = csv.writer(table, quoting=csv.QUOTE_ALL)
+    asked = {
+        question.key: {c: label for own in question.groups.values() for c, label in own.items()}
+        for question in form.questions()
+    }
+    columns = [(key, f"{key}: label") if labels else (key,) for key, labels in asked.items()]
+    writer.writerow([*_CASE, *itertools.chain(*columns), "other"])
+    for tag, (case, opened) in cases.items():
+        answers, unreadable = _first(opened), sum(bool(item.fault) for item in opened)
+        row = [
+            *(tag, f"{case.received[0].day}", case.state, " ".join(sorted(case.marks))),
+            *((case.duplicate_of or b"").hex(), "yes" if case.hidden else ""),
+            *(" ".join(case.assigned), f"{len(opened)}", f"{unreadable}"),
+        ]
+        for key, labels in asked.items():
+            codes = _each(answers.get(key, ()))
+            row += [_line(codes), *([_line(labels.get(c, c) for c in codes)] if labels else [])]
+        others = [(k, code) for k, own in answers.items() for code in _each(own)]
+        row.append(_line(f"{key}: {code}" for key, code in others if key not in asked))
+        writer.writerow(map(harmless, row))
+    return b"\xef\xbb\xbf" + table.getvalue().encode()
+
+
+def harmless(cell: str) -> str:
+    """Return a cell in which an apostrophe stands before all that a spreadsheet could calculate.
+
+    That is what begins with a formula's sign, be it after a quote or a separator: a program that
+    splits cells otherwise than RFC 4180 has it would begin a new cell there.
+    """
+    return _FORMULA.sub("'", cell)
+
+
+def export_file(folder: Path, opened: Opened) -> tuple[Path, str]:
+    """Write the file that an envelope carries into ``folder``; return its path and its own name.
+
+    The name on the disk is random; the one that the source gave it is returned spelled, cut to 120
+    characters, and may be empty. Whoever shows it shows :data:`ADVICE` beside it.
+
+    Raises :class:`Misuse` if the envelope carries no file, and as :func:`intake.files.write`.
+    """
+    envelope = opened.envelope
+    if envelope is None or not envelope.content:
+        raise Misuse("This envelope carries no file.", "Choose one that does.")
+    name = envelope.body.get("name") if isinstance(envelope.body, dict) else None
+    # Dangerous line: without it, a source chooses what is written on this machine, and where.
+    path = folder / secrets.token_hex(8)
+    files.write(path, envelope.content, replace=False)
+    return path, visible.line(name[:_NAME]) if isinstance(name, str) else ""
+
+
+def _first(found: Sequence[Opened]) -> Mapping[str, Answer]:
+    """Return the answers of the first testimony; none if it is damaged, or of no known shape."""
+    for item in found:
+        if item.envelope and item.envelope.kind == TESTIMONY:
+            with contextlib.suppress(BadFile):
+                return testimony(item.envelope.body).answers
+    return {}
+
+
+def _each(answer: Answer) -> tuple[str, ...]:
+    return (answer,) if isinstance(answer, str) else answer
+
+
+def _line(texts: Iterable[str]) -> str:
+    return ", ".join(map(visible.line, texts))

@@ -1,0 +1,167 @@
+"""Which cases, and in which order: danger first, then who has waited longest.
+
+Rules:
+- A filter is a code, and so is all that stands in a URL. What is no code of a filter is ignored.
+- The numbers beside a filter say how many cases would be shown if it were chosen too.
+- What a reviewer searches for may be a source's words: it is posted, and never in a URL.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from intake.desk import reading
+from intake.desk.caseload import Caseload, Facts
+from intake.desk.cases import MARKS, STATES, Case
+from intake.desk.deciding import Drafts
+from intake.desk.reading import Words
+from intake.form import Answer, Form, Question
+
+SIZE = 50  # cases on a page
+GLANCE = 40  # characters of an answer that is no code; a form of ours sends six at most
+DANGER, FORCE, PLACE = "urgency", "force", "posted"  # questions of the form
+REGION = 6  # letters of a place's code that name its region
+URGENT = frozenset({"today", "days"})
+FLAGS = {
+    "undecided": "Waits for my decision",
+    "unread": "Not opened yet",
+    "conflict": "Reviewers disagree",
+    "withdrawn": "Withdrawn",
+}
+TITLES = {
+    "flag": "To do",
+    "danger": "Danger",
+    "state": "State",
+    "mark": "Mark",
+    "force": "Force",
+    "region": "Region",
+    "month": "Month it came",
+}
+Chosen = Mapping[str, str]
+Flags = Mapping[bytes, Collection[str]]
+
+
+class Row(NamedTuple):
+    """One case in a list: what sorts it, what filters it, what is shown of it."""
+
+    case: Case
+    danger: str
+    order: tuple[int, object, bytes]
+    codes: Mapping[str, Collection[str]]
+    glance: Sequence[Words]
+
+
+class Facet(NamedTuple):
+    """One filter: its name in the URL, its title, and its codes with their labels."""
+
+    key: str
+    title: str
+    labels: Mapping[str, str]
+
+
+def rows(caseload: Caseload) -> list[Row]:
+    """Return all cases in their order."""
+    labels = {question.key: _labels(question) for question in caseload.form.questions()}
+    found = [_row(facts, labels) for facts in caseload.facts.values()]
+    return sorted(found, key=lambda row: row.order)
+
+
+def facets(form: Form, found: Iterable[Row]) -> list[Facet]:
+    """Return the filters, with the codes that occur."""
+    questions = {question.key: question for question in form.questions()}
+    force = questions.get(FORCE)
+    months = sorted({code for row in found for code in row.codes["month"]}, reverse=True)
+    labels = {
+        "flag": FLAGS,
+        "danger": dangers(form),
+        "state": STATES,
+        "mark": MARKS,
+        "force": _labels(force) if force else {},
+        "region": _regions(questions.get(PLACE)),
+        "month": {month: month for month in months},
+    }
+    return [Facet(key, TITLES[key], labels[key]) for key in TITLES]
+
+
+def dangers(form: Form) -> dict[str, str]:
+    """Return the codes and labels of the question about danger."""
+    return next((_labels(q) for q in form.questions() if q.key == DANGER), {})
+
+
+def chosen(facets: Iterable[Facet], query: Mapping[str, str]) -> dict[str, str]:
+    """Return the codes in a URL's query that are codes of a filter."""
+    return {f.key: query[f.key] for f in facets if query.get(f.key) in f.labels}
+
+
+def choose(
+    found: Sequence[Row], facets: Iterable[Facet], chosen: Chosen, flags: Flags
+) -> tuple[Sequence[Row], dict[str, Counter[str]]]:
+    """Return the rows that fit all codes, and of each filter how many would fit with each code.
+
+    ``flags`` has the codes of :data:`FLAGS` for each case, which change while somebody reads.
+    """
+
+    def codes(row: Row, key: str) -> Collection[str]:
+        return flags[row.case.tag] if key == "flag" else row.codes[key]
+
+    def fit(wanted: Chosen) -> Sequence[Row]:
+        if not wanted:
+            return found
+        return [row for row in found if all(c in codes(row, key) for key, c in wanted.items())]
+
+    counts = {}
+    for key in (facet.key for facet in facets):
+        rows = fit({other: code for other, code in chosen.items() if other != key})
+        counts[key] = Counter(code for row in rows for code in codes(row, key))
+    return fit(chosen), counts
+
+
+def flags(found: Iterable[Row], name: str, drafts: Drafts) -> Iterator[tuple[bytes, set[str]]]:
+    """Yield what each case still asks of a reviewer."""
+    drafted = {draft.case for draft in drafts.pending}
+    for case in (row.case for row in found):
+        decided = case.tag in drafted or any(one.author == name for one in case.decisions)
+        on = {
+            "undecided": not decided,
+            "unread": case.tag not in drafts.seen,
+            "conflict": bool(case.conflict),
+            "withdrawn": case.hidden,
+        }
+        yield case.tag, {flag for flag, is_on in on.items() if is_on}
+
+
+def _row(facts: Facts, labels: Mapping[str, Mapping[str, str]]) -> Row:
+    case, answers = facts.case, facts.answers
+    danger, force, place = (str(answers.get(key, "")) for key in (DANGER, FORCE, PLACE))
+    day = min(item.day for item in case.received)
+    urgencies = list(labels.get(DANGER, {}))
+    codes = {
+        "state": (case.state,),
+        "danger": (danger,),
+        "force": (force,),
+        "region": (place[:REGION],),
+        "month": (day.isoformat()[:7],),
+        "mark": case.marks,
+    }
+    glance = [
+        words
+        for key in reading.SUMMARY
+        if key != DANGER and key in labels and key in answers
+        for words in _words(answers[key], labels[key])
+    ]
+    rank = urgencies.index(danger) if danger in urgencies else len(urgencies)
+    return Row(case, danger, (rank, day, case.tag), codes, glance)
+
+
+def _words(answer: Answer, labels: Mapping[str, str]) -> Iterator[Words]:
+    for code in (answer,) if isinstance(answer, str) else answer:
+        yield Words(labels[code]) if code in labels else Words(typed=code[:GLANCE])
+
+
+def _labels(question: Question) -> dict[str, str]:
+    return {code: label for group in question.groups.values() for code, label in group.items()}
+
+
+def _regions(question: Question | None) -> dict[str, str]:
+    groups = question.groups.items() if question else ()
+    return {next(iter(group))[:REGION]: heading or "" for heading, group in groups}
