@@ -1,20 +1,24 @@
 """How well similar cases are found among made-up people, whose truth is known.
 
+    python -m deploy.suggested 15000 11 12 13      how many people, and seeds
+
 Rules:
 - A duplicate is found if its original is among the cases shown beside it; a plant, if another of
   its hand is. An honest person is who wrote once, and was planted by nobody; one is accused if any
   case is shown beside theirs.
-- Each share is of all, those included that nobody could tell.
+- Each share is of all, those included that nobody could tell. Seconds are of one core.
 """
 
 from __future__ import annotations
 
+import sys
 import time
-import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from deploy.population import Person, people
+from deploy.zawgyi import zawgyi
+from intake.desk import searching
 from intake.desk.similar import Similar
 from intake.form import Answer
 
@@ -29,12 +33,6 @@ class Told:
     text: str
 
 
-def letters(text: str) -> str:
-    """Return a search copy that knows no Zawgyi: the letters, marks and digits only."""
-    copy = unicodedata.normalize("NFC", text).casefold()
-    return "".join(c for c in copy if unicodedata.category(c)[0] in "LMN")
-
-
 def told(everybody: list[Person]) -> dict[bytes, Told]:
     """Return people as the cases of a desk, by tag."""
     typed = ("account", "vet_hint")
@@ -46,19 +44,11 @@ def told(everybody: list[Person]) -> dict[bytes, Told]:
     }
 
 
-def table(
-    seed: int,
-    count: int,
-    key: Callable[[str], str] = letters,
-    zawgyi: Callable[[str], str] | None = None,
-) -> list[str]:
-    """Return the lines of a table: the columns, and one seed.
-
-    ``key`` must read Zawgyi if ``zawgyi`` is given.
-    """
+def table(seed: int, count: int) -> list[str]:
+    """Return the lines of a table: the columns, and one seed."""
     everybody = list(people(seed, count, zawgyi=zawgyi))
     start = time.process_time()
-    similar = Similar(told(everybody), key)
+    similar = Similar(told(everybody), searching.key)
     made = time.process_time() - start
     start = time.process_time()
     duplicates, plants, accused = shares(everybody, similar)
@@ -93,3 +83,8 @@ def shares(everybody: list[Person], similar: Similar) -> tuple[float, float, flo
 
 def _share(found: list[bool]) -> float:
     return sum(found) / max(1, len(found))
+
+
+if __name__ == "__main__":
+    for number in sys.argv[2:]:
+        print(*table(int(number), int(sys.argv[1])), sep="\n", flush=True)
