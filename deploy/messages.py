@@ -1,17 +1,20 @@
 """The catalogues' tool, for maintainers: what is shown, what is translated, what is missing.
 
 Rules:
-- A sentence is found in four places: the form's declaration; `Sentence` in intake/form.py; `_(…)`
-  in templates/source; and in intake/server every string that begins with a capital letter or a
-  dash, in a constant (a name in capitals) or in a function that calls `text(…)`.
+- There are two catalogues: `intake` is what a source sees, and `desk` what only reviewers see.
+- A sentence of `intake` is found in four places: the form's declaration; `Sentence` in
+  intake/form.py; `_(…)` in templates/source; and in intake/server every string that begins with a
+  capital letter or a dash, in a constant (a name in capitals) or in a function that calls
+  `text(…)`. One of `desk` is found in `_(…)` in templates/desk/pages, and in `MODULES` of the desk,
+  there also in a refusal. What `intake` has, `desk` need not have.
 - Nothing is guessed: no fuzzy entries. A sentence that changed is a new sentence to translate.
 - The files depend on their words only, not on the day, the machine or Babel's version; so a test
   can compile the .po again and compare.
 
 Usage:
     python deploy/messages.py extract            print every sentence and where it is shown
-    python deploy/messages.py update my          bring a language's .po up to date (new, gone)
-    python deploy/messages.py compile my         write the .mo from the .po
+    python deploy/messages.py update my          bring a language's .po files up to date (new, gone)
+    python deploy/messages.py compile my         write the .mo files from them
     python deploy/messages.py check my           say what is missing; ends with 1 if anything is
 """
 
@@ -39,6 +42,12 @@ from intake.wording import LOCALE  # noqa: E402
 HEADER = """\
 # What Intake says. How to change it, and how a native speaker signs it off: docs/LANGUAGES.md.
 # Keep what stands in {braces}. Zero-width spaces (U+200B) between phrases let long lines break."""
+INTAKE, DESK = "intake", "desk"
+MODULES = (
+    *("cases.py", "deciding.py", "exporting.py", "noticing.py", "page.py", "similar.py"),
+    *("pages/answers.py", "pages/case.py", "pages/inbox.py", "pages/session.py", "pages/site.py"),
+)
+REFUSALS = frozenset({"Misuse", "Unsafe", "WrongPassphrase"})
 SHOWN = re.compile(r"\A[A-Z—“].*", re.DOTALL)
 BRACES = re.compile(r"\{[a-z_]*\}")
 
@@ -57,12 +66,14 @@ class Words(Catalog):
         ]
 
 
-def found() -> dict[str, set[str]]:
+def found(domain: str = INTAKE) -> dict[str, set[str]]:
     """Return every msgid with the files that show it, in the order of the form and the pages."""
     places: dict[str, set[str]] = {}
-    for path, sentences in _everywhere():
+    known = found() if domain == DESK else {}
+    for path, sentences in _at_the_desk() if domain == DESK else _everywhere():
         for sentence in sentences:
-            places.setdefault(sentence, set()).add(path.relative_to(ROOT).as_posix())
+            if sentence not in known:
+                places.setdefault(sentence, set()).add(path.relative_to(ROOT).as_posix())
     return places
 
 
@@ -76,19 +87,19 @@ def of_form(form: Form) -> Iterator[str]:
             yield from _of_question(question)
 
 
-def translated(language: str, locale: Path = LOCALE) -> Catalog:
+def translated(language: str, locale: Path = LOCALE, domain: str = INTAKE) -> Catalog:
     """Return the catalogue in the language's .po, or an empty one."""
-    path = _po(language, locale)
+    path = _po(language, locale, domain)
     if not path.exists():
         return Catalog(locale=language)
     return read_po(io.BytesIO(path.read_bytes()), locale=language, abort_invalid=True)
 
 
-def updated(language: str) -> bytes:
+def updated(language: str, domain: str = INTAKE) -> bytes:
     """Return the .po with exactly the sentences found, and the translations there are."""
-    old = translated(language)
+    old = translated(language, domain=domain)
     words = Words(locale=language, header_comment=HEADER, fuzzy=False)
-    for msgid, places in found().items():
+    for msgid, places in found(domain).items():
         known = old.get(msgid)
         words.add(
             msgid,
@@ -99,10 +110,10 @@ def updated(language: str) -> bytes:
     return _written(words)
 
 
-def compiled(language: str, locale: Path = LOCALE) -> bytes:
+def compiled(language: str, locale: Path = LOCALE, domain: str = INTAKE) -> bytes:
     """Return the .mo that the .po compiles to."""
     words = Words(locale=language, fuzzy=False)
-    for message in translated(language, locale):
+    for message in translated(language, locale, domain):
         if message.id and message.string and not message.fuzzy:
             words.add(message.id, message.string)
     file = io.BytesIO()
@@ -110,9 +121,9 @@ def compiled(language: str, locale: Path = LOCALE) -> bytes:
     return file.getvalue()
 
 
-def problems(language: str) -> list[str]:
+def problems(language: str, domain: str = INTAKE) -> list[str]:
     """Return what keeps a catalogue from being complete; empty if nothing does."""
-    catalogue, wanted = translated(language), found()
+    catalogue, wanted = translated(language, domain=domain), found(domain)
     said = {str(m.id): m for m in catalogue if m.id}
     wrong = [f"not translated: {i}" for i in wanted if i not in said or not said[i].string]
     wrong += [f"no longer shown: {i}" for i in said if i not in wanted]
@@ -122,8 +133,8 @@ def problems(language: str) -> list[str]:
         for i, m in said.items()
         if m.string and sorted(BRACES.findall(i)) != sorted(BRACES.findall(str(m.string)))
     ]
-    path = _po(language, LOCALE).with_suffix(".mo")
-    if not path.exists() or path.read_bytes() != compiled(language):
+    path = _po(language, LOCALE, domain).with_suffix(".mo")
+    if not path.exists() or path.read_bytes() != compiled(language, domain=domain):
         wrong.append("the .mo is not what the .po compiles to")
     return wrong
 
@@ -132,16 +143,20 @@ def main(arguments: list[str]) -> int:
     """Run one command; return the exit code."""
     match arguments:
         case ["extract"]:
-            for msgid, places in found().items():
+            for msgid, places in (found() | found(DESK)).items():
                 print(msgid, " ← ", ", ".join(sorted(places)))
         case ["update", language]:
             _po(language, LOCALE).parent.mkdir(parents=True, exist_ok=True)
-            _po(language, LOCALE).write_bytes(updated(language))
+            for domain in (INTAKE, DESK):
+                _po(language, LOCALE, domain).write_bytes(updated(language, domain))
         case ["compile", language]:
-            _po(language, LOCALE).with_suffix(".mo").write_bytes(compiled(language))
+            for domain in (INTAKE, DESK):
+                path = _po(language, LOCALE, domain).with_suffix(".mo")
+                path.write_bytes(compiled(language, domain=domain))
         case ["check", language]:
-            wrong = problems(language)
-            print("\n".join(wrong) or f"{len(found())} sentences, all translated")
+            wrong = problems(language) + problems(language, DESK)
+            count = len(found() | found(DESK))
+            print("\n".join(wrong) or f"{count} sentences, all translated")
             return 1 if wrong else 0
         case _:
             print(__doc__)
@@ -156,6 +171,16 @@ def _everywhere() -> Iterator[tuple[Path, list[str]]]:
         yield path, list(_of_template(path))
     for path in sorted((ROOT / "intake" / "server").glob("*.py")):
         yield path, list(_of_python(path.read_text(encoding="utf-8")))
+
+
+def _at_the_desk() -> Iterator[tuple[Path, list[str]]]:
+    for path in sorted((ROOT / "templates" / "desk" / "pages").glob("*.html")):
+        yield path, list(_of_template(path))
+    room = ROOT / "intake" / "desk"
+    for path in map(room.joinpath, MODULES):
+        if path.exists():
+            yield path, list(_of_python(source := path.read_text(encoding="utf-8")))
+            yield path, list(_of_refusals(source))
 
 
 def _of_question(question: Question) -> Iterator[str]:
@@ -185,7 +210,15 @@ def _of_python(source: str) -> Iterator[str]:
     yield from _strings(*filter(_in_capitals, constants))
 
 
-def _strings(*nodes: ast.stmt) -> Iterator[str]:
+def _of_refusals(source: str) -> Iterator[str]:
+    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    for call in calls:
+        if _name(call.func) in REFUSALS:
+            plain = [a for a in call.args if isinstance(a, ast.Constant)]  # no f-string is found
+            yield from _strings(*plain)
+
+
+def _strings(*nodes: ast.AST) -> Iterator[str]:
     for part in (part for node in nodes for part in ast.walk(node)):
         if isinstance(part, ast.Constant) and isinstance(part.value, str):
             yield from SHOWN.findall(part.value)
@@ -205,8 +238,8 @@ def _name(node: ast.expr) -> str:
     return node.attr if isinstance(node, ast.Attribute) else getattr(node, "id", "")
 
 
-def _po(language: str, locale: Path) -> Path:
-    return locale / language / "LC_MESSAGES" / "intake.po"
+def _po(language: str, locale: Path, domain: str = INTAKE) -> Path:
+    return locale / language / "LC_MESSAGES" / f"{domain}.po"
 
 
 def _written(words: Words) -> bytes:

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 SITE = "intake/server/site.py"
 PAGE = "intake/desk/page.py"
+DOOR = "intake/desk/pages/guard.py"
 CARD = "intake/ceremony/card.py"
 ADMIN = "intake/admin/status.py"
 HYBRID = "cryptography.hazmat.primitives.hpke"
@@ -247,6 +248,19 @@ BREACHES = {
         {PAGE: late("import socket")},
         (f"{PAGE}: imports socket",),
         {"offline-rooms": "intake.desk.page -> socket"},
+    ),
+    "desk serves": Breach(
+        {PAGE: late("import flask")},
+        (f"{PAGE}: imports flask",),
+        {"offline-rooms": "intake.desk.page -> flask"},
+    ),
+    "the desk pages connect": Breach(
+        {DOOR: late("import http.client")},
+        (f"{DOOR}: imports http.client",),
+        {"offline-rooms": "intake.desk.pages.guard -> http"},
+    ),
+    "the desk pages decrypt by themselves": Breach(
+        {DOOR: "SUITE.decrypt(share, key)\n"}, (f"{DOOR}: names SUITE.decrypt",)
     ),
     "ceremony fetches": Breach(
         {CARD: late("import urllib.request")},

@@ -31,6 +31,9 @@ from intake.desk import (
     tally,
 )
 from intake.desk.cases import GROUNDS, OFFERED, STATES, Case
+from intake.desk.pages import network
+from intake.desk.pages.serving import Server
+from intake.desk.pages.session import Session
 from intake.desk.present import Present, arrive
 from intake.desk.reading import Opened
 from intake.desk.state import State
@@ -140,6 +143,36 @@ def read(given: Namespace) -> None:
     _say_faults(found)
     if any(item.fault for item in opened):
         raise Incomplete("A part of this case cannot be read.", "See the lines marked with “!”.")
+
+
+def show(given: Namespace) -> None:
+    r"""Show the desk pages in this machine's own browser, until Ctrl-C.
+
+    Switch off every network first. The address that is printed opens the pages once.
+
+    Example:
+      python -m intake.desk open --casebook casebook --reviewer keys/alice
+    """
+    if not given.despite_network:
+        network.refuse()
+    book, (reader, *_) = _arrive(given)
+    identities = reader.quarters()
+    session = Session(
+        book,
+        reader.folder,
+        reader.reviewer,
+        Settings.from_environment(),
+        exports=given.exports,
+        idle=given.lock_after * 60,
+        demo=given.demo is not None,
+        alarm=lambda: not given.despite_network and bool(network.connected()),
+    )
+    server = Server(session)
+    session.begin(identities)
+    say("Open this in the browser of this machine; it works once:", f"  {server.address}")
+    say("Then it is yours alone. Ctrl-C ends it, and drops all keys.")
+    server.run(browser=given.browser)
+    say("Ended. What was not signed is kept, sealed to you.")
 
 
 def export(given: Namespace) -> None:
@@ -443,7 +476,13 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "choices": [one for one in STATES if one in OFFERED],
         "help": "the state that the cases get",
     },
+    "--browser": {**FLAG, "help": "open the browser too"},
     "--casebook": {**PATH, "help": "the casebook's folder"},
+    "--despite-network": {
+        **FLAG,
+        "help": "open although a network is up, or it cannot be told: you answer for it",
+    },
+    "--exports": {**PATH, "help": "the folder that exported files go to"},
     "--keyring": {**PATH, "help": "the keyring, as the roots signed it"},
     "--desk": {"metavar": "NAME", "help": "the desk's name, such as desk-a"},
     "--format": {"choices": ("json", "csv"), "default": "json", "help": "json if it is not said"},
@@ -457,6 +496,12 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--html": {**PATH, "help": "write a page, readable by you alone"},
     "--keep": {"metavar": "KEYS", "help": "questions to keep, such as account,rank; day for days"},
+    "--lock-after": {
+        "type": float,
+        "metavar": "MINUTES",
+        "default": 5,
+        "help": "lock when nobody was there for so long (5)",
+    },
     "--out": {**PATH, "help": "the file to write"},
     "--package": {**PATH, "help": "the period's quorum package; not for a bundle without rows"},
     "--reviewer": {**PATH, "action": "append", "help": "a reviewer's folder; once for each"},
@@ -473,12 +518,14 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "cases": {"help": "case numbers, or their beginnings", "nargs": "+"},
 }
 _ASSUMED = "[--battalion] [--expected] [--expected-note]"
+_SHOW = "--casebook --reviewer [--lock-after] [--exports] [--browser] [--despite-network]"
 _COMMANDS = {
     "init": (init, "--casebook --keyring --desk [--yes]"),
     "keyring": (newer, "file --casebook"),
     "import": (bring, "bundle --casebook [--package] --reviewer"),
     "list": (list_cases, "--casebook --reviewer"),
     "read": (read, "case --casebook --reviewer [--html] [--text]"),
+    "open": (show, _SHOW),
     "export": (export, "--casebook --reviewer [--format] [--out]"),
     "redact": (redact, "case --casebook --reviewer --keep [--strike] --out"),
     "tally": (count, f"--casebook --reviewer [--archive] {_ASSUMED} [--csv] [--json] [--html]"),

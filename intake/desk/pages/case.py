@@ -1,0 +1,82 @@
+"""One case as its page shows it, and what a reviewer decides about it there.
+
+Rules:
+- What is posted is checked as a decision before it is kept, and is only a draft until it is signed.
+- A file is never sent to the browser. It goes, on demand, into a folder that the reviewer named.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from werkzeug.datastructures import MultiDict
+
+from intake import canonical
+from intake.desk import exporting, zawgyi
+from intake.desk.cases import DUPLICATE, Case
+from intake.desk.deciding import Draft
+from intake.desk.pages.session import Desk
+from intake.desk.reading import Opened
+from intake.errors import Misuse
+
+SHORTEST = 4  # hex digits that name a case
+EXPORTED = "The file is in the folder for exports. Beside its new name stands the source's own."
+
+
+def page(desk: Desk, case: Case) -> dict[str, object]:
+    """Return what the page of a case shows, beside the case itself."""
+    order = [None, *desk.listing, None]
+    place = order.index(case.tag) if case.tag in desk.listing else 0
+    return {
+        "row": next(row for row in desk.rows if row.case is case),
+        "opened": desk.caseload.opened(case),
+        "before": order[place - 1] if place else None,
+        "after": order[place + 1] if place else None,
+        "drafts": [draft for draft in desk.drafts.pending if draft.case == case.tag],
+    }
+
+
+def key(draft: Draft) -> str:
+    """Return what a page calls a draft: no other one, also when the list has changed meanwhile."""
+    return hashlib.sha256(canonical.dump([*draft])).hexdigest()[:32]
+
+
+def draft(desk: Desk, case: Case, posted: MultiDict[str, str]) -> Draft:
+    """Return what was decided on the page. Raises :class:`Misuse`."""
+    kind = posted.get("kind", "")
+    if kind == "assigned":
+        return Draft(case.tag, kind, {"assigned": sorted(set(posted.getlist("names")))})
+    what: dict[str, Any] = {"note": posted.get("note", "").replace("\r\n", "\n").strip()}
+    if kind == "decided":
+        what["state"] = posted.get("state", "")
+    elif kind == "marked":
+        what |= {"mark": posted.get("mark", ""), "on": posted.get("on") == "yes"}
+        if what["mark"] == DUPLICATE:
+            what["of"] = named(desk, posted.get("of", ""), case).tag.hex()
+    return Draft(case.tag, kind, what, tuple(dict.fromkeys(posted.getlist("grounds"))))
+
+
+def named(desk: Desk, number: str, besides: Case) -> Case:
+    """Return the one case whose number begins so. Raises :class:`Misuse`."""
+    start, facts = number.strip().lower(), desk.caseload.facts
+    found = [facts[tag].case for tag in facts if tag.hex().startswith(start)]
+    if len(start) < SHORTEST or len(found) != 1 or found[0] is besides:
+        raise Misuse("No other case of yours has this number.", "Look at the number in its page.")
+    return found[0]
+
+
+def unicode_copy(typed: str) -> str:
+    """Return the Unicode copy of what is, or may be, in Zawgyi; nothing for any other text."""
+    copy = zawgyi.copy(typed)
+    if copy == typed and zawgyi.likelihood(typed) >= zawgyi.DOUBT:
+        copy = zawgyi.convert(typed)
+    return copy if copy != typed else ""
+
+
+def export(item: Opened, folder: Path) -> list[str]:
+    """Write a file of the case into ``folder``; return what to tell the reviewer.
+
+    Raises as :func:`exporting.export_file`.
+    """
+    path, shown = exporting.export_file(folder, item)
+    return [EXPORTED, f"{path.name} ← {shown or '-'}", exporting.ADVICE]
