@@ -11,12 +11,9 @@ import re
 import shutil
 import stat
 from dataclasses import replace
-from html import unescape
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from intake import canonical, days, locked, terminal
 from intake.age.passphrase import Passphrase
@@ -24,7 +21,7 @@ from intake.age.sealing import seal
 from intake.age.unsealing import unseal
 from intake.bundle import Entry
 from intake.bundle.reading import open_return
-from intake.desk import importing, opened, record, visible
+from intake.desk import importing, opened, record
 from intake.desk.record import blob_path
 from intake.errors import BadFile, BadKeyring, Incomplete, Misuse, NoMatchingKey, Refused
 from tests.desk_maker import ANSWERS, PERIOD, Desk, Sealed, deployment, sealed_row
@@ -619,32 +616,6 @@ def test_only_the_one_spelling_of_an_envelope_is_one() -> None:
             opened.parse(other)
 
 
-TEXT = st.lists(
-    st.one_of(
-        st.characters(exclude_categories=["Cs"]),
-        st.sampled_from(
-            ["<U+202E>", "<U+", "×", "\u0301", "\u0301" * 20, "\u1039", "\x1b", "\r\n"]
-        ),
-    ),
-    max_size=40,
-).map("".join)
-
-
-def unescaped(spelled: str) -> str:
-    def back(found: re.Match[str]) -> str:
-        return chr(int(found[1], 16)) * int(found[2] or 1)
-
-    return re.sub(r"<U\+([0-9A-F]{4,6})(?:×([0-9]+))?>", back, spelled)
-
-
-@given(TEXT)
-def test_text_can_be_undone_and_hides_nothing(typed: str) -> None:
-    shown = visible.text(typed)
-    assert unescaped(shown) == typed
-    assert terminal.visible(shown) == shown
-    assert "\n" not in visible.line(typed)
-
-
 def test_the_wrong_file_is_said_in_words(desk: Desk) -> None:
     desk.bring(desk.bundle(rows(3))[0])
     desk.run("copy", "--to", desk.root / "second")
@@ -670,21 +641,3 @@ def test_a_page_never_replaces_a_file(desk: Desk) -> None:
     with pytest.raises(Misuse, match="exists already"):
         desk.run("read", row.case.hex(), "--html", key, *desk.here("alice"))
     assert key.read_bytes() == b"a key"
-
-
-@given(TEXT)
-def test_html_can_be_undone_and_hides_nothing(typed: str) -> None:
-    shown = str(visible.html(typed))
-    assert terminal.visible(shown) == shown
-    inner = shown.removeprefix("<bdi>").removesuffix("</bdi>")
-    parts = re.split(r'<b class="u">U\+([0-9A-F]{4,6})(?:×([0-9]+))?</b>', inner)
-    undone = unescape(parts[0])
-    for code, count, plain in zip(parts[1::3], parts[2::3], parts[3::3], strict=True):
-        assert "<" not in plain
-        undone += chr(int(code, 16)) * int(count or 1) + unescape(plain)
-    assert undone == typed
-
-
-def test_burmese_stays_as_it_is() -> None:
-    words = "စစ်တပ်က ကျွန်တော့်ကို ရွာကို မီးရှို့ခိုင်းတယ်။ ၂၀၂၁ ၸၢဝ်းတႆး"
-    assert visible.text(words) == words

@@ -10,6 +10,7 @@ Rules:
 from __future__ import annotations
 
 import hashlib
+import hmac
 import json
 import re
 from pathlib import Path
@@ -55,7 +56,17 @@ from intake.bundle import (
 from intake.bundle.reading import open_bundle, open_return
 from intake.bundle.writing import write_bundle
 from intake.ceremony import card, holder
-from intake.desk import acknowledging, casebook, chain, copying, importing, opened, state
+from intake.desk import (
+    acknowledging,
+    casebook,
+    cases,
+    chain,
+    copying,
+    deciding,
+    importing,
+    opened,
+    state,
+)
 from intake.desk.present import Present
 from intake.settings import ROOT, Settings
 from tests.makers import FIRST, Deployment, identity, make_deployment, sealed_size
@@ -132,7 +143,27 @@ def make_examples(folder: Path, work: Path) -> None:
         copying.copy(book, work / "second")
         out = folder / header.name.replace(".bundle", ".return")
         acknowledging.run(book, work / "second", present, out)
-    files.write(folder / "alice.desk-a", (book.folder / "chains" / "alice.desk-a").read_bytes())
+        make_decisions(book, present[1])
+    for name in ("alice.desk-a", "bob.desk-a"):
+        files.write(folder / name, (book.folder / "chains" / name).read_bytes())
+    files.write(folder / "drafts", (book.folder / "drafts" / "bob.desk-a").read_bytes())
+
+
+def make_decisions(book: casebook.Casebook, bob: Present) -> None:
+    """Let bob decide, seal the case again, say that its source withdrew, and not yet sign more."""
+    tag, note = sent()[1].case, "မေးခွန်း ပို့ပြီး 🕊"
+    decisions = [
+        deciding.Draft(tag, "decided", {"note": note, "state": "contacted"}, ("asked",)),
+        deciding.Draft(tag, "marked", {"mark": "inside", "note": "", "on": True}, ("vouched",)),
+        deciding.Draft(tag, "assigned", {"assigned": ["alice", "bob"]}),
+    ]
+    for draft in (*decisions, deciding.Draft(tag, "withdrawn", {"note": ""})):
+        deciding.write(book, [draft], bob)
+    kept = deciding.Drafts.load(book, bob.name, bob.quarters())
+    for draft in decisions:
+        kept.add(draft)
+    kept.seen.add(tag)
+    kept.save()
 
 
 def make_package(folder: Path, made: Deployment) -> None:
@@ -395,19 +426,54 @@ def test_bundle_and_return() -> None:
 
 
 def test_casebook() -> None:
-    event = next(iter(example_chain(EXAMPLES / "alice.desk-a").events.values()))
-    assert names("event-fields") == json.loads(event.line()).keys()
+    read = {name: example_chain(EXAMPLES / name) for name in ("alice.desk-a", "bob.desk-a")}
+    events = [event for one in read.values() for event in one.events.values()]
+    assert names("event-fields") == json.loads(events[0].line()).keys()
     assert names("row-verdicts") == set(state.VERDICTS)
     assert names("event-kinds") == state._KINDS.keys()
-    read = example_chain(EXAMPLES / "alice.desk-a")
-    assert read.faults == []
-    found = {str(event.what["kind"]): event.what for event in read.events.values()}
+    found = {str(event.what["kind"]): event for event in events}
     for kind, fields in table("event-kinds").items():
-        assert sorted(found[kind]) == fields.split()
-    folded = state.fold({read.name: read})
-    assert folded.faults == []
+        assert sorted(found[kind].what) == fields.split()
+        assert (found[kind].case is not None) == (kind in {"decided", "marked", "withdrawn"})
+    for kind in ("received", "resealed"):
+        assert all(row.keys() == names("received-fields") for row in found[kind].what["rows"])
+    folded = state.fold(read)
+    assert folded.faults == [fault for one in read.values() for fault in one.faults] == []
     row, example = sent()
-    assert [one.id for one in folded.cases[example.case].received] == [row]
+    case = folded.cases[example.case]
+    assert [one.id for one in case.received] == [row]
+    assert (case.state, sorted(case.marks), case.hidden) == ("contacted", ["inside"], True)
+
+
+def test_decisions() -> None:
+    codes = {code: line.split() for code, line in table("decision-codes").items()}
+    assert [c for c, line in codes.items() if line[0] == "state"] == list(cases.STATES)
+    assert [c for c, line in codes.items() if line[0] == "mark"] == list(cases.MARKS)
+    offered = {code: tuple(line[1:]) for code, line in codes.items() if line[1:]}
+    assert offered == cases.OFFERED
+    assert table("decision-labels") == {**cases.STATES, **cases.MARKS, **cases.GROUNDS}
+    assert f"at most {cases.NOTE:,} code points" in TEXT
+    values = {"note": "", "state": "partial", "mark": "inside", "on": False, "of": "00" * 16}
+    for kind, fields in table("decision-fields").items():
+        what = {field: values[field] for field in fields.split() if field != "kind"}
+        what |= {"kind": "marked", "mark": kind} if kind == "duplicate" else {"kind": kind}
+        cases.check(what, ())
+        for field in what:
+            with pytest.raises((ValueError, LookupError)):
+                cases.check({name: value for name, value in what.items() if name != field}, ())
+
+
+def test_drafts() -> None:
+    bob = deployment().reviewers["bob"].quarters["2026q4"]
+    line, mark, end = unseal((EXAMPLES / "drafts").read_bytes(), [bob]).split(b"\n")
+    found: Any = canonical.load(line)
+    assert found.keys() == names("drafts-fields")
+    assert f'"{found["format"]}"' == table("drafts-fields")["format"]
+    message = f"{found['format']}\n".encode() + line
+    assert hmac.digest(bob.encode().encode(), message, "sha256").hex().encode() == mark
+    assert end == b""
+    assert [kind for _, kind, _, _ in found["pending"]] == ["decided", "marked", "assigned"]
+    assert found["seen"] == [sent()[1].case.hex()]
 
 
 def test_locked_example() -> None:
@@ -423,16 +489,18 @@ def test_the_examples_are_those_that_the_code_makes(tmp_path: Path) -> None:
     there = {str(p.relative_to(EXAMPLES)) for p in EXAMPLES.rglob("*") if p.is_file()}
     assert listed == there == names("example-files")
     # Sealing draws its own chance. What is not sealed must be the same, byte for byte.
-    same = {name for name in listed if not re.search(r"\.(age|bundle|return)$|desk-a$", name)}
+    same = {
+        name for name in listed if not re.search(r"\.(age|bundle|return)$|desk-a$|drafts$", name)
+    }
     for name in same:
         assert (made / name).read_bytes() == (EXAMPLES / name).read_bytes(), name
     for name in listed - same - {next(n for n in listed if n.endswith(".return"))}:
         assert (made / name).stat().st_size == (EXAMPLES / name).stat().st_size, name
-    again = example_chain(made / "alice.desk-a")
-    before = example_chain(EXAMPLES / "alice.desk-a")
-    assert [e.what["kind"] for e in again.events.values()] == [
-        e.what["kind"] for e in before.events.values()
-    ]
+    for name in ("alice.desk-a", "bob.desk-a"):
+        again, before = example_chain(made / name), example_chain(EXAMPLES / name)
+        assert [e.what["kind"] for e in again.events.values()] == [
+            e.what["kind"] for e in before.events.values()
+        ]
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "docs").rglob("*.md")), ids=lambda path: path.stem)

@@ -16,6 +16,10 @@ module                    what it knows
 ``tables``                how many people gave which answer
 ``charts``                where the bars of a table begin and end
 ``figures``               a tally as text, as a page, as CSV, as JSON
+``zawgyi``                is a text Zawgyi, and its copy in Unicode
+``searching``             texts, found however they are typed
+``scripts``               letters that stand in a word of another script
+``noticing``              what a reviewer should look at twice
 ``visible``               the one way from a source's words to anything a reviewer looks at
 ``page``                  cases as text, and as a page
 ``exporting``             cases as JSON and as a table, one file of a source

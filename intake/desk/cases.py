@@ -127,6 +127,11 @@ class Decision:
         return str(self.event.what["kind"])
 
     @property
+    def about(self) -> str:
+        """What it says something new about: a mark, or its kind."""
+        return str(self.what.get("mark", self.kind))
+
+    @property
     def what(self) -> Mapping[str, Any]:
         """What was decided."""
         return self.event.what
@@ -166,7 +171,7 @@ class Case:
     @property
     def conflict(self) -> tuple[Decision, ...]:
         """The decisions that did not know of each other and differ; empty if there are none."""
-        latest = self._latest.get("state", [])
+        latest = self._latest.get("decided", [])
         return tuple(latest) if len({one.what["state"] for one in latest}) > 1 else ()
 
     @property
@@ -174,12 +179,12 @@ class Case:
         """Who says that it is verified, while nobody says otherwise."""
         if self.conflict:
             return frozenset()
-        return frozenset().union(*(one.voices for one in self._latest.get("state", [])))
+        return frozenset().union(*(one.voices for one in self._latest.get("decided", [])))
 
     @property
     def state(self) -> str:
         """One of :data:`STATES`."""
-        latest = self._latest.get("state", [])
+        latest = self._latest.get("decided", [])
         if not latest:
             return RECEIVED
         told = str(latest[0].what["state"])
@@ -220,16 +225,20 @@ class Case:
         check(event.what, event.grounds)
         if event.author not in self.people:
             raise ValueError
-        what, kind = event.what, event.what["kind"]
-        about = {"decided": "state", "marked": what.get("mark", "")}.get(kind, kind)
-        before = self._latest.get(about, [])
-        known = [one for one in before if saw(event, one.event)]
-        keeps = [one for one in before if one not in known or kind == "withdrawn"]
-        same = [one.voices for one in known if one.what.get("state") == what.get("state")]
-        voices = frozenset({event.author}).union(*same) if what.get("state") == VERIFIED else ()
-        decision = Decision(event, frozenset(voices))
-        self._latest[about] = [*keeps, decision]
+        decision = Decision(event, self._heard(event))
+        before = self._latest.get(decision.about, [])
+        forever = decision.kind == "withdrawn"
+        beside = [one for one in before if forever or not saw(event, one.event)]
+        self._latest[decision.about] = [*beside, decision]
         self.decisions.append(decision)
+
+    def _heard(self, event: Event) -> frozenset[str]:
+        """Return the voices for ``verified`` that an event adds to: what else came counts not."""
+        if event.what.get("state") != VERIFIED:
+            return frozenset()
+        known = [d for d in self.decisions if d.kind == "decided" and saw(event, d.event)]
+        last = [d for d in known if not any(saw(other.event, d.event) for other in known)]
+        return frozenset({event.author}).union(*(d.voices for d in last))
 
 
 def check(what: Mapping[str, Any], grounds: object) -> None:

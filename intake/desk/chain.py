@@ -86,7 +86,8 @@ class Chain:
     file: str = ""
     hashes: dict[int, bytes] = field(default_factory=dict)
     events: dict[int, Event] = field(default_factory=dict)
-    closed: int = 0
+    shut: set[int] = field(default_factory=set)  # frames that our keys do not open
+    used: int | None = None  # of a removed author, the last event that counts
     faults: list[str] = field(default_factory=list)
     whole: int = 0  # bytes up to the end of the last frame
     torn: int = 0  # bytes after it
@@ -95,6 +96,11 @@ class Chain:
     def fault(self, what: str) -> None:
         """Name a fault."""
         self.faults.append(f"{self.name}: {what}")
+
+    @property
+    def closed(self) -> int:
+        """How many frames we have not read."""
+        return len(self.shut)
 
     @property
     def head(self) -> tuple[int, bytes]:
@@ -152,7 +158,7 @@ def _add(
     try:
         event = _event(chain.name, unseal(sealed, identities), keyrings)
     except NoMatchingKey:
-        chain.closed += 1
+        chain.shut.add(sequence)
     except (BadFile, ValueError, TypeError, LookupError, AttributeError):
         chain.fault(f"event {sequence} is damaged, foreign or forged.")
     else:
@@ -229,26 +235,38 @@ def carry(chains: Mapping[str, Chain], keyrings: Sequence[Keyring]) -> None:
     """Put events that were carried over from keys of before into the places they had.
 
     A reviewer carries over the signed events of cases that stay open when a quarter's keys go. Each
-    is verified like any other, and only fills the place of a frame that is closed to us.
+    is verified like any other, and only fills the place of a frame that is closed to us. That it is
+    the one in that frame, only they know who open both: a difference is named to them.
     """
     carried = [
-        (one, plaintext)
+        (one, number, plaintext)
         for one in chains.values()
-        for event in one.events.values()
+        for number, event in one.events.items()
         if event.what["kind"] == "carried"
-        for plaintext in event.what["events"]
+        for plaintext in carried_by(event)
     ]
-    for carrier, plaintext in carried:
+    for carrier, number, plaintext in carried:
         try:
-            raw: Any = canonical.load(plaintext.encode().split(b"\n", 1)[0])
+            raw: Any = canonical.load(plaintext.partition("\n")[0].encode())
             chain = chains[f"{raw['author']}.{raw['desk']}"]
             event = _event(chain.name, plaintext.encode(), keyrings)
-            last = _last_accepted(chain.name, keyrings[-1])
         except (BadFile, ValueError, TypeError, LookupError, AttributeError):
-            carrier.fault("carries an event that is damaged or forged.")
+            carrier.fault(f"event {number} carries one that is damaged or forged.")
             continue
-        if event.sequence in chain.hashes and (last is None or event.sequence <= last[0]):
-            chain.closed -= chain.events.setdefault(event.sequence, event) is event
+        place = event.sequence
+        before = chain.hashes.get(place - 1, event.previous) if place > 1 else NONE
+        if before != event.previous or chain.events.get(place, event).line() != event.line():
+            carrier.fault(f"event {number} carries another one than {chain.name} has.")
+        elif place in chain.shut and (chain.used is None or place <= chain.used):
+            chain.shut.remove(place)
+            chain.events[place] = event
+
+
+def carried_by(event: Event) -> list[str]:
+    """Return the plaintexts that an event carries, empty ones for what is no text."""
+    events = event.what.get("events")
+    texts = events if isinstance(events, list) else [None]
+    return [text if isinstance(text, str) else "" for text in texts]
 
 
 def _last_accepted(name: str, keyring: Keyring) -> tuple[int, bytes] | None:
@@ -263,7 +281,9 @@ def _last_accepted(name: str, keyring: Keyring) -> tuple[int, bytes] | None:
 def _cut(chain: Chain, accepted: tuple[int, bytes], faults: int) -> None:
     """Keep what the keyring names, if it is whole; what a thief added after it costs nothing."""
     last, digest = accepted
+    chain.used = last
     if last and (faults or chain.hashes.get(last) != digest):
+        chain.used = 0
         chain.fault("not what the keyring names; none of it is used.")
         chain.events.clear()
     elif late := [sequence for sequence in chain.events if sequence > last]:

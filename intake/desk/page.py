@@ -11,6 +11,7 @@ Rules:
 """
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
@@ -58,6 +59,12 @@ def one_line(answers: Sequence[Words]) -> str:
 
 def render(template: str, **shown: object) -> str:
     """Return a template of the desk, filled; what a source typed goes through its filters."""
+    filled = _environment().get_template(template)
+    return filled.render(titles=TITLES, provenance=provenance, **shown)
+
+
+@cache
+def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(_TEMPLATES),
         autoescape=select_autoescape(["html"]),
@@ -67,4 +74,4 @@ def render(template: str, **shown: object) -> str:
         lstrip_blocks=True,
     )
     environment.filters.update(typed=visible.html, text=visible.text, line=visible.line)
-    return environment.get_template(template).render(titles=TITLES, provenance=provenance, **shown)
+    return environment

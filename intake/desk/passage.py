@@ -1,10 +1,13 @@
 """A passage that is struck from a case file: where it stands, and every way it could be written.
 
 Rules:
-- A passage stands wherever the same text does: in any case, NFC or NFD, with marks in any order, in
-  Burmese, Shan or Latin digits, with spaces, line breaks, punctuation or characters of no width
-  between its letters. wa and ra count as the digits 0 and 7, which look like them.
-- A letter goes with all its marks. So a passage that ends within a syllable takes the whole letter.
+- A passage stands wherever :mod:`searching` finds it: in any case, NFC or NFD, with marks in any
+  order, in Burmese, Shan or Latin digits, with spaces, line breaks, punctuation or characters of no
+  width between its letters. The letter ra is the digit 7 everywhere here, and not only where it
+  surely is: a letter too many may be struck, and none too few.
+- What may be Zawgyi is read both ways, passage and text. If a passage stands in the other reading
+  only, nobody can say which letters it is, and the whole text goes.
+- A letter goes with all its marks, also if a passage ends among them; that end is found as typed.
 - A bar is an empty piece: nothing of what it covers is kept, and bars that touch are one.
 - All of it in linear time for one passage: a source may type 100,000 marks upon one letter.
 """
@@ -18,12 +21,11 @@ from collections.abc import Iterator, Sequence
 
 from markupsafe import escape
 
+from intake.desk import searching, zawgyi
 from intake.errors import Misuse
 
-_MARKS = frozenset({"Mn", "Mc", "Me"})
-_LOOSE = _MARKS | {"Cf"}  # belongs to the letter before it
-_BETWEEN = frozenset({"Cc", "Cf", "Zs", "Zl", "Zp", "Pc", "Pd", "Ps", "Pe", "Pi", "Pf", "Po"})
-_ALIKE = {0x101D: "0", 0x101B: "7", **dict.fromkeys((0x034F, *range(0xFE00, 0xFE10)))}
+_LOOSE = frozenset({"Mn", "Mc", "Me", "Cf"})  # belongs to the letter before it
+SHORTEST = 2  # characters of a passage: one would strike half of the page
 _ENCODED = 4  # bytes; what is shorter in base64 and the like is found in any text
 
 
@@ -41,25 +43,35 @@ def searched(text: str) -> str:
     return "".join(map(_key, _letters(text)))
 
 
-def struck(text: str, passages: Sequence[str]) -> tuple[str, ...]:
-    """Return ``text`` in pieces, with an empty one in the place of what is struck.
+def readings(text: str) -> list[str]:
+    """Return the copies of ``text`` to look in or for: one, or two if it may be Zawgyi."""
+    doubt = zawgyi.likelihood(text, least=1) >= zawgyi.DOUBT
+    return [searched(text), searched(zawgyi.convert(text))] if doubt else [searched(text)]
 
-    Of each passage something must count (:func:`searched` is not empty).
-    """
+
+def stands(passage: str, text: str) -> bool:
+    """Return whether ``passage`` is in ``text``, in any spelling and reading."""
+    needles = [needle for needle in readings(passage) if len(needle) >= SHORTEST]
+    return passage in text or any(one in copy for copy in readings(text) for one in needles)
+
+
+def struck(text: str, passages: Sequence[str]) -> tuple[str, ...]:
+    """Return ``text`` in pieces, with an empty one in the place of what is struck."""
     letters = _letters(text)
     gone: set[int] = set()
-    for key in (str, _key):  # as typed, with its punctuation, and as searched
+    copies = [needle for one in passages for needle in readings(one) if len(needle) >= SHORTEST]
+    for key, needles in ((str, passages), (_key, copies)):  # with its punctuation, and without
         keys = [key(letter) for letter in letters]
         copy, owner = "".join(keys), [n for n, own in enumerate(keys) for _ in own]
-        for passage in passages:
-            needle = "".join(map(key, _letters(passage)))
+        for needle in needles:
             at, done = copy.find(needle), 0
             while at >= 0:
                 last = owner[at + len(needle) - 1]
                 gone.update(range(max(owner[at], done), last + 1))
                 at, done = copy.find(needle, at + 1), last + 1
     pieces = itertools.groupby(range(len(letters)), gone.__contains__)
-    return tuple("" if bar else "".join(letters[n] for n in own) for bar, own in pieces)
+    left = tuple("" if bar else "".join(letters[n] for n in own) for bar, own in pieces)
+    return ("",) if any(stands(one, piece) for one in passages for piece in left) else left
 
 
 def spellings(passage: str) -> Iterator[bytes]:
@@ -98,8 +110,6 @@ def _letters(text: str) -> list[str]:
 
 def _key(letter: str) -> str:
     """Return what counts of one letter; nothing, if it only stands between letters."""
-    # One character at a time: normalising many marks at once takes the square of their number.
-    plain = "".join(unicodedata.normalize("NFKD", c) for c in letter).casefold().translate(_ALIKE)
-    kept = [c for c in plain if unicodedata.category(c) not in _BETWEEN]
-    kept.sort(key=lambda c: c if unicodedata.category(c) in _MARKS else "")
-    return "".join(str(unicodedata.digit(c, c)) for c in kept)
+    # In order already: without it, normalising many marks takes the square of their number.
+    marks = sorted(letter[1:], key=unicodedata.combining)
+    return searching.key("".join((letter[:1], *marks))).replace("ရ", "7")

@@ -8,6 +8,7 @@ Rules:
 - What a source chose says as much as what they typed: if a struck passage stands in the label of a
   choice, in either language, the whole answer is struck. Our questions and headings are the same in
   every file; they tell nothing, and stay.
+- An answer in Zawgyi is shown and struck in its Unicode copy, which any machine can show.
 - No case tag or number, row, receipt, keyring, reviewer or fault; a random number instead. No day
   either, but the month, unless days are kept.
 - Before a byte is on the disk, the page is searched for every passage in every spelling, and all of
@@ -23,15 +24,14 @@ from typing import NamedTuple
 
 from markupsafe import Markup
 
-from intake.desk import page
+from intake.desk import page, zawgyi
 from intake.desk.cases import Case
 from intake.desk.opened import WORDS
-from intake.desk.passage import searched, spellings, struck
+from intake.desk.passage import SHORTEST, searched, spellings, stands, struck
 from intake.desk.reading import Opened, Shown, Words
 from intake.errors import Misuse, Unsafe
 
 DAY = "day"  # keep it, and days stay days
-SHORTEST = 2  # letters of a passage: one letter would strike half of the page
 _PASSING = frozenset({"c_assist", "c_refer", "c_quote"})  # consents to give something to others
 _CONSENT = "consent"
 _MONTH = len("2021-08")
@@ -42,10 +42,14 @@ Translate = Callable[[str], str]
 
 
 class Answer(NamedTuple):
-    """An answer in pieces; an empty one is a bar. ``known``: they are a label in two languages."""
+    """An answer in pieces; an empty one is a bar.
+
+    ``known``: they are a label in two languages. ``copied``: they are the Unicode copy of Zawgyi.
+    """
 
     known: bool
     pieces: tuple[str, ...]
+    copied: bool = False
 
 
 class Row(NamedTuple):
@@ -131,9 +135,10 @@ def html(file: Redacted, my: Translate, *, demo: bool) -> bytes:
         raise Unsafe("An answer stands where only our words should.", "Please report this line.")
     shown = _ANSWER.findall(made)
     plain = [Markup(_HIDDEN.sub("", text)).unescape() for text in shown]  # noqa: S704 - read only
-    everything = "\n".join([*shown, *plain, *map(searched, plain)]).encode().lower()
+    everything = "\n".join([*shown, *plain]).encode().lower()
     for number, passage in enumerate(file.passages, 1):
-        if any(spelled in everything for spelled in spellings(passage)):
+        spelled = any(one in everything for one in spellings(passage))
+        if spelled or any(stands(passage, text) for text in plain):
             hint = "Nothing was written. Strike more of it, or leave the answer out."
             raise Unsafe(f"Passage {number} is still in the page, in some spelling.", hint)
     return made.encode()
@@ -141,13 +146,11 @@ def html(file: Redacted, my: Translate, *, demo: bool) -> bytes:
 
 def _check(strike: Sequence[str], texts: Sequence[str]) -> None:
     """Refuse a passage that is not long enough, or stands nowhere."""
-    copies = [searched(text) for text in texts]
     for number, passage in enumerate(strike, 1):
-        needle = searched(passage)
-        if len(needle) < SHORTEST:
+        if len(searched(passage)) < SHORTEST:
             hint = "Write at least two letters of it, or leave the answer out."
             raise Misuse(f"Passage {number} is empty, or too short to be struck.", hint)
-        if not any(needle in copy for copy in copies):
+        if not any(stands(passage, text) for text in texts):
             hint = "Nothing was written. Look for a slip of the pen, or copy it from the case."
             raise Misuse(f"Passage {number} is nowhere in this case.", hint)
 
@@ -175,11 +178,12 @@ def _answers(one: Shown, my: Translate) -> Iterator[Answer]:
         if words.known:
             yield Answer(True, tuple(dict.fromkeys((words.known, my(words.known)))))
         elif words.typed:
-            yield Answer(False, (words.typed,))
+            text = zawgyi.copy(words.typed)
+            yield Answer(False, (text,), text != words.typed)
 
 
 def _struck(answer: Answer, strike: Sequence[str]) -> Answer:
-    pieces = [piece for text in answer.pieces for piece in struck(text, strike)]
+    pieces = tuple(piece for text in answer.pieces for piece in struck(text, strike))
     if answer.known and "" in pieces:
         return Answer(False, ("",))
-    return Answer(answer.known, tuple(pieces))
+    return answer._replace(pieces=pieces)

@@ -29,7 +29,7 @@ from intake.age.recipient import Recipient
 from intake.desk import record
 from intake.desk.casebook import Casebook, quarter_of
 from intake.desk.cases import OPEN, Case, Received
-from intake.desk.chain import Chain, Event
+from intake.desk.chain import Chain, Event, carried_by
 from intake.desk.opened import WORDS
 from intake.desk.present import Present
 from intake.desk.reading import open_words
@@ -245,7 +245,7 @@ def uncarried(chains: Mapping[str, Chain], now: str) -> list[Event]:
         for chain in chains.values()
         for event in chain.events.values()
         if event.what["kind"] == "carried" and quarter_of(event.day) >= now
-        for plaintext in event.what["events"]
+        for plaintext in carried_by(event)
     }
     return [
         event

@@ -42,10 +42,13 @@ class _Table(dict[int, str]):
 
     def __missing__(self, code: int) -> str:
         character = chr(code)
-        digit = unicodedata.decimal(character, None)
-        unseen = unicodedata.category(character)[0] in "CPZ" or character in visible.BLANK
-        dropped = unseen or _DROPPED.match(character)
-        self[code] = "" if dropped else character if digit is None else str(digit)
+        digit, kind = unicodedata.decimal(character, None), unicodedata.category(character)[0]
+        if character.isspace() or kind in "PZ":
+            self[code] = " "  # until the marks are in order: none goes over to the word before
+        elif kind == "C" or character in visible.BLANK or _DROPPED.match(character):
+            self[code] = ""
+        else:
+            self[code] = character if digit is None else str(digit)
         return self[code]
 
 
@@ -54,8 +57,13 @@ _TABLE = _Table({ord(c): to for c, to in [*_ALIKE.items(), *zip(_OTHERS, _LATINS
 
 def key(text: str) -> str:
     """Return the search copy of a text: a query is in the text if its key is in the text's."""
-    plain = unicodedata.normalize("NFKD", zawgyi.copy(text)).casefold()
-    return _RUN.sub(_in_order, _SEVEN.sub("၇", _RA.sub("ရ", plain)).translate(_TABLE))
+    return _key(zawgyi.copy(text))
+
+
+def _key(text: str) -> str:
+    plain = unicodedata.normalize("NFKD", text).casefold()
+    letters = _SEVEN.sub("၇", _RA.sub("ရ", plain)).translate(_TABLE)
+    return _RUN.sub(_in_order, letters).replace(" ", "")
 
 
 def _in_order(marks: re.Match[str]) -> str:
@@ -64,10 +72,11 @@ def _in_order(marks: re.Match[str]) -> str:
 
 
 def _keys(text: str) -> list[str]:
-    """Return the key of a text, and that of its Unicode copy if it may be Zawgyi."""
-    doubt = zawgyi.likelihood(text, least=1) >= zawgyi.DOUBT
-    texts = [text, zawgyi.convert(text)] if doubt else [text]
-    return list(filter(None, map(key, texts)))
+    """Return the keys of a text as it was typed, and of what it says if it is Zawgyi or may be."""
+    copy = zawgyi.copy(text)
+    if copy == text and zawgyi.likelihood(text, least=1) >= zawgyi.DOUBT:
+        copy = zawgyi.convert(text)
+    return [key for text in dict.fromkeys((text, copy)) if (key := _key(text))]
 
 
 class Index:

@@ -84,10 +84,10 @@ class State:
     ``assigned`` has, by the hash of a case's tag, the manifest that first brought the case, and its
     reviewers; also of cases we cannot open.
 
-    ``erasures`` has who said that a row's blob must go, and what took its place; ``wished`` who
-    named other reviewers of a case. ``moved`` is what two said of the former, ``gone`` the ids of
-    rows that two called withdrawn. ``blobs`` are all that a row ever had, ``owners`` whose they
-    are.
+    ``erasures`` has who said that a row's blob must go, and what took its place; ``wished`` whom
+    each author wants as a case's reviewers since two last agreed, ``given`` whom two agreed on.
+    ``moved`` is what two said of the former, ``gone`` the ids of rows that two called withdrawn.
+    ``blobs`` are all that a row ever had, ``owners`` whose they are.
     """
 
     cases: dict[bytes, Case] = field(default_factory=dict)
@@ -99,9 +99,10 @@ class State:
     closings: dict[bytes, bytes] = field(default_factory=dict)
     assigned: dict[bytes, tuple[bytes, tuple[str, ...]]] = field(default_factory=dict)
     erasures: dict[Erasure, set[str]] = field(default_factory=lambda: defaultdict(set))
-    wished: dict[tuple[bytes, tuple[str, ...]], set[str]] = field(
-        default_factory=lambda: defaultdict(set)
+    wished: dict[bytes, dict[str, tuple[str, ...]]] = field(
+        default_factory=lambda: defaultdict(dict)
     )
+    given: dict[bytes, tuple[str, ...]] = field(default_factory=dict)
     moved: dict[bytes, bytes] = field(default_factory=dict)
     gone: set[bytes] = field(default_factory=set)
     blobs: dict[bytes, set[bytes]] = field(default_factory=lambda: defaultdict(set))
@@ -116,8 +117,10 @@ class State:
 
     def blob(self, name: bytes) -> bytes:
         """Return the blob that stands for one of that name today."""
-        for _ in range(len(self.moved)):  # two planted reviewers may have made a circle
-            name = self.moved.get(name, name)
+        for _ in self.moved:  # two planted reviewers may have made a circle
+            if name not in self.moved:
+                break
+            name = self.moved[name]
         return name
 
     def erased(self) -> set[bytes]:
@@ -182,27 +185,27 @@ def _erase(state: State) -> None:
         name = known.blob or b""
         while after := links.pop((known.id, name), None):
             state.moved[name] = name = after
-    for (case, names), authors in state.wished.items():
-        if len(authors) >= VOICES and case in state.assigned:
-            state.assigned[case] = (state.assigned[case][0], names)
+    for case in state.given.keys() & state.assigned.keys():
+        state.assigned[case] = (state.assigned[case][0], state.given[case])
 
 
 def _import(state: State, event: Event) -> None:
     manifest = octets(event.what["manifest"], 32)
-    keyring = octets(event.what["keyring"][1], 32)
+    _, keyring = _keyring(event.what["keyring"])
     bundle = Bundle(_count(event.what["bundle"]), _name(event.what["period"]), keyring)
+    held = _count(event.what["count"]) + _count(event.what["left"])
     _rows(state, event)
     state.bundles.setdefault(manifest, bundle)
-    if (event.what["count"], event.what["left"]) == (0, 0):
+    if not held:
         state.closings[manifest[:16]] = manifest
 
 
 def _rows(state: State, event: Event) -> None:
-    manifest = octets(event.what["manifest"], 32)
-    for case, names in event.what["cases"].items():
-        assigned = (manifest, tuple(map(_name, names)))
-        state.assigned.setdefault(octets(case, 32), assigned)
-    for row in map(Row.from_list, event.what["rows"]):
+    manifest, cases = octets(event.what["manifest"], 32), _cases(event)
+    rows = [Row.from_list(raw) for raw in _list(event.what["rows"])]
+    for case, names in cases.items():
+        state.assigned.setdefault(case, (manifest, names))
+    for row in rows:
         if row.verdict in KEPT:
             state.parts[manifest].add(row.id)
             state.pending[row.id] = row
@@ -221,8 +224,8 @@ def _own(state: State, row: bytes, blob: bytes) -> None:
 
 
 def _received(state: State, event: Event) -> None:
-    assigned = tuple(map(_name, event.what["assigned"]))
-    for received in [_item(event, assigned, raw) for raw in event.what["rows"]]:
+    assigned = tuple(map(_name, _list(event.what["assigned"])))
+    for received in [_item(event, assigned, raw) for raw in _list(event.what["rows"])]:
         case = state.cases.setdefault(received.case, Case(received.case, assigned))
         case.people.update(assigned)
         case.received.append(received)
@@ -230,8 +233,8 @@ def _received(state: State, event: Event) -> None:
 
 
 def _resealed(state: State, event: Event) -> None:
-    assigned = tuple(map(_name, event.what["assigned"]))
-    items = [_item(event, assigned, raw) for raw in event.what["rows"]]
+    assigned = tuple(map(_name, _list(event.what["assigned"])))
+    items = [_item(event, assigned, raw) for raw in _list(event.what["rows"])]
     for received in items:
         case = state.cases.get(received.case)
         # Who gets a case only now knows it from here alone, and so not who was assigned before.
@@ -243,14 +246,13 @@ def _resealed(state: State, event: Event) -> None:
 
 
 def _item(event: Event, assigned: tuple[str, ...], raw: Mapping[str, Any]) -> Received:
-    version = raw["keyring"]
     return Received(
         id=octets(raw["id"], 16),
         kind=_name(raw["envelope"]),
         day=day(raw["day"]),
         blob=octets(raw["blob"], 32),
         salt=octets(raw["salt"], 32),
-        keyring=(_count(version[0]), octets(version[1], 32)),
+        keyring=_keyring(raw["keyring"]),
         assigned=assigned,
         case=octets(raw["case"], 16),
         event=event,
@@ -264,11 +266,19 @@ def _decided(state: State, event: Event) -> None:
 
 
 def _erased(state: State, event: Event) -> None:
-    for row, old, new in event.what["rows"]:
-        name = None if new is None else octets(new, 32)
-        state.erasures[octets(row, 16), octets(old, 32), name].add(event.author)
-    for case, names in event.what["cases"].items():
-        state.wished[octets(case, 32), tuple(map(_name, names))].add(event.author)
+    cases = _cases(event)
+    rows = [
+        (octets(row, 16), octets(old, 32), None if new is None else octets(new, 32))
+        for row, old, new in _list(event.what["rows"])
+    ]
+    for erasure in rows:
+        state.erasures[erasure].add(event.author)
+    for case, names in cases.items():
+        wishes = state.wished[case]
+        wishes[event.author] = names
+        if list(wishes.values()).count(names) >= VOICES:
+            state.given[case] = names
+            wishes.clear()  # or one of the two brings it back alone when others agreed on another
 
 
 def _carried(_state: State, _event: Event) -> None:
@@ -277,16 +287,17 @@ def _carried(_state: State, _event: Event) -> None:
 
 def _acknowledged(state: State, event: Event) -> None:
     number = _count(event.what["number"])
+    rows = [(octets(row, 16), octets(digest, 32)) for row, digest in _list(event.what["rows"])]
     # Dangerous line: without it, one planted author takes the last number, and nobody has another.
     if number > state.number + _GAP:
         raise ValueError
     state.number = max(state.number, number)
-    for row, digest in event.what["rows"]:
-        if state.closings.get(octets(row, 16)) == octets(digest, 32):
-            del state.closings[octets(row, 16)]
-        pending = state.pending.get(octets(row, 16))
-        if pending and pending.sha256 == octets(digest, 32):
-            del state.pending[pending.id]
+    for row, digest in rows:
+        if state.closings.get(row) == digest:
+            del state.closings[row]
+        pending = state.pending.get(row)
+        if pending and pending.sha256 == digest:
+            del state.pending[row]
 
 
 _KINDS = {
@@ -342,6 +353,25 @@ def _lost(chains: Mapping[str, Chain]) -> Iterator[str]:
                 told.add(name)
                 how = "is missing here" if ours is None else "is another one here"
                 yield f"{name}: event {sequence}, which {chain.name} has seen, {how}."
+
+
+def _cases(event: Event) -> dict[bytes, tuple[str, ...]]:
+    """Return the reviewers that an event names for cases, by the hashes of their tags."""
+    return {
+        octets(case, 32): tuple(map(_name, _list(names)))
+        for case, names in event.what["cases"].items()
+    }
+
+
+def _keyring(value: object) -> tuple[int, bytes]:
+    version, digest = _list(value)
+    return _count(version), octets(digest, 32)
+
+
+def _list(value: object) -> list[Any]:
+    if not isinstance(value, list):
+        raise TypeError
+    return value
 
 
 def _count(value: object) -> int:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,9 +16,9 @@ import pytest
 
 from intake import canonical, envelope, files, keyring
 from intake.age.sealing import seal
-from intake.desk import casebook, chain, importing, reading, record
+from intake.desk import casebook, chain, deciding, merging, reading, record
 from intake.desk.casebook import Casebook
-from intake.desk.cases import Received
+from intake.desk.cases import MARKS, STATES, Received
 from intake.desk.chain import NONE, Chain, Event
 from intake.desk.state import VERDICTS, State, fold
 from intake.errors import BadFile, BadKeyring, Misuse
@@ -61,6 +60,7 @@ WHAT: list[dict[str, Any]] = [
     {
         "bundle": 1,
         "cases": {CASE: ["alice", "bob"]},
+        "count": 1,
         "keyring": KEYRING,
         "kind": "import",
         "left": 0,
@@ -77,7 +77,18 @@ WHAT: list[dict[str, Any]] = [
         "rows": [ROWS[0][:2]],
         "signers": ["alice", "bob"],
     },
+    {"kind": "decided", "note": "ရဲဘော် 😀 \u202e", "state": "verified"},
+    {"kind": "marked", "mark": "coercion", "note": "", "on": True},
+    {"kind": "marked", "mark": "duplicate", "note": "", "of": "55" * 16, "on": True},
+    {"kind": "withdrawn", "note": ""},
+    {
+        "kind": "erased",
+        "cases": {CASE: ["bob", "carol"]},
+        "rows": [[*ROWS[0][:1], BLOB.hex(), None]],
+    },
 ]
+WHAT.insert(-1, {**WHAT[0], "kind": "resealed"})
+GROUNDS = {"decided": ["vouched", "other"], "marked": ["other"]}
 
 
 def signed(line: bytes, who: Any = ALICE) -> bytes:  # noqa: ANN401 - a reviewer's keys
@@ -97,7 +108,9 @@ def written() -> tuple[list[bytes], list[bytes]]:
     previous = NONE
     for number, what in enumerate(WHAT, 1):
         heads = {"bob.desk-b": (number, bytes(32)), "carol.desk-a": (2, bytes(32))}
-        event = Event(CHAIN, MADE.deployment, number, previous, FIRST, None, what, heads)
+        case = ROW.case if what["kind"] in {*GROUNDS, "withdrawn"} else None
+        grounds = GROUNDS.get(what["kind"], [])
+        event = Event(CHAIN, MADE.deployment, number, previous, FIRST, case, what, heads, grounds)
         lines.append(event.line())
         sealed = seal(signed(lines[-1]), TO_ALICE)
         previous = hashlib.sha256(sealed).digest()
@@ -129,8 +142,17 @@ def sensible(state: State) -> bool:
     names = {name for case in state.cases.values() for name in case.assigned}
     names |= {name for _, people in state.assigned.values() for name in people}
     names |= {bundle.period for bundle in state.bundles.values()}
+    for case in state.cases.values():
+        names |= case.people | case.voices | case.withdrawing
+        assert case.state in STATES
+        assert case.marks <= MARKS.keys()
+        assert {one.author for one in case.decisions} <= case.people
+        assert (case.state == "verified") <= (len(case.voices) > 1)
+        assert not case.erased  # of whatever alice says alone
     return (
-        all(map(NAME.match, names))
+        not state.gone
+        and not state.moved
+        and all(map(NAME.match, names))
         and all(row.verdict in VERDICTS for row in state.rows.values())
         and all(map(str.isprintable, state.faults))
         and type(state.number) is int
@@ -177,6 +199,141 @@ def test_a_chain(tmp_path: Path, count: int) -> None:
 
 
 @tiers(FEW)
+def test_events_that_were_carried_over(tmp_path: Path, count: int) -> None:
+    """Bob carries alice's events, which are closed to carol: what she did not sign is not used."""
+    closed = [frame(seal(signed(line), TO_ALICE)) for line in LINES]
+    hashes = [hashlib.sha256(sealed[9:-1]).digest() for sealed in closed]
+    key, lines, before = BOB.quarters["2026q4"], [], NONE
+    for line, digest in zip(LINES, hashes, strict=True):
+        lines.append(canonical.dump({**json.loads(line), "previous": before}))
+        before = digest
+    put(tmp_path / CHAIN, b"".join(closed))
+    event = {**json.loads(LINES[0]), "author": "bob", "heads": {}}
+    signed_by_alice = set(lines)
+
+    def carrier(texts: object) -> bytes:
+        what = {"events": texts, "kind": "carried"}
+        return signed(canonical.dump({**event, "what": what}), BOB)
+
+    def read(plaintext: bytes) -> tuple[dict[int, Event], int, State]:
+        sealed = frame(seal(plaintext, [key.recipient()]))
+        chains = {
+            path.name: chain.read(path, [key], [MADE.keyring])
+            for path in (tmp_path / CHAIN, put(tmp_path / "bob.desk-a", sealed))
+        }
+        chain.carry(chains, [MADE.keyring])
+        return chains[CHAIN].events, chains[CHAIN].closed, fold(chains)
+
+    def same(found: tuple[dict[int, Event], int, State], _: bytes) -> bool:
+        events, shut, state = found
+        return (
+            {event.line() for event in events.values()} <= signed_by_alice
+            and all(map(told, events.values()))
+            and all(number == event.sequence for number, event in events.items())
+            and shut == len(lines) - len(events)
+            and sensible(state)
+        )
+
+    def carried(number: int) -> Way:
+        """Return the way that changes one of alice's events, and signs it again or not."""
+
+        def wrap(line: bytes, variant: int) -> bytes:
+            signed_by_alice.update([line] if variant % 3 else [])
+            mine = signed(line, ALICE if variant % 3 else BOB)
+            texts = [signed(one) for one in lines]
+            texts[number] = mine
+            return carrier([text.decode("utf-8", "replace") for text in texts])
+
+        return inside(json.loads(lines[number]), wrap)
+
+    valid = carrier([signed(line).decode() for line in lines])
+    what = {"events": [signed(line).decode() for line in lines], "kind": "carried"}
+    Reader(
+        valid=valid,
+        read=read,
+        same=same,
+        ways=[
+            inside({**event, "what": what}, lambda line, _: signed(line, BOB)),
+            *map(carried, range(len(lines))),
+        ],
+        refused=(BadFile,),
+    ).fuzz(count)
+
+
+@tiers(FEW // 10)
+def test_a_chain_of_another_desk(tmp_path: Path, count: int) -> None:
+    """Whatever a stick brings in alice's name, what is here stays, and it is taken once."""
+    ours = b"".join(FRAMES[:2])
+    theirs, chains = tmp_path / CHAIN, tmp_path / "chains"
+    chains.mkdir()
+
+    def read(data: bytes) -> dict[str, bytes]:
+        for path in chains.iterdir():
+            path.unlink()
+        put(chains / CHAIN, ours)
+        put(theirs, data)
+        merging._chain(tmp_path, theirs)
+        files = {path.name: path.read_bytes() for path in chains.iterdir()}
+        assert merging._chain(tmp_path, theirs) == (0, 0)
+        assert files == {path.name: path.read_bytes() for path in chains.iterdir()}
+        return files
+
+    def kept(found: dict[str, bytes], data: bytes) -> bool:
+        whole = max((end for end, _ in chain.frames(data)), default=0)
+        return (
+            len(found) <= 2
+            and found[CHAIN].startswith(ours)
+            and any(one.startswith(data[:whole]) for one in found.values())
+            and all(casebook._CHAIN.match(name) for name in found)
+        )
+
+    Reader(
+        valid=WHOLE,
+        read=read,
+        same=kept,
+        ways=[outside(WHOLE, frame(b"age-encryption.org/v1\n"))],
+        refused=(BadFile,),
+    ).fuzz(count)
+
+
+@tiers(FEW)
+def test_the_drafts_of_a_reviewer(tmp_path: Path, count: int) -> None:
+    """Nothing will be signed that was not written with the reviewer's own key."""
+    book = Casebook(tmp_path, "desk-a", [MADE.keyring])
+    what = {"note": "ရဲဘော် 😀", "state": "verified"}
+    pending = [[ROW.case.hex(), "decided", what, ["vouched"]]]
+    facts = {"format": deciding.FORMAT, "pending": pending, "seen": [ROW.case.hex()]}
+    (tmp_path / "drafts").mkdir()
+    mine: set[bytes] = set()
+
+    def sealed(line: bytes, variant: int) -> bytes:
+        stranger = variant % 3 == 0
+        mine.update([] if stranger else [line])
+        mark = deciding._tag(BOB.quarters["2026q4"] if stranger else KEY, line)
+        plaintext = line + b"\n" + mark + b"\n" * (1 + (variant % 19 == 1))
+        return Made.of(seal(plaintext, TO_ALICE), plaintext, sealed_facts)
+
+    def read(data: bytes) -> list[deciding.Draft]:
+        put(tmp_path / "drafts" / CHAIN, data)
+        return deciding.Drafts.load(book, "alice", [KEY]).pending
+
+    line = canonical.dump(facts)
+    sealed_facts = line + b"\n" + deciding._tag(KEY, line) + b"\n"
+    valid = seal(sealed_facts, TO_ALICE)
+
+    def written(found: list[deciding.Draft], data: bytes) -> bool:
+        return not found or not isinstance(data, Made) or data.inside.split(b"\n")[0] in mine
+
+    Reader(
+        valid=valid,
+        read=read,
+        same=written,
+        ways=[outside(valid, FRAMES[0][9:-1]), *[inside(facts, sealed)] * 2],
+        reached=["was not written by alice"],
+    ).fuzz(count)
+
+
+@tiers(FEW)
 def test_casebook_json(tmp_path: Path, count: int) -> None:
     facts = {"deployment": MADE.deployment.hex(), "desk": "desk-a", "format": casebook.FORMAT}
     (tmp_path / "keyrings").mkdir()
@@ -205,20 +362,19 @@ def _remembered(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_note_of_an_import_that_was_cut_short(tmp_path: Path, count: int) -> None:
     """It names blobs to delete: those that it names are, and no others."""
     blobs = [bytes([n]) * 32 for n in range(4)]
-    facts = [CHAIN, 2, *(blob.hex() for blob in blobs)]
-    chains = {CHAIN: replace(Chain(CHAIN), last=3)}
+    facts = [CHAIN, 2, [blobs[0].hex()], [blob.hex() for blob in blobs[1:3]], [blobs[3].hex()]]
+    chains = {CHAIN: Chain(CHAIN, CHAIN, last=3)}
 
     def read(data: bytes) -> list[int]:
         put(tmp_path / "importing", data)
         for blob in blobs:
             record.blob_path(tmp_path, blob).parent.mkdir(parents=True, exist_ok=True)
             put(record.blob_path(tmp_path, blob), b"words")
-        importing._tidy(tmp_path, chains)
+        record.tidy(tmp_path, chains)
         return [n for n, blob in enumerate(blobs) if record.blob_path(tmp_path, blob).exists()]
 
     def named(found: list[int], data: bytes) -> bool:
-        told = json.loads(data)
-        return all(blobs[n].hex() in told[2:] for n in set(range(4)) - set(found))
+        return all(blobs[n].hex().encode() in data for n in set(range(4)) - set(found))
 
     Reader(
         valid=canonical.dump(facts),

@@ -35,6 +35,11 @@ from intake.age.passphrase import Passphrase
 from intake.age.recipient import Recipient
 from intake.age.sealing import seal
 from intake.age.unsealing import unseal
+from intake.desk import casebook, deciding
+from intake.desk.casebook import Casebook
+from intake.desk.deciding import Draft
+from intake.desk.present import Present
+from intake.desk.state import fold
 from intake.envelope import Envelope
 from intake.form import Form
 from intake.settings import FORM
@@ -50,6 +55,7 @@ HOSTILE = (
     f'{CANARY}",\n"force":"police <U+202E> \\n ☠ \x1b]52;c;ZXZpbA==\x07\x7f\x9b31m \u202eevil\u2066'
     "\u2028 `id` $(id) '; DROP TABLE envelopes; -- \U000e0041 😀 é က့် ေ"
 )
+BURMESE = "ပြန်ရုပ်သိမ်း"
 LEAST = {"consent_store": "yes", "intent": "skip", "urgency": "skip", "force": "skip"}
 COMMON = "2 3 4 5"
 SESSIONS = {
@@ -475,6 +481,47 @@ def test_words_that_were_recorded_otherwise_are_found(
     blob.write_bytes(seal(data.replace(case, b"0" * 32), [to]))
     said = sit(kit, age, tmp_path, f"{COMMON} 6 7 8 11a 11c 11d", CASEBOOK=casebook).said["11d"]
     assert re.findall("STOP: .* for (.*)", said) == [name.removesuffix(".testimony")]
+
+
+def test_words_that_were_withdrawn_are_named_and_then_gone(
+    kit: Kit, age: Path, tmp_path: Path, whole: Session
+) -> None:
+    """One reviewer says so: they are not shown. Two: they are not there. Sealed again: once."""
+    folder = kit.copy("CASEBOOK", tmp_path)
+    row, data = next(iter(whole.kept["casebook"].items()))
+    tag = bytes.fromhex(json.loads(data.split(b"\n", 1)[0])["case"])
+    book = casebook.load(folder)
+    people = {name: reviewer(kit, book, name) for name in demo.REVIEWERS}
+    states = {name: fold(book.chains(who.quarters())) for name, who in people.items()}
+    first, second = (name for name, state in states.items() if tag in state.cases)
+    other = next(one.tag for one in states[first].cases.values() if one.tag != tag)
+    others = tuple(sorted(demo.REVIEWERS[1:]))
+    deciding.write(book, [Draft(tag, "withdrawn", {"note": BURMESE})], people[first])
+    deciding.write(book, [Draft(other, "assigned", {"assigned": others})], people[first])
+    said, kept = read_again(kit, age, tmp_path, folder)
+    assert "5 testimony" in said["11c"]
+    assert re.findall("the source of (\\w+) withdrew", said["11d"]) == [row[:32]]
+    assert sorted(kept) == sorted(whole.kept["casebook"].keys() - {row})
+    deciding.write(book, [Draft(tag, "withdrawn", {"note": ""})], people[second])
+    said, kept = read_again(kit, age, tmp_path, folder)
+    assert "1 emptied" in said["11c"]
+    assert "STOP" not in said["11d"]
+    assert sorted(kept) == sorted(whole.kept["casebook"].keys() - {row})
+
+
+def reviewer(kit: Kit, book: Casebook, name: str) -> Present:
+    """Return a reviewer of the kit, with keys and passphrase."""
+    found = book.keyring.reviewer(name)
+    assert found is not None
+    return Present(Path(str(kit.places["PEOPLE"])) / name, found, Passphrase(PASSPHRASE))
+
+
+def read_again(
+    kit: Kit, age: Path, tmp_path: Path, folder: Path
+) -> tuple[dict[str, str], dict[str, bytes]]:
+    """Return what a sitting over a changed casebook says, and which words it has."""
+    session = sit(kit, age, tmp_path, f"{COMMON} 6 7 8 11a 11c 11d", CASEBOOK=folder)
+    return session.said, session.kept["casebook"]
 
 
 def test_what_stands_in_a_database_is_no_command(kit: Kit, age: Path, tmp_path: Path) -> None:

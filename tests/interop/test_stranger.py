@@ -8,8 +8,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import shutil
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,13 +22,27 @@ from intake import canonical
 from intake.bundle import BundleHeader, Entry
 from intake.bundle.writing import write_bundle
 from intake.envelope import TESTIMONY, Envelope, seal
+from tests import random_casebooks
+from tests.make_vectors import VECTORS
 from tests.makers import FIRST, make_deployment
+from tests.test_vectors import File, read_casebook
 
 pytestmark = pytest.mark.interop
 
 NODE = Path(__file__).parents[1] / "node"
 DONE, DIFFERENCES, REFUSED = 0, 1, 4
-KINDS = ("format", "example", "age", "envelope", "keyring", "bundle", "package", "event")
+BY_CHANCE = 600  # casebooks; their seeds are 0, 1, 2 …
+KINDS = (
+    "format",
+    "example",
+    "age",
+    "envelope",
+    "keyring",
+    "bundle",
+    "package",
+    "event",
+    "casebook",
+)
 
 MADE = make_deployment(weeks=1)
 PERIOD = "2026-w47"
@@ -187,6 +203,26 @@ def test_a_stranger_judges_every_vector_as_its_file_says() -> None:
     counts = [part.split() for part in ran.stdout.strip().split(", ")]
     assert [kind for kind, _, _, _ in counts] == list(KINDS)
     assert all(int(agreed) == int(count) > 0 for _, agreed, _, count in counts)
+
+
+def test_a_stranger_makes_the_same_of_casebooks_by_chance(tmp_path: Path) -> None:
+    """What our fold says of each stands in a vector; the stranger's must say so too."""
+    (tmp_path / "casebook").mkdir()
+    shutil.copytree(VECTORS / "keyring", tmp_path / "keyring")
+    faults: Counter[str] = Counter()
+    for seed in range(BY_CHANCE):
+        body = random_casebooks.casebook(seed)
+        file = File([("keyring", "quorum-of-all")], body, tmp_path)
+        told, named = read_casebook(file)
+        faults.update({key for key, value in told.items() if value not in {"-", "[]", "{}"}})
+        told |= {"expect": "refused" if named else "accepted", "keyring": "quorum-of-all"}
+        head = "".join(f"{key}: {value}\n" for key, value in told.items())
+        (tmp_path / "casebook" / f"{seed}").write_bytes(head.encode() + b"\n" + body)
+    ran = node("vectors.mjs", tmp_path)
+    told_of = [line for line in ran.stdout.splitlines() if line.startswith("casebook ")]
+    assert told_of == []
+    assert f"casebook {BY_CHANCE} of {BY_CHANCE}" in ran.stdout
+    assert min(faults.values()) > BY_CHANCE // 20, faults
 
 
 def test_no_vectors_are_no_success(tmp_path: Path) -> None:

@@ -101,6 +101,8 @@ ACCEPTED: list[tuple[str, str, str, str, bytes]] = [
     ("kind-empty", "alice.desk-a", "minimal", "A kind is any text.", made(what={"kind": ""})),
     ("grounds", "alice.desk-a", "minimal", "A reader sees that it is a list, no more.",
      made(grounds=["not yet known"])),
+    ("grounds-of-any-type", "alice.desk-a", "minimal", "And what stands in it may be anything.",
+     made(grounds=[1, None, {}])),
     ("day-before", "alice.desk-a", "minimal", "When an event may be dated is a rule for writers.",
      made(day="1999-12-31")),
     ("sequence-largest", "alice.desk-a", "minimal", "Alone, any number may come.",

@@ -7,15 +7,15 @@ from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
-from tests.make_vectors import Vector, bundles, envelopes, events, keyrings, packages
+from tests.make_vectors import Vector, bundles, casebooks, envelopes, events, keyrings, packages
 
-KINDS = ("envelope", "keyring", "bundle", "package", "event")
+KINDS = ("envelope", "keyring", "bundle", "package", "event", "casebook")
 
 
 @cache
 def vectors() -> tuple[Vector, ...]:
     """Return every vector; what is sealed is sealed once in a run."""
-    modules = (envelopes, keyrings, bundles, packages, events)
+    modules = (envelopes, keyrings, bundles, packages, events, casebooks)
     return tuple(vector for module in modules for vector in module.vectors())
 
 

@@ -15,7 +15,7 @@ const event_fields = f.record({
   deployment: f.hex(32),
   desk: f.name,
   format: f.one_of("intake event 1"),
-  grounds: f.list(f.text),
+  grounds: f.list((item) => item), // what they say is for who folds them
   heads: f.map(f.chain_name, f.tuple(f.any_integer, f.hex(32))),
   previous: f.hex(32),
   sequence: f.integer(1),
@@ -35,7 +35,7 @@ export function event(plain, chain, keyrings) {
   const keys = keyrings.flatMap((k) => k.reviewers.filter((r) => r.name === e.author));
   const signed = keys.some((r) => f.signed(r.key, right, "intake event 1\n", line));
   f.check(signed, "12.1", "a signature that does not verify");
-  return e;
+  return { ...e, line: line.toString("utf-8") };
 }
 
 const FRAME = /[0-9a-f]{8}\nage-encryption\.org\/v1\n/g;
@@ -63,14 +63,15 @@ export function frames(bytes) {
   return pieces;
 }
 
-// The events of a chain that count, by sequence; how many frames our identities do not open; and a
-// sentence for each fault. An event out of place is named and counts all the same: it is the
-// author's, and something else is missing. One that is not the author's does not count.
+// A chain as `fold.mjs` takes it: the hash of each frame that has a number; the events that count;
+// the numbers of the frames that our identities do not open; the number of the last event that may
+// count. And a sentence for each fault. An event out of place is named and counts all the same: it
+// is the author's, and something else is missing. One that is not the author's does not count.
 export async function chain(bytes, name, keyrings, identities) {
   const events = new Map(); // sequence -> event
   const places = new Map(); // number of a frame -> its hash, and whether all was well up to it
   const faults = [];
-  let closed = 0;
+  const shut = new Set();
   let last = { number: 0, hash: f.ZEROS };
   for (const piece of frames(bytes)) {
     if (typeof piece === "string") {
@@ -90,7 +91,7 @@ export async function chain(bytes, name, keyrings, identities) {
       number = e.sequence;
       events.set(number, e);
     } catch (error) {
-      if (error instanceof f.NoKey) closed += 1;
+      if (error instanceof f.NoKey) shut.add(number);
       else if (error instanceof f.Refused) faults.push(`${number}: ${error.message}`);
       else throw error;
     }
@@ -98,11 +99,13 @@ export async function chain(bytes, name, keyrings, identities) {
     if (number >= last.number) last = { number, hash };
   }
   const author = keyrings.at(-1).reviewers.find((r) => r.name === name.split(".")[0]);
-  const cut = author?.removed ? cut_at(author.removed.get(name), places) : last.number;
+  const cut = author?.removed ? cut_at(author.removed.get(name), places) : Infinity;
   if (cut === null) faults.push("not the event that the keyring names, or damage before it");
   else if (cut < last.number) faults.push(`events after ${cut}: their author was removed`);
-  const used = [...events.values()].filter((e) => cut !== null && e.sequence <= cut);
-  return { events: used.sort((a, b) => a.sequence - b.sequence), closed, faults };
+  const used = cut ?? 0;
+  for (const number of events.keys()) if (number > used) events.delete(number);
+  const hashes = new Map([...places].map(([number, { hash }]) => [number, hash]));
+  return { name, hashes, events: new Map([...events].sort(([a], [b]) => a - b)), shut, used, faults };
 }
 
 // The number of the last event of a removed author that counts, 0 if none was named; null if it is

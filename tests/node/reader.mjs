@@ -144,7 +144,8 @@ const commands = {
   async chain([file], options) {
     const known = [in_force(options)];
     const read = await casebook.chain(readFileSync(file), basename(file), known, options.identity);
-    return { ...read, events: read.events.map((e) => [e.sequence, e.day, e.what.kind]) };
+    const events = [...read.events.values()].map((e) => [e.sequence, e.day, e.what.kind]);
+    return { events, closed: read.shut.size, faults: read.faults };
   },
   async package([folder], { key }) {
     const keys = new Map(key.map((pair) => pair.split("=")));

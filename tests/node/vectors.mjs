@@ -4,7 +4,7 @@
 //   format                    the examples that stand in docs/FORMAT.md itself
 //   example                   the files of docs/vectors, by keys that follow from names (section 1)
 //   age                       C2SP's vectors of age, those that are not armored (npm: cctv-age)
-//   envelope … event          tests/vectors, one failure a file
+//   envelope … casebook       tests/vectors, one failure a file
 //
 // Prints a line for each difference and one for each kind. Exit 1 if anything differs, or if there
 // is nothing to judge. Another folder than tests/vectors may be named on the command line.
@@ -18,6 +18,7 @@ import { bech32 } from "@scure/base";
 import * as cctv from "cctv-age";
 import * as bundles from "./bundle.mjs";
 import * as casebook from "./casebook.mjs";
+import { carry, choose, fold } from "./fold.mjs";
 import * as f from "./format.mjs";
 import * as keyrings from "./keyring.mjs";
 import { envelope, quorum_package } from "./reader.mjs";
@@ -80,10 +81,38 @@ const judges = {
     const known = keyrings_of(load("keyring", v.get("keyring")));
     if (v.get("layer") === "plaintext") return casebook.event(v.body, v.get("chain"), known) && {};
     const read = await casebook.chain(v.body, v.get("chain"), known, v.all("identity"));
-    const events = read.events.map((e) => e.sequence).join(" ") || "-";
-    return { events, closed: read.closed, fault: read.faults[0] };
+    const events = [...read.events.keys()].join(" ") || "-";
+    return { events, closed: read.shut.size, fault: read.faults[0] };
+  },
+  casebook(v) {
+    const known = keyrings_of(load("keyring", v.get("keyring")));
+    const files = Object.entries(JSON.parse(v.body));
+    const read = files.map(([name, frames]) => laid(name.split("~")[0], frames, known));
+    const { chains, parted } = choose(read);
+    const carrying = carry(chains, known);
+    const { cases, assigned, gone, lost, left_out } = fold(chains);
+    const named = { "left-out": left_out.sort(), carrying, lost, parted };
+    const words = Object.entries(named).map(([key, value]) => [key, value.join(" ") || "-"]);
+    const fault = Object.values(named).flat()[0];
+    const told = { cases, assigned, gone };
+    const values = Object.entries(told).map(([key, value]) => [key, f.write(value)]);
+    return { ...Object.fromEntries([...values, ...words]), fault };
   },
 };
+
+// A chain from the frames of a vector: of each its hash, and the event's two lines if it opens.
+function laid(name, frames, known) {
+  const numbered = frames.map(([hash, text], place) => [place + 1, hash, text]);
+  const open = numbered.filter(([, , text]) => text !== null);
+  const read = ([number, , text]) => [number, casebook.event(Buffer.from(text), name, known)];
+  return {
+    name,
+    hashes: new Map(numbered.map(([number, hash]) => [number, hash])),
+    events: new Map(open.map(read)),
+    shut: new Set(numbered.filter(([, , text]) => text === null).map(([number]) => number)),
+    used: Infinity,
+  };
+}
 
 const judged = ({ verdicts, doubled, stray, acknowledged }) => ({
   verdicts: verdicts.join(" ") || "-",
@@ -182,8 +211,8 @@ function format_examples() {
 function examples() {
   const keyring = () => keyrings.verify(example("keyring"));
   const bundle = () => bundles.bundle(example("40ac8df9-000001.bundle"), keyring());
-  const chain = (...names) =>
-    casebook.chain(example("alice.desk-a"), "alice.desk-a", [keyring()], names.map(identity));
+  const chain = (name, file = "alice.desk-a") =>
+    casebook.chain(example(file), file, [keyring()], [identity(name)]);
   const attestation = (name) => {
     const line = example(`2026-w47/attestation-${name}`).subarray(0, -1);
     const [by, signature] = f.signature_line(line);
@@ -215,11 +244,29 @@ function examples() {
     ["attestation-alice", () => attestation("alice")],
     ["attestation-bob", () => attestation("bob")],
     ["chain", async () => {
-      const { events, closed, faults } = await chain("archive");
-      return same(`${events.map((e) => e.what.kind)} ${closed} ${faults}`,
+      const { events, shut, faults } = await chain("archive");
+      return same(`${[...events.values()].map((e) => e.what.kind)} ${shut.size} ${faults}`,
         "received,part,import,acknowledged 0 ");
     }],
-    ["chain, closed", async () => same((await chain("nobody")).closed, 4)],
+    ["chain, closed", async () => same((await chain("nobody")).shut.size, 4)],
+    ["casebook", async () => {
+      const files = [await chain("archive"), await chain("archive", "bob.desk-a")];
+      const { chains } = choose(files);
+      const wrong = carry(chains, [keyring()]);
+      const { cases, left_out, lost } = fold(chains);
+      const [[, one]] = Object.entries(cases);
+      const told = [one.state, one.marks, one.withdrawing, one.hidden, one.received.length];
+      const faults = files.flatMap((file) => file.faults);
+      return same([...told, ...faults, ...wrong, ...left_out, ...lost],
+        "contacted,inside,bob,true,1");
+    }],
+    ["drafts", async () => {
+      const key = identity("bob 2026q4");
+      const [line, mark, end] = (await f.open(example("drafts"), [key])).toString().split("\n");
+      const { format, pending } = f.read(Buffer.from(line));
+      const right = f.hmac(key, `${format}\n`, line).toString("hex") === mark && end === "";
+      return same([right, ...pending.map(([, kind]) => kind)], "true,decided,marked,assigned");
+    }],
     ["locked.age", async () => {
       const line = await f.open(example("locked.age"), [], "an example, not a secret");
       return /^[0-9a-f]{64}\n$/.test(line.toString("latin1")) ? "" : "no secret key inside";
