@@ -87,6 +87,7 @@ class Chain:
     hashes: dict[int, bytes] = field(default_factory=dict)
     events: dict[int, Event] = field(default_factory=dict)
     shut: set[int] = field(default_factory=set)  # frames that our keys do not open
+    carried: set[int] = field(default_factory=set)  # those that were, until an event carried them
     used: int | None = None  # of a removed author, the last event that counts
     faults: list[str] = field(default_factory=list)
     whole: int = 0  # bytes up to the end of the last frame
@@ -259,6 +260,7 @@ def carry(chains: Mapping[str, Chain], keyrings: Sequence[Keyring]) -> None:
             carrier.fault(f"event {number} carries another one than {chain.name} has.")
         elif place in chain.shut and (chain.used is None or place <= chain.used):
             chain.shut.remove(place)
+            chain.carried.add(place)
             chain.events[place] = event
 
 

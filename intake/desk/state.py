@@ -3,6 +3,8 @@
 Rules:
 - Events are taken in topological order: each after the one before it in its chain and after all
   heads that its author had seen. Ties go by hash, so every desk with the same events sees the same.
+- A carried decision stands before the event that sealed its case again. For whom has only the new
+  keys the case begins there, and so the decision waits for it.
 - Which chains know more than we have is found from the heads.
 - An event that does not make sense is named and left out; a reviewer signed it, but may be planted.
   Whatever it names has the form of a name, so nobody writes lines that look like ours.
@@ -145,12 +147,17 @@ def fold(chains: Mapping[str, Chain]) -> State:
     for chain in chains.values():
         state.faults += chain.faults
     state.faults += _lost(chains)
+    waiting: dict[bytes, list[Event]] = defaultdict(list)
     for event in _ordered(chains):
-        try:
-            _KINDS[event.what["kind"]](state, event)
-        except (ValueError, TypeError, LookupError, AttributeError):
-            place = f"{event.chain}: event {event.sequence}"
-            state.faults.append(f"{place} makes no sense to this version, and is left out.")
+        carried = event.sequence in chains[event.chain].carried
+        if carried and event.case and event.case not in state.cases:
+            waiting[event.case].append(event)
+            continue
+        _take(state, event)
+        for tag in waiting.keys() & state.cases.keys():
+            _take(state, *waiting.pop(tag))
+    for events in waiting.values():
+        _take(state, *events)
     _erase(state)
     for case in state.cases.values():
         recorded, case.received = case.received, _once(case.received, state)
@@ -158,6 +165,16 @@ def fold(chains: Mapping[str, Chain]) -> State:
         case.offered = [item for item in recorded if item.blob not in chosen]
         case.erased = any(item.id in state.gone for item in case.received)
     return state
+
+
+def _take(state: State, *events: Event) -> None:
+    """Take events into account, and name those that make no sense."""
+    for event in events:
+        try:
+            _KINDS[event.what["kind"]](state, event)
+        except (ValueError, TypeError, LookupError, AttributeError):
+            place = f"{event.chain}: event {event.sequence}"
+            state.faults.append(f"{place} makes no sense to this version, and is left out.")
 
 
 def _once(received: Sequence[Received], state: State) -> list[Received]:

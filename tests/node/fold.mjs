@@ -57,6 +57,7 @@ export function carry(chains, keyrings) {
       f.check(read === undefined || read.line === e.line, "12.1", "another event than was read");
       if (!chain.shut.has(e.sequence) || e.sequence > chain.used) continue;
       chain.shut.delete(e.sequence);
+      e.carried = true;
       chain.events.set(e.sequence, e);
     } catch (error) {
       if (!(error instanceof f.Refused)) throw error;
@@ -222,14 +223,28 @@ export function fold(chains) {
     number: 0,
   };
   const left_out = [];
-  for (const node of in_order(chains)) {
+  const waiting = new Map(); // tag -> carried decisions whose case did not begin yet
+  const tried = (node) => {
     try {
       take(state, node);
     } catch (error) {
       if (!(error instanceof f.Refused)) throw error;
       left_out.push(`${node.name}:${node.number}`);
     }
+  };
+  for (const node of in_order(chains)) {
+    const { carried, case: tag } = node.event;
+    if (carried && tag !== null && !state.cases.has(tag)) {
+      waiting.set(tag, [...(waiting.get(tag) ?? []), node]);
+      continue;
+    }
+    tried(node);
+    for (const begun of [...waiting.keys()].filter((one) => state.cases.has(one))) {
+      waiting.get(begun).forEach(tried);
+      waiting.delete(begun);
+    }
   }
+  [...waiting.values()].flat().forEach(tried);
   const gone = new Set(agreed(state.withdrawals));
   const next = new Map(); // "id blob" -> the blob that two want in its place
   for (const [id, blob, instead] of agreed(state.erasures)) next.set(`${id} ${blob}`, instead);
