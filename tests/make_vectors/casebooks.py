@@ -407,6 +407,15 @@ def carried() -> Iterator[Row]:
     late.add(ALICE, decided("contacted"), hash="00" * 32)
     yield ("carried-keeps-its-place", "It stands where its frame stands, before what came later.",
            late, one(state="contacted", decisions=2))  # fmt: skip
+    waits = Book().add(ALICE, received(), closed=True).add(ALICE, imported())
+    waits.add(ALICE, decided("triaged"), closed=True)
+    waits.add(BOB, received(kind="resealed"), saw=[ALICE])
+    waits.add(BOB, {"events": [waits.lines[ALICE, 3]], "kind": "carried"})
+    yield ("carried-waits", "Its case begins after it, where bob sealed the words again.",
+           waits, one(state="triaged", decisions=1))  # fmt: skip
+    waits.add(BOB, decided("contacted"), saw=[ALICE])
+    yield ("carried-waits-and-goes-on", "And what came later counts.",
+           waits, one(state="contacted", decisions=2))  # fmt: skip
 
 
 def carrying(*texts: object) -> Book:
