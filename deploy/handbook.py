@@ -1,8 +1,8 @@
-r"""Follow docs/ADMINS.md and docs/REVIEWERS.md as tired people would, at their machines, days apart.
+r"""Follow the handbooks as tired people would, each at their own machine, days apart.
 
-    python deploy/handbook.py             from nothing to keyring 2 on the server: who types how much
-    python deploy/handbook.py whole       every chapter; shows what each command printed
-    python deploy/handbook.py reviewers   docs/ADMINS.md to its chapter 3, then docs/REVIEWERS.md
+    python deploy/handbook.py             from nothing to keyring 2 on the server: who types what
+    python deploy/handbook.py whole       docs/ADMINS.md to its end, and what each command printed
+    python deploy/handbook.py reviewers   to its chapter 3, and then docs/REVIEWERS.md to its end
 
 Rules:
 - What runs is what stands in the document. A caption above a block says who types it and where; a
@@ -14,12 +14,12 @@ Rules:
 - A block ends well, or as the comment above it says (``<!-- exit: 3 -->``). What stands under "You
   must see" was printed, line by line and in that order; ``…`` is anything.
 - Between the steps, sources send testimonies to the server's own site, and reviewers read.
-- Where ``desk open`` gives an address, its list of cases is fetched as a browser does, and Ctrl-C is
-  typed. It runs although the machine that plays all this has a network.
+- Where ``desk open`` gives an address, its list of cases is fetched as by a browser, and Ctrl-C is
+  typed. It opens although the machine that plays all this has a network.
 
 Comments in the document for this file: ``day``, ``testimonies`` (how many come), ``exit``, ``off``
-(a machine that forgets), ``seized`` (one that a thief has), ``read`` (who reads now), ``case`` (from
-here on CASE is a case of exactly these, about which nothing was decided), and ``strike`` (what
+(a machine that forgets), ``seized`` (one that a thief has), ``read`` (who reads), ``case`` (CASE is
+a case of exactly these from here on, about which nothing was decided), and ``strike`` (what
 somebody writes into the file of passages).
 """
 
@@ -230,9 +230,9 @@ class Story:
             elif part.place == "on every machine":
                 text = part.text
                 if part.title == NAMES:
+                    names = set(re.findall(r"^([A-Z_]+)=", text, re.MULTILINE))
                     given = self.places().items()
-                    here = {name: to for name, to in given if re.search(rf"^{name}=", text, re.M)}
-                    text = recovery.with_places(text, here)
+                    text = recovery.with_places(text, {k: v for k, v in given if k in names})
                 self.names += text
             else:
                 each = part.place == EACH
@@ -352,9 +352,7 @@ class Story:
         keys = self.folder / "sticks" / stick(reviewer) / reviewer
         book = ("--casebook", self.folder / machine / "casebook", "--reviewer", keys)
         words = ("--demo-passphrases", self.folder / "words")
-        found: list[dict[str, Any]] = json.loads(
-            self.tool("intake.desk", *words, "export", *book)
-        )
+        found: list[dict[str, Any]] = json.loads(self.tool("intake.desk", *words, "export", *book))
         return found
 
     def choose(self, people: list[str]) -> str:
