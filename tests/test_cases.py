@@ -114,7 +114,7 @@ STEP = st.tuples(st.sampled_from(AUTHORS), st.sampled_from(DESKS), DECISIONS) | 
     DESKS
 ).map(lambda desks: tuple(desks[:2]))
 STEPS = st.lists(STEP, max_size=14)
-many = settings(max_examples=150)
+many = settings(max_examples=100)
 
 
 def played(steps: Iterable[tuple[Any, ...]], salt: str = "") -> World:
@@ -196,7 +196,7 @@ def found(case: Case) -> dict[str, object]:
     }
 
 
-@many
+@settings(max_examples=250)
 @given(STEPS)
 def test_a_case_is_what_follows_from_who_knew_what(steps: list[tuple[Any, ...]]) -> None:
     world = played(steps)
@@ -335,6 +335,13 @@ def test_words_are_hidden_from_the_first_voice_and_go_with_the_second() -> None:
     world.write("alice", "desk-a", goes, None)
     assert (world.case().hidden, world.case().erased) == (True, True)
     assert world.fold().erased() == {bytes.fromhex(ROW["blob"])}
+
+
+def test_a_source_who_withdraws_is_believed_at_once() -> None:
+    world = played([("alice", "desk-a", decided("verified"))])
+    asked = {**ROW, "envelope": "withdrawal", "id": "66" * 16, "blob": "77" * 32}
+    world.write("bob", "desk-a", {**received(), "rows": [asked]}, None)
+    assert (world.case().asks, world.case().hidden, world.case().erased) == (True, True, False)
 
 
 def test_who_is_given_a_case_may_decide_and_who_gave_it_still_may() -> None:

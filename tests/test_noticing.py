@@ -29,6 +29,7 @@ def counts(text: str) -> dict[str, int]:
         ("ဂကူမန် ပ္ဍဲဍုၚ် ဗၠာဲ", {}),
         ("Jinghpaw ga, Lai holh", {}),
         (ZAWGYI, {"zawgyi": 1}),
+        (f"{ZAWGYI} ၇ေယာက္", {"zawgyi": 1}),
         (f"{ZAWGYI}\n{UNICODE}\n{ZAWGYI}", {"zawgyi": 2}),
         ("\u1031\u1017\u102c\u1009\u1039\u101f\u102f\u1010\u1039\u1037", {"doubt": 1}),
         ("a\u202eb\u2066\u061c", {"direction": 3}),
@@ -38,6 +39,7 @@ def counts(text: str) -> dict[str, int]:
         ("a\ue000\U000f0000", {"private": 2}),
         ("က" + "\u0301" * 40, {"stacked": 40}),
         ("က" + "ိ" * 9, {"stacked": 9}),
+        ("က" + "\u20dd" * 9, {"stacked": 9}),
         ("p\u0430\u0430yment", {"stranger": 2}),
         ("ကoန်", {"stranger": 1}),
         ("ဒီမှာhttps://t.me/x ကြည့်", {"link": 1}),
@@ -54,7 +56,10 @@ def test_what_is_noticed(text: str, noticed: dict[str, int]) -> None:
     assert counts(text) == noticed
 
 
-@pytest.mark.parametrize("text", ["5.5.2021", "ဗိုလ်မှူး.ကျော်", "a@b", "e.g. x", "ftp"])
+@pytest.mark.parametrize(
+    "text",
+    ["5.5.2021", "ဗိုလ်မှူး.ကျော်", "a@b", "e.g. x", "ftp", "swww.x", "metadata:1", "a.comment", "a .me"],
+)
 def test_what_is_no_address(text: str) -> None:
     assert "link" not in counts(text)
 

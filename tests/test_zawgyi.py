@@ -35,6 +35,7 @@ def test_a_battalions_number_stays_where_it_is() -> None:
     [
         ("၄င္း", "၎င်း"),  # the digit four in place of a letter, at the start
         ("အ\u1040", "အ\u101d"),  # the digit zero in place of "wa", at the end
+        ("\u1040", "\u101d"),
         ("အ\u1040 ", "အ\u1040 "),
         ("၂\u1040", "၂\u1040"),
         ("$\u1040က", "$\u1040က"),
@@ -60,6 +61,7 @@ def test_lines_are_judged_by_themselves_if_they_are_long_enough() -> None:
     many = "\n".join([UNICODE] * 40)
     assert zawgyi.copy(f"{many}\n{ZAWGYI}") == f"{many}\n{UNICODE}"
     assert zawgyi.copy(f"{ZAWGYI}\nတပ္ရင္း") == f"{UNICODE}\nတပ်ရင်း"
+    assert zawgyi.copy(f"{ZAWGYI}\n{UNICODE}\nပစ္\n{ZAWGYI}").split("\n")[1] == UNICODE
     assert zawgyi.copy("တပ္ရင္း") == "တပ္ရင္း"  # eight letters, nothing to go with
     assert zawgyi.copy(f"{many}\nတပ္ရင္း") == f"{many}\nတပ္ရင္း"
 
@@ -80,6 +82,15 @@ def test_lines_are_judged_by_themselves_if_they_are_long_enough() -> None:
 )
 def test_how_likely_it_is(words: str, least: float, most: float) -> None:
     assert least <= zawgyi.likelihood(words) <= most
+
+
+def test_only_what_is_sure_is_converted() -> None:
+    sure = "\u101b\u102d\u102f\u100d\u103a\u103b\u102c\u1015\u1039\u1003\u1036\u102f\u1014\u1039"
+    assert 0.95 < zawgyi.likelihood(sure) < 0.97
+    assert zawgyi.copy(sure) == zawgyi.convert(sure) != sure
+    doubt = "\u1031\u101b\u100b\u102d\u103d\u1015\u1039\u100a\u103a\u1088\u1036\u1038"
+    assert 0.93 < zawgyi.likelihood(doubt) < 0.95
+    assert zawgyi.copy(doubt) == doubt != zawgyi.convert(doubt)
 
 
 def test_correct_unicode_is_never_taken_for_zawgyi() -> None:

@@ -225,7 +225,10 @@ def redact(given: Namespace) -> None:
     say(
         f"{given.out} is there, in the clear: {len(file.answers)} answers, {file.strikes} bars.",
         "No struck passage is in it. Read it whole before you give it to anybody.",
+        "If you print it into a PDF: that says when, and with which browser.",
     )
+    if given.strike:
+        say(f"Next: delete {given.strike}. What was struck stands in it.")
     if not file.may_pass:
         say("Mind: the source did not agree that any of this is passed on. The page says so.")
     if any(item.fault for item in opened):

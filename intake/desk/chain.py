@@ -241,8 +241,8 @@ def carry(chains: Mapping[str, Chain], keyrings: Sequence[Keyring]) -> None:
     """
     carried = [
         (one, number, plaintext)
-        for one in chains.values()
-        for number, event in one.events.items()
+        for _, one in sorted(chains.items())
+        for number, event in sorted(one.events.items())
         if event.what["kind"] == "carried"
         for plaintext in carried_by(event)
     ]

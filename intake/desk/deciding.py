@@ -129,7 +129,11 @@ def check(case: Case, draft: Draft, active: frozenset[str] | set[str]) -> None:
         raise Misuse("The words of this case are gone for ever.", "Nothing is to be decided.")
     if draft.kind == _GIVEN:
         names = draft.what.get("assigned", ())
-        if len(set(names)) != ASSIGNED or not set(names) <= set(active):
+        if (
+            not isinstance(names, list | tuple)
+            or len(set(names)) != ASSIGNED
+            or not set(names) <= set(active)
+        ):
             raise Misuse(
                 f"A case has {ASSIGNED} different reviewers.", f"Of: {', '.join(sorted(active))}"
             )

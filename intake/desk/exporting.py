@@ -14,19 +14,19 @@ Rules:
 
 import csv
 import io
+import itertools
 import json
 import re
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from intake import files
 from intake.desk import page, visible
+from intake.desk.caseload import facts
 from intake.desk.cases import Case
-from intake.desk.opened import testimony
-from intake.desk.reading import Opened, Shown
-from intake.envelope import TESTIMONY
-from intake.errors import BadFile, Misuse
+from intake.desk.reading import Opened
+from intake.errors import Misuse
 from intake.form import Answer, Form
 
 Cases = Mapping[str, tuple[Case, Sequence[Opened]]]
@@ -51,13 +51,8 @@ def as_json(cases: Cases) -> str:
             "case": tag,
             "conflict": bool(case.conflict),
             "decisions": [
-                {
-                    "author": one.author,
-                    "day": one.day.isoformat(),
-                    "grounds": one.grounds,
-                    **one.what,
-                }
-                for one in case.decisions
+                {"author": d.author, "day": f"{d.day}", "grounds": d.grounds, **d.what}
+                for d in case.decisions
             ],
             "duplicate_of": case.duplicate_of and case.duplicate_of.hex(),
             "envelopes": [
@@ -89,23 +84,24 @@ def as_csv(cases: Cases, form: Form) -> bytes:
     """
     table = io.StringIO(newline="")
     writer = csv.writer(table, quoting=csv.QUOTE_ALL)
-    questions = tuple(form.questions())
-    labelled = {question.key for question in questions if question.groups}
-    names = [(q.key, f"{q.key}: label") if q.key in labelled else (q.key,) for q in questions]
-    writer.writerow([*_CASE, *(name for pair in names for name in pair), "other"])
+    asked = {
+        question.key: {c: label for own in question.groups.values() for c, label in own.items()}
+        for question in form.questions()
+    }
+    columns = [(key, f"{key}: label") if labels else (key,) for key, labels in asked.items()]
+    writer.writerow([*_CASE, *itertools.chain(*columns), "other"])
     for tag, (case, opened) in cases.items():
+        told = facts(case, opened, form)
         row = [
             *(tag, f"{case.received[0].day}", case.state, " ".join(sorted(case.marks))),
             *((case.duplicate_of or b"").hex(), "yes" if case.hidden else ""),
-            *(" ".join(case.assigned), f"{len(opened)}", f"{sum(bool(i.fault) for i in opened)}"),
+            *(" ".join(case.assigned), f"{len(opened)}", f"{len(told.faults)}"),
         ]
-        answers, shown = _first(opened)
-        for question in questions:
-            row.append(_codes(answers.pop(question.key, "")))
-            if question.key in labelled:
-                own = shown.get(question.key)
-                row.append(page.one_line(own.answers) if own else "")
-        row.append(", ".join(f"{visible.line(key)}: {_codes(answers[key])}" for key in answers))
+        for key, labels in asked.items():
+            codes = _each(told.answers.get(key, ()))
+            row += [_line(codes), *([_line(labels.get(c, c) for c in codes)] if labels else [])]
+        others = [(k, code) for k, own in told.answers.items() for code in _each(own)]
+        row.append(_line(f"{key}: {code}" for key, code in others if key not in asked))
         writer.writerow(map(harmless, row))
     return b"\xef\xbb\xbf" + table.getvalue().encode()
 
@@ -137,17 +133,9 @@ def export_file(folder: Path, opened: Opened) -> tuple[Path, str]:
     return path, visible.line(name[:_NAME]) if isinstance(name, str) else ""
 
 
-def _first(opened: Sequence[Opened]) -> tuple[dict[str, Answer], dict[str, Shown]]:
-    """Return the first testimony's answers, as codes and as they are shown, by key."""
-    for item in opened:
-        if item.envelope and item.envelope.kind == TESTIMONY:
-            shown = {one.key: one for _, section in item.sections for one in section}
-            try:
-                return dict(testimony(item.envelope.body).answers), shown
-            except BadFile:
-                return {}, {}
-    return {}, {}
+def _each(answer: Answer) -> tuple[str, ...]:
+    return (answer,) if isinstance(answer, str) else answer
 
 
-def _codes(answer: Answer) -> str:
-    return visible.line(answer if isinstance(answer, str) else ", ".join(answer))
+def _line(texts: Iterable[str]) -> str:
+    return ", ".join(map(visible.line, texts))

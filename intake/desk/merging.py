@@ -118,7 +118,7 @@ def _chain(folder: Path, path: Path) -> tuple[int, int]:
     # A name of its own that stays the same while it grows: after the first frame that is another.
     label = name
     if here:
-        known = {frame for _, frame in chain.frames(here[0].read_bytes())}
+        known = {frame for one in here for _, frame in chain.frames(one.read_bytes())}
         others = (frame for _, frame in chain.frames(data) if frame and frame not in known)
         digest = hashlib.sha256(next(others, data)).hexdigest()
         label = f"{name}{chain.VERSION}{digest[:8]}"

@@ -24,7 +24,7 @@ from markupsafe import escape
 from intake.desk import searching, zawgyi
 from intake.errors import Misuse
 
-_LOOSE = frozenset({"Mn", "Mc", "Me", "Cf"})  # belongs to the letter before it
+_MARKS = frozenset({"Mn", "Mc", "Me"})
 SHORTEST = 2  # characters of a passage: one would strike half of the page
 _ENCODED = 4  # bytes; what is shorter in base64 and the like is found in any text
 
@@ -103,13 +103,19 @@ def _base64(raw: bytes, offset: int) -> bytes:
 
 
 def _letters(text: str) -> list[str]:
-    """Return ``text`` in letters, each with the marks and characters of no width after it."""
-    starts = [n for n, c in enumerate(text) if not n or unicodedata.category(c) not in _LOOSE]
-    return [text[start:end] for start, end in itertools.pairwise([*starts, len(text)])]
+    """Return ``text`` in letters, each with its marks and whatever stands before one of these."""
+    starts, before_mark = [], False
+    for n in reversed(range(len(text))):
+        kind = unicodedata.category(text[n])
+        before_mark = kind in _MARKS or (kind[0] in "CPZ" and before_mark)
+        if not (n and (before_mark or kind == "Cf")):
+            starts.append(n)
+    return [text[start:end] for start, end in itertools.pairwise([*reversed(starts), len(text)])]
 
 
 def _key(letter: str) -> str:
     """Return what counts of one letter; nothing, if it only stands between letters."""
+    kept = [c for c in letter if unicodedata.category(c)[0] not in "CPZ"]
     # In order already: without it, normalising many marks takes the square of their number.
-    marks = sorted(letter[1:], key=unicodedata.combining)
-    return searching.key("".join((letter[:1], *marks))).replace("ရ", "7")
+    kept[1:] = sorted(kept[1:], key=unicodedata.combining)
+    return searching.key("".join(kept)).replace("ရ", "7")

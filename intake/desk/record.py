@@ -172,7 +172,7 @@ def tidy(folder: Path, chains: Mapping[str, Chain]) -> None:
         raw: Any = canonical.load(files.read(note, _LIMIT))
         try:
             file, after, *events = raw
-            written = {one.file: one.last for one in chains.values()}.get(file, after) - after
+            written = max(0, {c.file: c.last for c in chains.values()}.get(file, after) - after)
             lost = [octets(blob, 32) for blobs in events[written:] for blob in blobs]
             paths = [blob_path(folder, blob) for blob in lost]
         except (ValueError, TypeError):

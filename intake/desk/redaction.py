@@ -29,6 +29,7 @@ from intake.desk.cases import Case
 from intake.desk.opened import WORDS
 from intake.desk.passage import SHORTEST, searched, spellings, stands, struck
 from intake.desk.reading import Opened, Shown, Words
+from intake.envelope import TESTIMONY
 from intake.errors import Misuse, Unsafe
 
 DAY = "day"  # keep it, and days stay days
@@ -36,7 +37,7 @@ _PASSING = frozenset({"c_assist", "c_refer", "c_quote"})  # consents to give som
 _CONSENT = "consent"
 _MONTH = len("2021-08")
 _ANSWER = re.compile(r"(?<=<bdi>).*?(?=</bdi>)", re.DOTALL)
-_HIDDEN = re.compile(r'<b class="u">[^<]*</b>')
+_MARKED = re.compile(r'<b class="u">[^<]*</b>|<i>[^<]*</i>|<[^>]*>')  # what ``visible`` adds
 
 Translate = Callable[[str], str]
 
@@ -119,9 +120,12 @@ def redact(
     texts = [piece for one in said for answer in _answers(one, my) for piece in answer.pieces]
     _check(strike, texts)
     parts = (_part(item, keep, strike, my) for item in items)
-    consents = {one.key: one for one in asked if one.kind == _CONSENT}  # the last word counts
+    # Only a whole testimony asks for consents, and the last one counts.
+    asking = [item for item in items if item.received.kind == TESTIMONY][-1:]
+    shown = [one for item in asking for _, section in item.sections for one in section]
+    consents = tuple(one for one in shown if one.kind == _CONSENT)
     kept = tuple(part for part in parts if part.sections)
-    return Redacted(secrets.token_hex(4), kept, tuple(consents.values()), tuple(strike))
+    return Redacted(secrets.token_hex(4), kept, consents, tuple(strike))
 
 
 def html(file: Redacted, my: Translate, *, demo: bool) -> bytes:
@@ -134,7 +138,7 @@ def html(file: Redacted, my: Translate, *, demo: bool) -> bytes:
     if _ANSWER.sub("", made) != _ANSWER.sub("", other):
         raise Unsafe("An answer stands where only our words should.", "Please report this line.")
     shown = _ANSWER.findall(made)
-    plain = [Markup(_HIDDEN.sub("", text)).unescape() for text in shown]  # noqa: S704 - read only
+    plain = [Markup(_MARKED.sub("", text)).unescape() for text in shown]  # noqa: S704 - read only
     everything = "\n".join([*shown, *plain]).encode().lower()
     for number, passage in enumerate(file.passages, 1):
         spelled = any(one in everything for one in spellings(passage))
@@ -176,7 +180,8 @@ def _answers(one: Shown, my: Translate) -> Iterator[Answer]:
     """Yield the answers of a question, nothing struck."""
     for words in one.answers:
         if words.known:
-            yield Answer(True, tuple(dict.fromkeys((words.known, my(words.known)))))
+            label = my(words.known).replace("\u200b", "")  # where our sentences may break
+            yield Answer(True, tuple(dict.fromkeys((words.known, label))))
         elif words.typed:
             text = zawgyi.copy(words.typed)
             yield Answer(False, (text,), text != words.typed)

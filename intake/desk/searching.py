@@ -23,10 +23,10 @@ _ALIKE = {
     "ဿ": "သ္သ",
     "\u101d": "0",  # the letter for the digit, and the digit for it, are too common to tell apart
     "၎": "4",
+    # Cyrillic, then Greek, and what they look like; small ones, by the look of the capitals, too.
+    **dict(zip("авсԁеһіјкмнорԛѕтуԝх", "abcdehijkmhopqstywx", strict=True)),
+    **dict(zip("αβγεηικμνορτυχ", "abyehikmvoptux", strict=True)),
 }
-# Cyrillic, then Greek, and what they look like; small ones, by the look of the capitals, too.
-_OTHERS = "авсԁеһіјкмнорԛѕтуԝх" + "αβγεηικμνορτυχ"
-_LATINS = "abcdehijkmhopqstywx" + "abyehikmvoptux"
 _MARKS = "".join(c for c in map(chr, range(0x1000, 0x10A0)) if unicodedata.category(c)[0] == "M")
 _RUN = re.compile(f"[{_MARKS}]{{2,}}")
 # The digit seven for "ra" below a mark (not in a time of day) and in the names of battalions;
@@ -38,21 +38,28 @@ _DROPPED = re.compile("[\u0300-\u036f\ufe00-\ufe0f]")
 
 
 class _Table(dict[int, str]):
-    """What each character is in a key, by its code point; found out when it is first met."""
+    """What each character is in a key, by its code point; found out when it is first met.
+
+    Each by itself: to normalise a text takes the square of the number of marks upon one letter.
+    """
 
     def __missing__(self, code: int) -> str:
-        character = chr(code)
-        digit, kind = unicodedata.decimal(character, None), unicodedata.category(character)[0]
-        if character.isspace() or kind in "PZ":
-            self[code] = " "  # until the marks are in order: none goes over to the word before
-        elif kind == "C" or character in visible.BLANK or _DROPPED.match(character):
-            self[code] = ""
-        else:
-            self[code] = character if digit is None else str(digit)
+        self[code] = "".join(map(_plain, unicodedata.normalize("NFKD", chr(code)).casefold()))
         return self[code]
 
 
-_TABLE = _Table({ord(c): to for c, to in [*_ALIKE.items(), *zip(_OTHERS, _LATINS, strict=True)]})
+_TABLE = _Table()
+
+
+def _plain(character: str) -> str:
+    digit, kind = unicodedata.decimal(character, None), unicodedata.category(character)[0]
+    if character in _ALIKE:
+        return _ALIKE[character]
+    if character.isspace() or kind in "PZ":
+        return " "  # until the marks are in order: none goes over to the word before
+    if kind == "C" or character in visible.BLANK or _DROPPED.match(character):
+        return ""
+    return character if digit is None else str(digit)
 
 
 def key(text: str) -> str:
@@ -61,14 +68,12 @@ def key(text: str) -> str:
 
 
 def _key(text: str) -> str:
-    plain = unicodedata.normalize("NFKD", text).casefold()
-    letters = _SEVEN.sub("၇", _RA.sub("ရ", plain)).translate(_TABLE)
+    letters = _SEVEN.sub("၇", _RA.sub("ရ", text)).translate(_TABLE)
     return _RUN.sub(_in_order, letters).replace(" ", "")
 
 
 def _in_order(marks: re.Match[str]) -> str:
-    """Return the marks of a syllable, the one that stacks the next letter last."""
-    return "".join(sorted(set(marks[0]), key=lambda mark: (mark == "\u1039", mark)))
+    return "".join(sorted(set(marks[0])))
 
 
 def _keys(text: str) -> list[str]:

@@ -276,6 +276,12 @@ def test_a_chain_of_another_desk(tmp_path: Path, count: int) -> None:
         files = {path.name: path.read_bytes() for path in chains.iterdir()}
         assert merging._chain(tmp_path, theirs) == (0, 0)
         assert files == {path.name: path.read_bytes() for path in chains.iterdir()}
+        whole = max((end for end, _ in chain.frames(data)), default=0)
+        for more in FRAMES[2:5]:  # it goes on in three ways
+            put(theirs, data[:whole] + more)
+            merging._chain(tmp_path, theirs)
+            there = [path.read_bytes() for path in chains.iterdir()]
+            assert any(one.startswith(data[:whole] + more) for one in there)
         return files
 
     def kept(found: dict[str, bytes], data: bytes) -> bool:

@@ -18,6 +18,7 @@ from intake.admin import chain, setup
 from intake.admin.chain import Mark
 from intake.ceremony import card, proposal, rotation
 from intake.ceremony.card import Card
+from intake.desk import passage
 from intake.errors import BadFile, BadKeyring, Misuse
 from intake.quorum import Package
 from intake.server import inforce
@@ -401,3 +402,25 @@ def test_a_file_is_read_up_to_its_limit_and_no_further(tmp_path: Path) -> None:
         file.truncate(1 << 30)
     with pytest.raises(BadFile):
         files.read(path, 4096)
+
+
+@tiers(FEW)
+def test_passages_to_strike(count: int) -> None:
+    """A line is a passage, and no line is lost: what is lost would stay readable."""
+    valid = "မောင်ကျော်စွာ\r\n၅၂၈\n😀 x\n".encode()
+
+    def whole(found: list[str], data: bytes) -> bool:
+        ends = data.endswith(b"\n")
+        text = "\n".join(found) + "\n" * ends
+        return not any("\n" in line for line in found) and text.encode() == data.replace(
+            b"\r\n", b"\n"
+        ).removeprefix(b"\xef\xbb\xbf")
+
+    Reader(
+        valid=valid,
+        read=passage.read,
+        same=whole,
+        ways=[outside(valid, b"\xef\xbb\xbf")],
+        refused=(Misuse,),
+        reached=["are not UTF-8"],
+    ).fuzz(count)

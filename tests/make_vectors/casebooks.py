@@ -466,6 +466,14 @@ def refused() -> Iterator[tuple[str, str, str, str, Book, Told]]:
     made = book().add(ALICE, decided("triaged"), closed=True)
     made.add(BOB, {"events": {"0": text}, "kind": "carried"})
     yield "carried-object", "12.1", CARRIES, "An object for a list.", made, bad
+    for name, comment, events in (
+        ("carried-nothing", "No field events.", {}),
+        ("carried-number", "A number for a list.", {"events": 1}),
+        ("carried-text", "A text for a list.", {"events": text}),
+    ):
+        made = book().add(ALICE, decided("triaged"), closed=True)
+        made.add(BOB, {"kind": "carried", **events})
+        yield name, "12.1", CARRIES, comment, made, bad
     for name, comment, item in (
         ("carried-another", "alice signed two events of one number; this one was read.",
          Book().add(ALICE, received(record(NEW))).lines[ALICE, 1]),
