@@ -6,7 +6,7 @@ Rules:
   intake/form.py; `_(…)` in templates/source; and in intake/server every string that begins with a
   capital letter or a dash, in a constant (a name in capitals) or in a function that calls
   `text(…)`. One of `desk` is found in `_(…)` in templates/desk/pages, and in `MODULES` of the desk,
-  there also in a refusal. What `intake` has, `desk` need not have.
+  there also in the calls of `SAYING`. What `intake` has, `desk` need not have.
 - Nothing is guessed: no fuzzy entries. A sentence that changed is a new sentence to translate.
 - The files depend on their words only, not on the day, the machine or Babel's version; so a test
   can compile the .po again and compare.
@@ -44,10 +44,11 @@ HEADER = """\
 # Keep what stands in {braces}. Zero-width spaces (U+200B) between phrases let long lines break."""
 INTAKE, DESK = "intake", "desk"
 MODULES = (
-    *("cases.py", "deciding.py", "exporting.py", "noticing.py", "page.py", "similar.py"),
+    *("cases.py", "deciding.py", "exporting.py", "figures.py", "noticing.py", "page.py"),
+    *("similar.py", "tables.py", "tally.py"),
     *("pages/answers.py", "pages/case.py", "pages/inbox.py", "pages/session.py", "pages/site.py"),
 )
-REFUSALS = frozenset({"Misuse", "Unsafe", "WrongPassphrase"})
+SAYING = frozenset({"Misuse", "Row", "Table", "WrongPassphrase"})  # calls, at the desk
 SHOWN = re.compile(r"\A[A-Z—“].*", re.DOTALL)
 BRACES = re.compile(r"\{[a-z_]*\}")
 
@@ -72,7 +73,7 @@ def found(domain: str = INTAKE) -> dict[str, set[str]]:
     known = found() if domain == DESK else {}
     for path, sentences in _at_the_desk() if domain == DESK else _everywhere():
         for sentence in sentences:
-            if sentence not in known:
+            if sentence not in known and not sentence.isupper():  # which is a code
                 places.setdefault(sentence, set()).add(path.relative_to(ROOT).as_posix())
     return places
 
@@ -174,13 +175,15 @@ def _everywhere() -> Iterator[tuple[Path, list[str]]]:
 
 
 def _at_the_desk() -> Iterator[tuple[Path, list[str]]]:
-    for path in sorted((ROOT / "templates" / "desk" / "pages").glob("*.html")):
-        yield path, list(_of_template(path))
+    folder = ROOT / "templates" / "desk"
+    for path in [*sorted((folder / "pages").glob("*.html")), folder / "tally_body.html"]:
+        if path.exists():
+            yield path, list(_of_template(path))
     room = ROOT / "intake" / "desk"
     for path in map(room.joinpath, MODULES):
         if path.exists():
             yield path, list(_of_python(source := path.read_text(encoding="utf-8")))
-            yield path, list(_of_refusals(source))
+            yield path, list(_of_calls(source))
 
 
 def _of_question(question: Question) -> Iterator[str]:
@@ -196,7 +199,8 @@ def _of_question(question: Question) -> Iterator[str]:
 def _of_template(path: Path) -> Iterator[str]:
     with path.open("rb") as file:
         options = {"trim_blocks": "true", "lstrip_blocks": "true", "silent": "false"}
-        for _, message, *_ in babel_extract("jinja2", file, {"_": None}, options=options):
+        names: dict[str, None] = {"_": None, "both": None}
+        for _, message, *_ in babel_extract("jinja2", file, names, options=options):
             yield str(message)
 
 
@@ -210,10 +214,10 @@ def _of_python(source: str) -> Iterator[str]:
     yield from _strings(*filter(_in_capitals, constants))
 
 
-def _of_refusals(source: str) -> Iterator[str]:
+def _of_calls(source: str) -> Iterator[str]:
     calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
     for call in calls:
-        if _name(call.func) in REFUSALS:
+        if _name(call.func) in SAYING:
             plain = [a for a in call.args if isinstance(a, ast.Constant)]  # no f-string is found
             yield from _strings(*plain)
 

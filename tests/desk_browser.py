@@ -71,8 +71,9 @@ class Browser:
             answer = Answer(got.status, dict(got.getheaders()), got.read().decode())
         finally:
             line.close()
-        if "Set-Cookie" in answer.headers:
-            self.cookie = answer.headers["Set-Cookie"].partition(";")[0]
+        given = answer.headers.get("Set-Cookie", "").partition(";")[0]
+        jar = dict(pair.partition("=")[::2] for pair in [*self.cookie.split("; "), given] if pair)
+        self.cookie = "; ".join(f"{name}={value}" for name, value in jar.items())
         self.seen.append(answer)
         return answer
 
@@ -88,7 +89,7 @@ class Browser:
         """Type the passphrase, and wait until the cases are open."""
         answer = self.post("/unlock", {"passphrase": passphrase})
         end = time.monotonic() + WAIT
-        while 'http-equiv="refresh"' in answer.text:
+        while 'http-equiv="refresh" content="1"' in answer.text:
             assert time.monotonic() < end
             time.sleep(0.02)
             answer = self.get("/")

@@ -389,6 +389,22 @@ def test_a_late_request_does_not_win_against_the_lock(desk: Desk) -> None:
         assert "The desk is locked" in browser.get(link).text
 
 
+def test_a_page_that_waits_for_nobody_keeps_nothing_open(desk: Desk) -> None:
+    """Each page goes to ``/locked`` by itself when nobody was there; that is no visit."""
+    now = [0.0]
+    with served(session_of(desk, clock=lambda: now[0], idle=60)) as server:
+        browser = entered(server)
+        text = browser.unlock().text
+        assert '<meta http-equiv="refresh" content="61;url=/locked">' in text
+        now[0] += 59
+        answer = browser.ask("GET", "/locked")
+        assert (answer.status, answer.headers["Location"]) == (303, "/")
+        now[0] += 2
+        text = browser.get("/locked").text
+        assert "The desk is locked" in text
+        assert "http-equiv" not in text
+
+
 def test_it_locks_when_a_network_comes_up(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(session, "TICK", 0.02)
     up = threading.Event()
@@ -539,7 +555,16 @@ def test_nothing_hostile_reaches_a_page(
         note = {"kind": "decided", "state": "triaged", "grounds": "complete", "note": HOSTILE[:900]}
         browser.post(f"{link}/draft", note)
         browser.post("/search", {"query": HOSTILE[:250]})
-        for page in ("/", link, "/sign", "/search", f"{link}?%3Cscript", "/%3Cscript", "/case/%3C"):
+        for page in (
+            "/",
+            link,
+            "/sign",
+            "/search",
+            "/tally",
+            f"{link}?%3Cscript",
+            "/%3Cscript",
+            "/case/%3C",
+        ):
             browser.get(page)
         browser.post("/sign", {"passphrase": "demo-alice"})
         browser.unlock()
@@ -614,7 +639,7 @@ def test_signing_wants_the_passphrase_and_writes_all(desk: Desk, browser: Browse
     time.sleep(1.1)  # after a wrong passphrase
     browser.post("/sign", {"passphrase": "demo-alice"})
     text = browser.get("/")
-    while 'http-equiv="refresh"' in text.text:
+    while 'http-equiv="refresh" content="1"' in text.text:
         text = browser.get("/")
     assert "Signed. It is in the casebook now." in "".join(a.text for a in browser.seen)
     assert "Nothing waits" in browser.get("/sign").text
@@ -765,7 +790,7 @@ def test_each_page_is_in_one_language_with_a_switch(browser: Browser) -> None:
         text = browser.post("/language", {"language": "my"}).text
         assert '<html lang="my">' in text
         assert browser.seen[-2].headers["Location"] == path  # it stays where it was
-        assert "ယခု သော့ခတ်ရန်" in text
+        assert ">သော့ခတ်ရန်<" in text
         browser.post("/language", {"language": "en"})
     assert '<html lang="en">' in browser.post("/language", {"language": "../x"}).text
 
@@ -803,6 +828,20 @@ def test_no_page_needs_a_script(browser: Browser) -> None:
     assert not re.search(r"fetch|XMLHttp|import|WebSocket|eval|innerHTML|location|cookie", script)
 
 
+def test_the_tally_is_of_the_reviewers_own_cases(desk: Desk) -> None:
+    made = session_of(desk)
+    with served(made) as server:
+        browser = entered(server)
+        browser.unlock()
+        text = words_of(browser.get("/tally").text)
+        assert "Internal: never publish" in text
+        assert "the caseload of alice" in text
+        assert "4 / 4" in text
+        assert '<html lang="my">' in browser.post("/language", {"language": "my"}).text
+        assert "အတွင်းသုံးသာ" in browser.seen[-1].text
+        assert CANARY not in browser.seen[-1].text
+
+
 def test_nothing_connects_outward(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every route is asked within this process, in which no socket can connect."""
     made = session_of(desk)
@@ -830,7 +869,10 @@ def test_nothing_connects_outward(desk: Desk, monkeypatch: pytest.MonkeyPatch) -
         assert time.monotonic() < end
         time.sleep(0.02)
     link = f"/case/{next(iter(made.desk.caseload.facts)).hex()}"
-    asked = {path: client.get(path, **base).status_code for path in ("/", link, "/sign", "/search")}
+    asked = {
+        path: client.get(path, **base).status_code
+        for path in ("/", link, "/sign", "/search", "/tally")
+    }
     assert set(asked.values()) == {200}
     assert post(f"{link}/draft", kind="decided", state="triaged", grounds="complete") == 303
     assert post("/search", query="က") == 303
@@ -847,7 +889,7 @@ def test_open_says_an_address_that_works_once_and_ends_well(desk: Desk) -> None:
         browser = Browser(host)
         assert browser.get(f"/{path}").status == 200
         page = browser.get("/")
-        while 'http-equiv="refresh"' in page.text:
+        while 'http-equiv="refresh" content="1"' in page.text:
             page = browser.get("/")
         assert len(case_links(page.text)) == len(PEOPLE)
         process.send_signal(signal.SIGINT)

@@ -21,6 +21,7 @@ from intake.wording import LANGUAGES, LOCALE, Wording
 
 FOUND = messages.found()
 MY = {str(m.id): str(m.string) for m in messages.translated("my") if m.id}
+DESK = {str(m.id): str(m.string) for m in messages.translated("my", domain=messages.DESK) if m.id}
 
 
 def test_burmese_comes_first() -> None:
@@ -72,16 +73,20 @@ NOT_BURMESE = {  # what is wrong: where it shows in a translation
     "a word that says whether the speaker is a man": r"ကျွန်တော်|ကျွန်မ",
 }
 NAMES = {"Tor", "Browser", "New", "Identity", "BGF", "TOC", "IIMM"}
+DESK_NAMES = {"Ctrl", "C", "Dangerzone", "Intake"}
+DESK_NAMES |= {"exports", "battalion", "expected", "note"}  # options
 
 
 @pytest.mark.parametrize("wrong", NOT_BURMESE)
 def test_burmese_is_unicode_burmese(wrong: str) -> None:
-    assert [said for said in MY.values() if re.search(NOT_BURMESE[wrong], said)] == []
+    both = [*MY.values(), *DESK.values()]
+    assert [said for said in both if re.search(NOT_BURMESE[wrong], said)] == []
 
 
 def test_latin_letters_are_only_in_names() -> None:
-    said = " ".join(re.sub(r"\{\w+\}", "", msgstr) for msgstr in MY.values())
-    assert set(re.findall(r"[A-Za-z]+", said)) == NAMES
+    for catalogue, names in ((MY, NAMES), (DESK, DESK_NAMES)):
+        said = " ".join(re.sub(r"\{\w+\}", "", msgstr) for msgstr in catalogue.values())
+        assert set(re.findall(r"[A-Za-z]+", said)) == names
 
 
 def test_two_townships_never_look_alike_in_burmese() -> None:

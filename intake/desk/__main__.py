@@ -530,8 +530,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "case": {"help": "the case number, or its beginning"},
     "cases": {"help": "case numbers, or their beginnings", "nargs": "+"},
 }
-_ASSUMED = "[--battalion] [--expected] [--expected-note]"
 _SHOW = "--casebook --reviewer [--lock-after] [--exports] [--browser] [--despite-network]"
+_ASSUMED = "[--battalion] [--expected] [--expected-note]"
 _COMMANDS = {
     "init": (init, "--casebook --keyring --desk [--yes]"),
     "keyring": (newer, "file --casebook"),

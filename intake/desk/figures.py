@@ -17,19 +17,15 @@ from intake.desk.tally import Tally
 from intake.wording import Wording
 
 NOTICE = "Internal: never publish"
+FACTS = ("Day", "Opened with", "Cases opened, of all", "Keyring", "Who is expected")
 
 
 def facts(tally: Tally) -> dict[str, str]:
     """Return, by msgid, what a tally is of. The last may be what somebody typed."""
     covers = tally.covers
-    told = {
-        "Day": covers.day.isoformat(),
-        "Opened with": covers.keys,
-        "Cases opened, of all": f"{tally.opened:,} / {covers.total:,}",
-        "Keyring": covers.keyring,
-        "Who is expected": tally.assumed.note,
-    }
-    return {name: value for name, value in told.items() if value}
+    cases = f"{tally.opened:,} / {covers.total:,}"
+    told = (covers.day.isoformat(), covers.keys, cases, covers.keyring, tally.assumed.note)
+    return {name: value for name, value in zip(FACTS, told, strict=True) if value}
 
 
 def shown(table: Table) -> list[Row]:

@@ -1,4 +1,4 @@
-"""A real Chromium as a source has it: no JavaScript, no cookies, no way out of this machine."""
+"""A real Chromium with no way out: as a source has it, no scripts, no cookies; or with them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from selenium.webdriver.chrome.options import Options
 from selenium.webdriver.chrome.service import Service
 
 NARROW, PHONE, DESK = 320, 360, 1280  # CSS pixels
-BLOCK = 2  # chromium's content setting
+ALLOW, BLOCK = 1, 2  # chromium's content settings
+TEXT = 16  # CSS pixels of plain text
 FLAGS = (
     *("--headless=new", "--disable-gpu", "--disable-background-networking", "--no-first-run"),
     *("--disable-component-update", "--disable-sync", "--disable-quic", "--lang=en-US"),
@@ -24,17 +25,23 @@ FLAGS = (
 
 
 @contextlib.contextmanager
-def chromium(folder: Path) -> Iterator[webdriver.Chrome]:
+def chromium(
+    folder: Path, *, scripts: bool = False, cookies: bool = False, text: int = TEXT
+) -> Iterator[webdriver.Chrome]:
     """Yield a browser with an empty profile in ``folder``; it ends with the block."""
     options = Options()
     for flag in (*FLAGS, f"--user-data-dir={folder / 'profile'}"):
         options.add_argument(flag)
     if os.geteuid() == 0:
         options.add_argument("--no-sandbox")
-    blocked = {"javascript": BLOCK, "cookies": BLOCK}
-    settings = {f"profile.managed_default_content_settings.{k}": v for k, v in blocked.items()}
+    allowed = {"javascript": scripts, "cookies": cookies}
+    settings: dict[str, int] = {
+        f"profile.managed_default_content_settings.{name}": ALLOW if on else BLOCK
+        for name, on in allowed.items()
+    }
+    settings["webkit.webprefs.default_font_size"] = text
     options.add_experimental_option("prefs", settings)
-    options.set_capability("goog:loggingPrefs", {"performance": "ALL"})
+    options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})
     service = Service("/usr/bin/chromedriver")
     browser = webdriver.Chrome(options=options, service=service)
     try:

@@ -7,6 +7,7 @@ Rules:
 - The constant pages are made once, in all languages at once: nothing can go wrong in them.
 """
 
+import secrets
 from functools import partial
 
 from flask import Flask, Response, render_template
@@ -56,7 +57,8 @@ def prepare(app: Flask, session: Session) -> None:
         "provenance": page.provenance,
     }
     app.context_processor(lambda: shared)
-    style = "".join((TEMPLATES / name).read_text("utf-8") for name in ("case.css", "desk.css"))
+    styles = ("case.css", "tally.css", "desk.css")
+    style = "".join((TEMPLATES / name).read_text("utf-8") for name in styles)
     script = (TEMPLATES / "keys.js").read_text("utf-8")
     for path, data, kind in (("/desk.css", style, "css"), ("/keys.js", script, "javascript")):
         answer = partial(Response, data, content_type=f"text/{kind}; charset=utf-8")
@@ -86,7 +88,11 @@ def show(session: Session, template: str, **content: object) -> Response:
         at=template,
         **content,
     )
-    return Response(html, content_type="text/html; charset=utf-8")
+    answer = Response(html, content_type="text/html; charset=utf-8")
+    if template == "lock":
+        # Dangerous line: without a cookie that changes, Chromium's "back" shows the words again.
+        answer.set_cookie("lock", secrets.token_hex(8), httponly=True, samesite="Strict")
+    return answer
 
 
 def go(path: str) -> Response:

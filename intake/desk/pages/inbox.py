@@ -18,6 +18,7 @@ from intake.desk.reading import Words
 from intake.form import Answer, Form, Question
 
 SIZE = 50  # cases on a page
+GLANCE = 40  # characters of an answer that is no code; a form of ours sends six at most
 DANGER, FORCE, PLACE = "urgency", "force", "posted"  # questions of the form
 REGION = 6  # letters of a place's code that name its region
 URGENT = frozenset({"today", "days"})
@@ -37,6 +38,7 @@ TITLES = {
     "month": "Month it came",
 }
 Chosen = Mapping[str, str]
+Flags = Mapping[bytes, Collection[str]]
 
 
 class Row(NamedTuple):
@@ -59,23 +61,22 @@ class Facet(NamedTuple):
 
 def rows(caseload: Caseload) -> list[Row]:
     """Return all cases in their order."""
-    questions = {question.key: question for question in caseload.form.questions()}
-    urgencies = questions[DANGER].codes() if DANGER in questions else ()
-    found = [_row(facts, questions, urgencies) for facts in caseload.facts.values()]
+    labels = {question.key: _labels(question) for question in caseload.form.questions()}
+    found = [_row(facts, labels) for facts in caseload.facts.values()]
     return sorted(found, key=lambda row: row.order)
 
 
 def facets(form: Form, found: Iterable[Row]) -> list[Facet]:
     """Return the filters, with the codes that occur."""
     questions = {question.key: question for question in form.questions()}
+    force = questions.get(FORCE)
     months = sorted({code for row in found for code in row.codes["month"]}, reverse=True)
-    forces = _labels(questions[FORCE]) if FORCE in questions else {}
     labels = {
         "flag": FLAGS,
         "danger": dangers(form),
         "state": STATES,
         "mark": MARKS,
-        "force": forces,
+        "force": _labels(force) if force else {},
         "region": _regions(questions.get(PLACE)),
         "month": {month: month for month in months},
     }
@@ -93,22 +94,26 @@ def chosen(facets: Iterable[Facet], query: Mapping[str, str]) -> dict[str, str]:
 
 
 def choose(
-    found: Iterable[Row], chosen: Chosen, flags: Mapping[bytes, Collection[str]]
-) -> tuple[list[Row], dict[str, Counter[str]]]:
-    """Return the rows that fit all codes, and how many would fit with each other code too.
+    found: Sequence[Row], facets: Iterable[Facet], chosen: Chosen, flags: Flags
+) -> tuple[Sequence[Row], dict[str, Counter[str]]]:
+    """Return the rows that fit all codes, and of each filter how many would fit with each code.
 
     ``flags`` has the codes of :data:`FLAGS` for each case, which change while somebody reads.
     """
-    fit: list[Row] = []
-    counts: dict[str, Counter[str]] = {}
-    for row in found:
-        codes = {**row.codes, "flag": flags[row.case.tag]}
-        misses = [key for key, code in chosen.items() if code not in codes[key]]
-        if not misses:
-            fit.append(row)
-        for key in codes if not misses else misses if len(misses) == 1 else ():
-            counts.setdefault(key, Counter()).update(codes[key])
-    return fit, counts
+
+    def codes(row: Row, key: str) -> Collection[str]:
+        return flags[row.case.tag] if key == "flag" else row.codes[key]
+
+    def fit(wanted: Chosen) -> Sequence[Row]:
+        if not wanted:
+            return found
+        return [row for row in found if all(c in codes(row, key) for key, c in wanted.items())]
+
+    counts = {}
+    for key in (facet.key for facet in facets):
+        rows = fit({other: code for other, code in chosen.items() if other != key})
+        counts[key] = Counter(code for row in rows for code in codes(row, key))
+    return fit(chosen), counts
 
 
 def flags(found: Iterable[Row], name: str, drafts: Drafts) -> Iterator[tuple[bytes, set[str]]]:
@@ -125,11 +130,11 @@ def flags(found: Iterable[Row], name: str, drafts: Drafts) -> Iterator[tuple[byt
         yield case.tag, {flag for flag, is_on in on.items() if is_on}
 
 
-def _row(facts: Facts, questions: Mapping[str, Question], urgencies: Sequence[str]) -> Row:
+def _row(facts: Facts, labels: Mapping[str, Mapping[str, str]]) -> Row:
     case, answers = facts.case, facts.answers
     danger, force, place = (str(answers.get(key, "")) for key in (DANGER, FORCE, PLACE))
     day = min(item.day for item in case.received)
-    place = place if PLACE in questions and place in questions[PLACE].codes() else ""
+    urgencies = list(labels.get(DANGER, {}))
     codes = {
         "state": (case.state,),
         "danger": (danger,),
@@ -141,17 +146,16 @@ def _row(facts: Facts, questions: Mapping[str, Question], urgencies: Sequence[st
     glance = [
         words
         for key in reading.SUMMARY
-        if key != DANGER and key in questions and key in answers
-        for words in _words(questions[key], answers[key])
+        if key != DANGER and key in labels and key in answers
+        for words in _words(answers[key], labels[key])
     ]
     rank = urgencies.index(danger) if danger in urgencies else len(urgencies)
     return Row(case, danger, (rank, day, case.tag), codes, glance)
 
 
-def _words(question: Question, answer: Answer) -> Iterator[Words]:
-    labels = _labels(question)
+def _words(answer: Answer, labels: Mapping[str, str]) -> Iterator[Words]:
     for code in (answer,) if isinstance(answer, str) else answer:
-        yield Words(labels[code]) if code in labels else Words(typed=code)
+        yield Words(labels[code]) if code in labels else Words(typed=code[:GLANCE])
 
 
 def _labels(question: Question) -> dict[str, str]:

@@ -6,13 +6,15 @@ Rules:
 - A refusal becomes a sentence on the next page; anything else that goes wrong, a constant page.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from flask import Flask, Response, request, url_for
 from werkzeug.exceptions import HTTPException, NotFound
 
-from intake.desk import deciding
+from intake import days, words
+from intake.desk import deciding, figures, tally
 from intake.desk.cases import Case
 from intake.desk.pages import answers, inbox
 from intake.desk.pages import case as one_case
@@ -23,7 +25,8 @@ from intake.desk.pages.session import Desk, Session
 from intake.errors import Refused
 
 MOST = 200  # cases that a search shows, and characters that it looks for
-STAYS = frozenset({"inbox", "search", "case", "sign"})  # where one returns to
+LOCKED = "/locked"
+STAYS = frozenset({"inbox", "search", "case", "sign", "tally"})  # where one returns to
 KEPT = "Kept. It counts when you have signed it."
 UNDONE = "Undone. It was never in the casebook."
 ALL_READ = "You have opened all your cases."
@@ -45,6 +48,7 @@ def guarded(session: Session) -> Guard:
         ("/case/<tag>/draft", pages.draft, ["POST"]),
         ("/case/<tag>/export", pages.export, ["POST"]),
         ("/sign", pages.sign, ["GET", "POST"]),
+        ("/tally", pages.tally, ["GET"]),
         ("/undo", pages.undo, ["POST"]),
         ("/unlock", pages.unlock, ["POST"]),
         ("/lock", pages.lock, ["POST"]),
@@ -72,6 +76,9 @@ class Pages:
         session, endpoint = self.session, request.endpoint
         if request.path in OPEN:
             return None
+        if request.path == LOCKED:  # an open page comes here by itself when nobody was there
+            session.look()
+            return go(session.place)
         session.here()
         if request.method == "GET" and endpoint in STAYS:
             session.place = url_for(endpoint, **(request.view_args or {}))
@@ -93,12 +100,12 @@ class Pages:
         def link(key: str, code: object) -> str:
             return url_for("inbox", **{**chosen, key: code or None})
 
-        fit, counts = inbox.choose(desk.rows, chosen, self._flags())
+        fit, counts = inbox.choose(desk.rows, facets, chosen, flags := self._flags())
         pages = max(1, -(-len(fit) // inbox.SIZE))
         page = min(max(request.args.get("page", 1, int), 1), pages)
         shown = fit[(page - 1) * inbox.SIZE :][: inbox.SIZE]
         more = {"facets": facets, "chosen": chosen, "counts": counts, "link": link}
-        return self._list("inbox", fit, shown, page=page, pages=pages, **more)
+        return self._list("inbox", fit, shown, flags=flags, page=page, pages=pages, **more)
 
     def unread(self) -> Response:
         """GET: the next case that was not opened yet, of the list; else of all."""
@@ -117,7 +124,7 @@ class Pages:
             return go("/search")
         found = set(desk.index.find(desk.query))
         fit = [row for row in desk.rows if row.case.tag in found]
-        return self._list("search", fit, fit[:MOST])
+        return self._list("search", fit, fit[:MOST], flags=self._flags())
 
     def case(self, tag: str) -> Response:
         """GET: one case."""
@@ -153,6 +160,15 @@ class Pages:
         self.session.sign(request.form.get("passphrase", ""))
         return go("/")
 
+    def tally(self) -> Response:
+        """GET: how many left, in the reviewer's own cases."""
+        load, keyring = self.desk.caseload, self.session.book.keyring
+        said = f"{keyring.version}: {words.fingerprint(keyring.sha256)}"
+        keys = f"the caseload of {self.session.name}"
+        covers = tally.Covers(keys, load.total, days.clock(), said)
+        counted = tally.count(load.facts.values(), load.form, covers, tally.assume())
+        return answers.show(self.session, "tally", **figures.inside(counted))
+
     def export(self, tag: str) -> Response:
         """POST: write a file of the case into the reviewer's folder."""
         opened = self.desk.caseload.opened(self._case(tag))
@@ -186,11 +202,13 @@ class Pages:
             return go(self.session.place)
         return Response(status=error.code if isinstance(error, HTTPException) else 500)
 
-    def _list(self, template: str, fit: list[Row], shown: list[Row], **more: object) -> Response:
+    def _list(
+        self, template: str, fit: Sequence[Row], shown: Sequence[Row], **more: object
+    ) -> Response:
         """Answer with a list of cases; ``shown`` are those of ``fit`` that it has room for."""
         self.desk.listing = [row.case.tag for row in fit]
         pending = {draft.case for draft in self.desk.drafts.pending}
-        lists = {"rows": shown, "fit": len(fit), "flags": self._flags(), "pending": pending}
+        lists = {"rows": shown, "fit": len(fit), "pending": pending}
         return answers.show(self.session, template, **lists, **more)
 
     def _flags(self) -> dict[bytes, set[str]]:
