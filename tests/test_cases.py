@@ -358,30 +358,6 @@ def test_who_is_given_a_case_may_decide_and_who_gave_it_still_may() -> None:
     assert (world.case().state, len(world.fold().faults)) == ("verified", 2)
 
 
-def test_a_carried_decision_waits_for_its_case_to_begin() -> None:
-    """Whoever has only the new quarter's keys reads the case from its second sealing on."""
-    world = World()
-    world.write("alice", "desk-a", received(), None)
-    world.write("alice", "desk-a", decided("triaged"))
-    world.write("bob", "desk-a", decided("rejected"))
-    world.write("alice", "desk-a", received("resealed"), None)
-    world.write("bob", "desk-a", decided("contacted"))
-    whole = world.case()
-    alice, bob = world.chains["alice.desk-a"], world.chains["bob.desk-a"]
-    del alice.events[1]
-    alice.carried.add(2)
-    bob.carried.add(1)
-    assert (world.case().state, world.case().decisions) == ("contacted", whole.decisions)
-    assert world.fold().faults == []
-    del alice.events[3]
-    assert len(world.fold().faults) == 3  # the case does not begin
-    del bob.events[2]
-    assert sorted(fault[:20] for fault in world.fold().faults) == [
-        "alice.desk-a: event ",
-        "bob.desk-a: event 1 ",
-    ]
-
-
 def test_every_code_has_its_grounds() -> None:
     for code in (*STATES, *MARKS):
         what = decided(code) if code in STATES else marked(code, on=True)
