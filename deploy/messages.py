@@ -4,7 +4,7 @@ Rules:
 - There are two catalogues: `intake` is what a source sees, and `desk` what only reviewers see.
 - A sentence of `intake` is found in four places: the form's declaration; `Sentence` in
   intake/form.py; `_(…)` in templates/source; and in intake/server every string that begins with a
-  capital letter or a dash, in a constant (a name in capitals) or in a function that calls
+  capital letter, a dash or a brace, in a constant (a name in capitals) or in a function that calls
   `text(…)`. One of `desk` is found in `_(…)` in templates/desk/pages, and in `MODULES` of the desk,
   there also in the calls of `SAYING`. What `intake` has, `desk` need not have.
 - Nothing is guessed: no fuzzy entries. A sentence that changed is a new sentence to translate.
@@ -49,7 +49,7 @@ MODULES = (
     *("pages/answers.py", "pages/case.py", "pages/inbox.py", "pages/session.py", "pages/site.py"),
 )
 SAYING = frozenset({"Misuse", "Row", "Table", "WrongPassphrase"})  # calls, at the desk
-SHOWN = re.compile(r"\A[A-Z—“].*", re.DOTALL)
+SHOWN = re.compile(r"\A[A-Z—“{].*", re.DOTALL)
 BRACES = re.compile(r"\{[a-z_]*\}")
 
 

@@ -20,5 +20,6 @@ and beneath them what they share:
 
 Import rule: ``server | admin | ceremony | desk`` → the shared modules → ``age`` → ``errors``. Rooms
 never import each other. ``server`` and ``admin`` hold nothing that opens an envelope; ``desk`` and
-``ceremony`` hold nothing that talks to a network or a database. ``make check`` enforces it.
+``ceremony`` hold nothing that connects to a network or a database; only ``desk/pages`` listens, on
+loopback. ``make check`` enforces it.
 """

@@ -76,14 +76,6 @@ def read(path: Path, limit: int, *, private: bool = False) -> bytes:
     return data
 
 
-def plain(path: Path) -> bool:
-    """Return whether it is a file: no link, which leads elsewhere, no pipe, which never ends."""
-    try:
-        return stat.S_ISREG(path.lstat().st_mode)
-    except OSError:
-        return False
-
-
 def _check_name(path: Path, *, replace: bool) -> None:
     if not replace and path.exists():
         raise Misuse(f"{path} exists already.", "Choose another name, or move the old one away.")

@@ -159,6 +159,20 @@ def test_rows_that_are_not_in_their_places_are_found(desk: Desk, shift: int) -> 
     said(desk)
 
 
+def test_what_is_too_much_in_a_file_is_counted(desk: Desk) -> None:
+    good = sorted(honest(), key=lambda row: row.entry.id)
+    path, _ = desk.bundle(good)
+    data = path.read_bytes()
+    path.write_bytes(data + good[3].sealed + b"x" * 7)
+    counts = bring(desk, path).counts
+    assert (counts[OK], counts["doubled"], counts["stray"]) == (COUNT, 1, 7)
+    # Of a row that is here, another one has taken the place.
+    path.write_bytes(data.replace(good[4].sealed, good[5].sealed))
+    counts = bring(desk, path).counts
+    assert (counts[HERE], counts["doubled"], counts["stray"]) == (COUNT, 1, 0)
+    said(desk)
+
+
 def watching(workers: set[int | None]) -> Watch:
     def watch(items: Iterable[importing.Item], _: int) -> Iterator[importing.Item]:
         for item in items:
@@ -398,6 +412,35 @@ def test_a_blob_is_written_whole_however_little_the_system_takes(
     staging.stage(tmp_path, blobs)
     for name, sealed in blobs:
         assert (tmp_path / "new" / name.hex()).read_bytes() == sealed
+
+
+def test_bytes_are_on_the_disk_before_they_have_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And the names, before anything is said of them."""
+    blobs = [(hashlib.sha256(bytes([n])).digest(), os.urandom(38_000)) for n in range(3)]
+    names = {name.hex() for name, _ in blobs}
+    (tmp_path / "blobs").mkdir()
+    staging.clear(tmp_path)
+    trace: list[tuple[str, str]] = []
+    sync, rename = os.fsync, Path.rename
+
+    def synced(file: int) -> None:
+        trace.append(("sync", Path(f"/proc/self/fd/{file}").readlink().name))
+        sync(file)
+
+    def renamed(path: Path, target: Path) -> Path:
+        trace.append(("name", target.name))
+        return rename(path, target)
+
+    monkeypatch.setattr(os, "fsync", synced)
+    monkeypatch.setattr(Path, "rename", renamed)
+    staging.stage(tmp_path, blobs)
+    assert set(trace) == {("sync", name) for name in names}
+    trace.clear()
+    staging.settle(tmp_path, [name for name, _ in blobs])
+    assert set(trace[:3]) == {("name", name) for name in names}
+    assert set(trace[3:]) == {("sync", name) for name in {"blobs", *(n[:2] for n in names)}}
 
 
 def test_a_piece_is_smaller_than_a_batch() -> None:

@@ -493,6 +493,10 @@ def test_a_desk_that_never_had_the_words_does_not_get_them(tmp_path: Path, first
     assert not at.blobs(fresh.casebook).get(blob)
     assert words(fresh.casebook) == 5
     assert fresh.casebook.joinpath("blobs", blob[:2], blob).exists(), "nobody brings it any more"
+    another = Desk(tmp_path / "another", at.people(), "desk-d")
+    at.put(one.casebook / "blobs" / blob[:2] / blob, at.blobs(stick)[blob])
+    merged = at.merge(another, one)
+    assert (merged.blobs, merged.emptied) == (5, 0), "not for a moment"
 
 
 def test_a_newcomer_who_cannot_read_of_a_withdrawal_brings_nothing_back(tmp_path: Path) -> None:

@@ -28,5 +28,6 @@ module                    what it knows
 ``exporting``             cases as JSON and as a table, one file of a source
 ``passage``               where a passage stands, and how it could be spelled
 ``redaction``             a case file that may leave the desk
+``pages``                 the desk pages, in this machine's own browser
 ========================  ==================================================================
 """

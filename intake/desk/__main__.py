@@ -46,6 +46,7 @@ from intake.wording import Wording
 
 _ME = "python -m intake.desk"
 _SHORTEST = 4  # hex digits that name a case
+_LONGEST = 60  # minutes until the desk pages lock
 _PASSAGES = 1 << 16  # bytes of a file of passages
 
 
@@ -156,6 +157,8 @@ def show(given: Namespace) -> None:
     Example:
       python -m intake.desk open --casebook casebook --reviewer keys/alice
     """
+    if not 0 < given.lock_after <= _LONGEST:  # nor is it a number that is none
+        raise Misuse(f"The desk locks after at most {_LONGEST} minutes.", "Take 5, say.")
     if not given.despite_network:
         network.refuse()
     book, (reader, *_) = _arrive(given)
@@ -168,7 +171,7 @@ def show(given: Namespace) -> None:
         exports=given.exports,
         idle=given.lock_after * 60,
         demo=given.demo is not None,
-        alarm=lambda: not given.despite_network and bool(network.connected()),
+        alarm=(lambda: False) if given.despite_network else network.suspected,
     )
     server = Server(session)
     session.begin(identities)

@@ -153,7 +153,7 @@ def _version(path: Path, data: bytes, others: Iterable[bytes]) -> Path:
 def _plain(path: Path, limit: int, merged: Merged) -> bytes:
     """Return the bytes of a file on the stick; none if it is not there, or strange."""
     # Dangerous line: without it, a link on a stick brings in any file of this machine.
-    if files.plain(path) and not path.parent.is_symlink() and path.stat().st_size <= limit:
+    if casebook.plain(path) and not path.parent.is_symlink() and path.stat().st_size <= limit:
         return files.read(path, limit)
     merged.strange += path.exists() or path.is_symlink()
     return b""

@@ -357,7 +357,7 @@ def words() -> Iterator[Row]:
     mixed = book().add(BOB, received(record(NEW), kind="resealed"), saw=[ALICE])
     mixed.both(erased([ROW, BLOB, NEW])).both(erased([ROW, BLOB, NEWER]))
     yield ("moved-to-two", "Two blobs in its place: the least.",
-           mixed, one([BLOB], **({"received": [[ROW, NEW]]} if NEW < NEWER else {})))  # fmt: skip
+           mixed, one([BLOB], received=[[ROW, NEW if NEW < NEWER else BLOB]]))  # fmt: skip
     yield ("row-of-another-case", "A row that was slipped into a case takes no other blob along.",
            book().add(BOB, received(record(NEW, ROW, OTHER)), saw=[ALICE])
            .both(erased([ROW, NEW, None])),

@@ -27,7 +27,6 @@ from werkzeug.exceptions import (
     HTTPException,
     MethodNotAllowed,
     NotFound,
-    RequestEntityTooLarge,
 )
 from werkzeug.wrappers import Request, Response
 
@@ -81,6 +80,7 @@ class Guard:
             self._check_sender(request)
             return self._enter(request.path.removeprefix(ENTER))
         self._check(request)
+        request.max_content_length = LIMIT
         body = request.get_data()
         with self._lock:
             inner = {**environ, "wsgi.input": io.BytesIO(body)}
@@ -109,6 +109,8 @@ class Guard:
         self._check_sender(request)
         if request.method not in {"GET", "HEAD", "POST"}:
             raise MethodNotAllowed
+        if "Transfer-Encoding" in request.headers:  # no browser sends it; it has no limit
+            raise BadRequest
         cookie = request.cookies.get(COOKIE, "")
         known = bool(self._cookie) and hmac.compare_digest(_hash(cookie), self._cookie)
         if not known and request.path not in OPEN:
@@ -121,8 +123,6 @@ class Guard:
             length = request.headers.get("Content-Length", "")
             if request.mimetype != URLENCODED or not (length.isascii() and length.isdigit()):
                 raise BadRequest
-        if (request.content_length or 0) > LIMIT:
-            raise RequestEntityTooLarge
 
 
 def _hash(cookie: str) -> bytes:

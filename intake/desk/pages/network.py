@@ -26,6 +26,14 @@ def connected(folder: Path = KERNEL) -> list[str]:
         raise Unsafe(what, f"Switch off every network, and pull the cable. {_ANSWER}") from None
 
 
+def suspected(folder: Path = KERNEL) -> bool:
+    """Return whether a network is up, or it cannot be told any more."""
+    try:
+        return bool(connected(folder))
+    except Unsafe:
+        return True
+
+
 def refuse(folder: Path = KERNEL) -> None:
     """Raise :class:`Unsafe` if a network is up, or if that cannot be told."""
     if names := connected(folder):
