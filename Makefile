@@ -88,7 +88,7 @@ drill: setup ## steal every kind of key, say who reads and forges what, cure it,
 	echo 'Deliberate breakages, each of which must turn the drill red:'; cat $$log; \
 	exit $$((first + rest))
 
-handbook: setup ## follow docs/ADMINS.md to its end; who types how much until keyring 2
+handbook: setup ## follow both handbooks to their end; who types how much until keyring 2
 	$(RUN) -m pytest -m handbook tests/test_handbook.py $(ARGS)
 
 scale: setup ## import and open 15,000 made-up testimonies, measured; ARGS="--count 100000"
