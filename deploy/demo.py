@@ -66,6 +66,8 @@ LEFT_OUT = ("11b.", "13.", "15.")  # steps of recovery that have another way, or
 AGAIN = "If something is missing or too old in demo/: make demo-clean, then make demo."
 TESTIMONY = {
     "consent_store": "yes",
+    "c_count": "yes",
+    "c_verify": "yes",
     "intent": ["certify", "testify"],
     "urgency": "days",
     "situation": "hiding",
@@ -314,7 +316,8 @@ def decide(number: str, people: list[str]) -> str:
 
 def show_desk() -> None:
     """Show the desk pages to the first reviewer. Here, and only here, a network may be up."""
-    command = [sys.executable, "-m", "intake.desk", "--demo-passphrases", PASSPHRASES, "open"]
+    command: list[str | Path] = [sys.executable, "-m", "intake.desk"]
+    command += ["--demo-passphrases", PASSPHRASES, "open"]
     where = ["--casebook", CASEBOOK, *present(REVIEWERS[0]), "--despite-network"]
     print("  To lock and unlock the pages: the passphrase of reviewer-a is in demo/passphrases.\n")
     with contextlib.suppress(KeyboardInterrupt):
@@ -348,7 +351,7 @@ def scripted(url: str, clock: Steps) -> None:
     print(f"     From nothing to read: {whole:.1f} s. From clone to read: {since:.0f} s.")
     number, people = next((n, case["assigned"]) for n, (_, case) in cases().items())
     told = decide(number, people)
-    wanted = ("Internal: never publish", "People counted", "Battalion", "Verified  ")
+    wanted = ("Internal", "  All cases in", "  Counted  ", "  Military", "  Battalion")
     print(*(f"     {line}" for line in told.splitlines() if line.startswith(wanted)), sep="\n")
     clock.step(f"decided: {' and '.join(people)} each signed that it is verified; and the tally")
     acknowledge()
