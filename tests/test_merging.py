@@ -298,6 +298,9 @@ def test_a_third_history_has_a_name_of_its_own(tmp_path: Path) -> None:
         at.merge(other, stick, "bob")
     kept = {p.read_bytes() for p in (other.casebook / "chains").glob("alice.desk-a*")}
     assert kept == {whole, *histories[1:]}
+    last = other.chains("bob")["alice.desk-a"].last
+    said = f"alice.desk-a: two versions part after event {last - 1}; 2 are left out."
+    assert at.seen(other, *ALL).faults.count(said) == 2
     assert len(at.seen(other, *ALL).cases) == 6
 
 
