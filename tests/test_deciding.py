@@ -518,7 +518,7 @@ def test_what_decide_says(desk: Desk, capsys: pytest.CaptureFixture[str]) -> Non
     number = tags()[0].hex()
     given = ("--as", "triaged", "--ground", "complete")
     desk.run("decide", number, *given, *desk.here("alice"))
-    assert "1 decisions are signed." in capsys.readouterr().out
+    assert "Decisions signed: 1" in capsys.readouterr().out
     assert at.seen(desk, "bob").cases[tags()[0]].state == "triaged"
     with pytest.raises(Misuse, match="not one that a case can have"):
         desk.run("decide", number, "--as", "triaged", "--ground", "abuse", *desk.here("alice"))

@@ -688,7 +688,7 @@ def test_what_merge_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     fresh.run("merge", "--from", one.casebook, *fresh.here("alice"))
     said = capsys.readouterr().out
     grown = sum(p.stat().st_size for p in (one.casebook / "chains").iterdir())
-    assert f"6 files of words and {grown} bytes of logs came, and 0 keyrings." in said
+    assert f" came 6 files of words, {grown} bytes of logs, 0 keyrings." in said
     assert "0 files of withdrawn or replaced words were emptied." in said
     assert "!" not in said
     at.decide(one, "alice", tag, state="triaged")
@@ -701,7 +701,7 @@ def test_what_merge_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "! alice.desk-a: two versions part after event" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         one.run("merge", "--help")
-    assert "merge --from /stick/casebook --casebook casebook" in capsys.readouterr().out
+    assert "merge --from /stick/desk --casebook casebook" in capsys.readouterr().out
 
 
 def test_a_keyring_is_limited(tmp_path: Path) -> None:
