@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup test slow check lines demo demo-read demo-recover demo-clean browser pictures peers \
-	interop fuzz drill handbook bench-quick locks clean
+	interop fuzz drill handbook bench-quick scale locks clean
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -87,6 +87,9 @@ drill: setup ## steal every kind of key, say who reads and forges what, cure it,
 
 handbook: setup ## follow docs/ADMINS.md to its end; who types how much until keyring 2
 	$(RUN) -m pytest -m handbook tests/test_handbook.py $(ARGS)
+
+scale: setup ## import and open 15,000 made-up testimonies, measured; ARGS="--count 100000"
+	$(RUN) deploy/scale.py $(ARGS)
 
 bench-quick: peers ## what sealing costs, beside the bare primitives and other people's
 	$(RUN) deploy/bench_sealing.py $(ARGS)

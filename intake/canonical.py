@@ -55,16 +55,16 @@ def check_object(value: object, keys: frozenset[str] | set[str]) -> dict[str, Va
 
 def _plain(value: object, room: int) -> object:
     """Return ``value`` as ``json`` knows it, at most ``room`` deep. Raises ``ValueError``."""
-    if isinstance(value, dict) and room and all(isinstance(key, str) for key in value):
+    if value is None or isinstance(value, str):
+        return value
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, dict) and room and set(map(type, value)) <= {str}:
         return {key: _plain(inner, room - 1) for key, inner in value.items()}
     if isinstance(value, list | tuple) and room:
         return [_plain(inner, room - 1) for inner in value]
-    if isinstance(value, bytes):
-        return value.hex()
     if type(value) is date:  # not a datetime, which is finer
         return value.isoformat()
-    if value is None or isinstance(value, str):
-        return value
     if isinstance(value, int) and abs(value) < MAX_INTEGER:
         return value
     raise ValueError("no canonical form")

@@ -67,10 +67,13 @@ SERVER = (
     rf"{PLAIN}|flask|flask_wtf|gevent|gunicorn|sqlalchemy|types\.FrameType|urllib\.parse|werkzeug|"
     r"wtforms"
 )
-DESK = rf"{PLAIN}|concurrent\.futures|csv|heapq|jinja2|mmap|myanmartools|tempfile"
+# Worker processes (``desk/cores.py``) unpickle, by name, what this process sent them, and it what
+# they sent back, through pipes that nobody else writes to. Nothing of a file or stick is unpickled.
+WORKERS = r"concurrent\.futures|multiprocessing\.(get_context|parent_process)|signal|threading"
+DESK = rf"{PLAIN}|{WORKERS}|csv|gc|heapq|jinja2|mmap|myanmartools|tempfile"
 # The desk pages listen on loopback. Flask and werkzeug could run a program or fetch; nothing there
 # asks them to (tests/test_pages.py looks), and webbrowser runs the browser that is installed.
-PAGES = rf"{DESK}|flask|threading|webbrowser|werkzeug"
+PAGES = rf"{DESK}|flask|webbrowser|werkzeug"
 
 
 class Zone(NamedTuple):

@@ -36,6 +36,12 @@ def late(statement: str) -> str:
 
 
 BREACHES = {
+    # Worker processes, and no more of what makes them.
+    "desk listens": Breach(
+        {PAGE: late("from multiprocessing.connection import Listener")},
+        (f"{PAGE}: imports multiprocessing.connection.Listener",),
+    ),
+    "desk unpickles": Breach({PAGE: late("import pickle")}, (f"{PAGE}: imports pickle",)),
     # Rooms, and who may import what opens.
     "server imports the desk": Breach(
         {SITE: late("from intake.desk import state")},

@@ -9,9 +9,9 @@ from tests.mutants import Mutant
 
 DRILL = {
     "words are sealed to everyone": Mutant(
-        "intake/desk/importing.py",
-        "book.recipients(assigned, self._pen.day), envelope.case)",
-        "book.everyone(self._pen.day), envelope.case)",
+        "intake/desk/judging.py",
+        "book.recipients(assigned, self._day)",
+        "book.everyone(self._day)",
         r"FAILED: bob's laptop reads too many: \d",
     ),
     "every case is everybody's": Mutant(

@@ -18,7 +18,7 @@ Rules:
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from typing import Any
@@ -88,13 +88,14 @@ def make_deployment(  # noqa: PLR0913 - every size that a test may want
     demo: bool = False,
     expires: date | None = None,
     label: str = "",
+    quarters: Sequence[str] = (),
 ) -> Deployment:
     """Return a deployment whose weekly periods start on ``first``; issued on that day.
 
-    ``label`` tells two deployments of one test apart: other label, other keys.
+    X
     """
     signers = {name: signing_key(label + name) for name in ROOTS[:roots]}
-    people = {name: make_reviewer(name, first, label) for name in NAMES[:reviewers]}
+    people = {name: make_reviewer(name, first, label, quarters) for name in NAMES[:reviewers]}
     starts = [first + timedelta(weeks=week) for week in range(weeks)]
     spans = {week_name(start): (start, start + timedelta(days=6)) for start in starts}
     periods = {name: identity(label + name) for name in spans}
@@ -125,16 +126,18 @@ def make_deployment(  # noqa: PLR0913 - every size that a test may want
     return Deployment(deployment, signers, people, archive, periods, bundle_key, draft, raw, parsed)
 
 
-def make_reviewer(name: str, day: date = FIRST, label: str = "") -> ReviewerKeys:
-    """Return a reviewer with the identity of the quarter of ``day``."""
-    quarter = f"{day.year}q{(day.month + 2) // 3}"
+def make_reviewer(
+    name: str, day: date = FIRST, label: str = "", quarters: Sequence[str] = ()
+) -> ReviewerKeys:
+    """Return a reviewer with the identities of the quarter of ``day`` and of ``quarters``."""
+    named = (f"{day.year}q{(day.month + 2) // 3}", *quarters)
     own = label + name
     return ReviewerKeys(
         name,
         f"Body of {name}",
         signing_key(own),
         identity(f"{own} quorum"),
-        {quarter: identity(f"{own} {quarter}")},
+        {quarter: identity(f"{own} {quarter}") for quarter in named},
     )
 
 

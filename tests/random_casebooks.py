@@ -60,7 +60,11 @@ def what(chance: random.Random, book: Book) -> dict[str, Any]:
     ]
     cases = {made.key_of(chance.choice((CASE, OTHER))): people}
     erased = [
-        [chance.choice((ROW, MORE)), chance.choice(BLOBS[:3]), chance.choice((*BLOBS[:3], None))]
+        [
+            chance.choice((ROW, ROW, MORE)),
+            chance.choice((*BLOBS[:2], *BLOBS[:1] * 3)),
+            chance.choice((*BLOBS[:3], None, None, None)),
+        ]
         for _ in range(chance.randint(0, 2))
     ]
     mark = chance.choice(("coercion", "duplicate"))
@@ -71,9 +75,13 @@ def what(chance: random.Random, book: Book) -> dict[str, Any]:
         *[made.decided(state)] * 5,
         *[made.marked(mark, on=chance.random() < 0.5, **of)] * 3,
         made.WITHDRAWN,
-        *[made.erased(*erased, cases=chance.choice((cases, {})))] * 3,
+        *[made.erased(*erased, cases=chance.choice((cases, {})))] * 6,
         made.received(*records, assigned=people),
-        made.received(*records, kind="resealed", assigned=people),
+        made.received(
+            *({**one, "people": chance.sample(("alice", "bob", "carol"), 2)} for one in records),
+            kind="resealed",
+            assigned=people,
+        ),
         made.part(*rows, cases=cases),
         made.imported(rows=rows, cases=cases),
         {"events": texts, "kind": "carried"},

@@ -61,6 +61,17 @@ class Opened(Generic[Kind]):
         self._file = file
         self._start = file.tell()
 
+    def places(self) -> Iterator[tuple[Entry, int]]:
+        """Yield each entry, and where in the file its bytes begin if none is missing or doubled."""
+        for number, entry in enumerate(self.entries):
+            yield entry, self._start + number * self.header.size
+
+    @property
+    def exact(self) -> bool:
+        """Whether the file is as long as all that is listed."""
+        end = self._start + len(self.entries) * self.header.size
+        return os.fstat(self._file.fileno()).st_size == end
+
     def __iter__(self) -> Iterator[tuple[Entry, bytes | None, Verdict]]:
         """Yield entry, bytes or None, and verdict: first what is ok, then the rest."""
         self.doubled, self.stray = [], 0

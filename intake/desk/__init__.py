@@ -10,6 +10,9 @@ module                    what it knows
 ``casebook``              the folder: its keyrings, its chains, its lock
 ``present``               the reviewers who are here, and their keys
 ``importing``             a bundle goes into the casebook
+``judging``               what one row of a bundle is, and its words sealed again
+``staging``               many blobs at once: durable first, then named
+``cores``                 the same work for many items, on all cores
 ``copying``               the second copy, written and read back
 ``acknowledging``         what the server may delete
 ``tally``                 who is counted, and why others are not

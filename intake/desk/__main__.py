@@ -323,6 +323,8 @@ def merge(given: Namespace) -> None:
     )
     say(f"{merged.emptied} files of withdrawn or replaced words were emptied.")
     _say_faults(merged.state)
+    if merged.strange:
+        say(f"! {merged.strange} things there are no files of a casebook; they were left alone.")
     if merged.parted:
         raise Incomplete(
             f"{merged.parted} logs have two histories. Both are kept; the lines above say where.",
@@ -343,13 +345,13 @@ def reseal(given: Namespace) -> None:
     result = resealing.run(book, reader, None, partial(terminal.progress, "Sealing again"))
     say(f"{result.sealed} cases sealed again, {result.agreed} of others seen to be the same.")
     say(f"{result.emptied} files with old words emptied.")
-    if result.faults:
-        raise Incomplete(
-            f"{result.faults} cases could not be: their words are damaged, or are not the same.",
-            "Look at them with: list, read. Take the words from another copy of the casebook.",
-        )
     if result.waiting:
         say(f"{result.waiting} wait for their other reviewer to run this too, here or elsewhere.")
+    if result.broken:
+        raise Incomplete(
+            f"{len(result.broken)} cases have words that are damaged, or are not the same.",
+            "Look at them with: list, read. Take the words from another copy of the casebook.",
+        )
 
 
 def forget(given: Namespace) -> None:

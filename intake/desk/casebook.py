@@ -20,6 +20,7 @@ import fcntl
 import functools
 import hashlib
 import re
+import stat
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -115,7 +116,8 @@ class Casebook:
             record.cut(self.folder, own)
         told = [event.day for event in own.events.values()]
         day = max([days.clock(), self.keyring.issued, *told])
-        heads = {other: c.head for other, c in chains.items() if other != name and c.last}
+        # Dangerous line: with ``head``, frames that nobody signed count as decisions that we knew.
+        heads = {other: c.seen for other, c in chains.items() if other != name and c.events}
         path, deployment = self.folder / "chains" / (own.file or name), self.keyring.deployment
         return record.Pen(path, author.signing(), deployment, day, heads, *own.head)
 
@@ -129,7 +131,7 @@ class Casebook:
 
 def keyring_files(folder: Path) -> list[Path]:
     """Return the files of a casebook's keyrings, by version."""
-    return sorted((folder / "keyrings").glob("[0-9]*"))
+    return sorted(filter(plain, (folder / "keyrings").glob("[0-9]" * 6)))
 
 
 def quarter_of(day: date) -> str:
@@ -142,8 +144,21 @@ def chain_files(folder: Path) -> list[Path]:
     return [
         path
         for path in sorted((folder / "chains").iterdir())
-        if _CHAIN.match(path.name) and path.stat().st_size
+        if is_chain(path) and plain(path) and path.stat().st_size
     ]
+
+
+def plain(path: Path) -> bool:
+    """Return whether it is a file: no link, which leads elsewhere, no pipe, which never ends."""
+    try:
+        return stat.S_ISREG(path.lstat().st_mode)
+    except OSError:
+        return False
+
+
+def is_chain(path: Path) -> bool:
+    """Return whether a file has the name of a chain, or of a version of one."""
+    return bool(_CHAIN.match(path.name))
 
 
 def create(folder: Path, first: bytes, desk: str) -> Casebook:
@@ -166,7 +181,7 @@ def create(folder: Path, first: bytes, desk: str) -> Casebook:
 def load(folder: Path) -> Casebook:
     """Open a casebook. Raises :class:`Misuse`, :class:`BadFile` or :class:`BadKeyring`."""
     path = folder / "casebook.json"
-    if not path.is_file():
+    if not plain(path):
         hint = f"Make one with: python -m intake.desk init --casebook {folder} --keyring FILE"
         raise Misuse(f"{folder} is not a casebook.", hint)
     raw = canonical.load_object(files.read(path, _LIMIT), {"deployment", "desk", "format"})

@@ -1,22 +1,25 @@
 """All cases that the keys at hand open, with their words: what lists, searches and counts go by.
 
 Rules:
-- Words are read once, and stay in memory only. Nothing here writes.
+- Words are read once, at all cores, and stay in memory only. Nothing here writes.
 - What is hidden (withdrawn, or about to be) has no answers and no text here.
 - A case whose words are damaged is there, with its faults.
 """
 
+import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import NamedTuple
 
 from intake.age.identity import Identity
-from intake.desk import opened, reading
+from intake.desk import cores, opened, reading
 from intake.desk.casebook import Casebook
-from intake.desk.cases import Case
+from intake.desk.cases import Case, Received
 from intake.desk.reading import Opened
 from intake.desk.state import State, fold
 from intake.envelope import TESTIMONY
-from intake.errors import BadFile
+from intake.errors import BadFile, Refused
 from intake.form import Answer, Form
 
 Watch = Callable[[Iterable[Case], int], Iterable[Case]]
@@ -30,6 +33,14 @@ class Facts:
     answers: Mapping[str, Answer] = field(default_factory=dict)
     text: str = ""
     faults: tuple[str, ...] = ()
+
+
+class Told(NamedTuple):
+    """What the envelopes of a case say: a part of its :class:`Facts`."""
+
+    answers: Mapping[str, Answer]
+    text: str
+    faults: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -60,29 +71,55 @@ def load(
     form: Form,
     watch: Watch = lambda cases, _: cases,
 ) -> Caseload:
-    """Return what these identities open. ``watch`` shows progress."""
+    """Return what these identities open; ``watch`` shows progress. Raises any :class:`Refused`."""
     state = fold(book.chains(identities))
     caseload = Caseload(book, state, identities, form)
-    for case in watch(state.cases.values(), len(state.cases)):
-        caseload.facts[case.tag] = facts(case, caseload.opened(case), form)
+    typed = frozenset(q.key for q in form.questions() if q.kind == "text")
+    given = (book.folder, [key.encode() for key in identities], typed)
+    cases = list(state.cases.values())
+    rows = (_light(case) for case in watch(cases, len(cases)))
+    with contextlib.closing(cores.each(Reader, given, rows)) as told:
+        for case, said in zip(cases, told, strict=True):
+            caseload.facts[case.tag] = Facts(case, *said)
     return caseload
 
 
-def facts(case: Case, found: Sequence[Opened], form: Form) -> Facts:
-    """Return what a case's opened envelopes say."""
-    typed = {q.key for q in form.questions() if q.kind == "text"}
-    first: Mapping[str, Answer] = {}
-    texts: list[str] = []
-    for item in found:
-        if item.envelope is None:
-            continue
-        try:
-            answers = opened.testimony(item.envelope.body).answers
-        except BadFile:
-            texts.append(item.envelope.content.decode("utf-8", "replace"))
-            continue
-        if not first and item.envelope.kind == TESTIMONY:
-            first = answers
-        texts += [str(answer) for key, answer in answers.items() if key in typed]
-    faults = tuple(item.fault for item in found if item.fault)
-    return Facts(case, first, "\n".join(texts), faults)
+def _light(case: Case) -> list[Received]:
+    """Return what a worker opens of a case: what is hidden stays closed."""
+    shown = [] if case.hidden else case.received
+    return [item._replace(event=replace(item.event, what={}, heads={})) for item in shown]
+
+
+class Reader:
+    """Opens the envelopes of cases in ``folder``.
+
+    ``keys`` are secret keys in text, ``typed`` the keys of the questions that are answered in
+    free text.
+    """
+
+    def __init__(self, folder: Path, keys: Sequence[str], typed: frozenset[str]) -> None:
+        self._folder, self._typed = folder, typed
+        self._identities = list(map(Identity.parse, keys))
+
+    def __call__(self, cases: Sequence[Sequence[Received]]) -> list[Told]:
+        """Return what each case says."""
+        return [self._read(case) for case in cases]
+
+    def _read(self, case: Sequence[Received]) -> Told:
+        first: Mapping[str, Answer] = {}
+        texts, faults = [], []
+        for received in case:
+            try:
+                envelope = reading.open_words(self._folder, received, self._identities)
+            except Refused as refused:
+                faults.append(f"{refused.what} {refused.hint}")
+                continue
+            try:
+                answers = opened.testimony(envelope.body).answers
+            except BadFile:
+                texts.append(envelope.content.decode("utf-8", "replace"))
+                continue
+            if not first and envelope.kind == TESTIMONY:
+                first = answers
+            texts += [str(answer) for key, answer in answers.items() if key in self._typed]
+        return Told(first, "\n".join(texts), tuple(faults))

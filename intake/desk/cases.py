@@ -91,7 +91,11 @@ NOTE = 1000  # characters of a note
 
 
 class Received(NamedTuple):
-    """One envelope of a case: its row id, kind, day, keyring, where its words lie and for whom."""
+    """One envelope of a case: its row id, kind, day, keyring, where its words lie and for whom.
+
+    ``before`` is the salt that the words had before they were sealed again: with it they have the
+    name of the blob before, and so they are the same.
+    """
 
     id: bytes
     kind: str
@@ -102,6 +106,7 @@ class Received(NamedTuple):
     assigned: tuple[str, ...]
     case: bytes
     event: Event
+    before: bytes = bytes(32)
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ import hashlib
 import mmap
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -65,10 +65,16 @@ class Event:
 
     def line(self) -> bytes:
         """Return what the author signs, after the context."""
-        facts = asdict(self)
-        del facts["signature"]
-        author, _, desk = facts.pop("chain").partition(".")
-        return canonical.dump(facts | {"author": author, "desk": desk, "format": FORMAT})
+        author, _, desk = self.chain.partition(".")
+        facts: dict[str, object] = {
+            "author": author,
+            "desk": desk,
+            "deployment": self.deployment,
+            "format": FORMAT,
+        }
+        facts |= {"sequence": self.sequence, "previous": self.previous, "heads": self.heads}
+        facts |= {"day": self.day, "case": self.case, "what": self.what, "grounds": self.grounds}
+        return canonical.dump(facts)
 
     def plaintext(self) -> str:
         """Return the event as it is sealed, with its signature."""
@@ -106,6 +112,15 @@ class Chain:
     def head(self) -> tuple[int, bytes]:
         """Sequence number and hash of the last frame."""
         return self.last, self.hashes.get(self.last, NONE)
+
+    @property
+    def seen(self) -> tuple[int, bytes]:
+        """Sequence number and hash of the last event that we read, and so of all before it.
+
+        Frames after it are closed to us. Whoever had the stick may have put them there.
+        """
+        last = max(self.events, default=0)
+        return last, self.hashes.get(last, NONE)
 
 
 def frames(data: bytes | mmap.mmap) -> Iterator[tuple[int, bytes | None]]:
@@ -225,9 +240,10 @@ def choose(versions: Sequence[Chain]) -> Chain:
 
     best, *others = sorted(versions, key=weight, reverse=True)
     for other in others:
-        same = [n for n, digest in other.hashes.items() if best.hashes.get(n) == digest]
-        more = len(other.hashes) - len(same)
-        best.fault(f"two versions part after event {max(same, default=0)}; {more} are left out.")
+        apart = [n for n, digest in other.hashes.items() if best.hashes.get(n) != digest]
+        if apart:
+            least = min(apart) - 1
+            best.fault(f"two versions part after event {least}; {len(apart)} are left out.")
     return best
 
 

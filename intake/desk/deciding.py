@@ -8,12 +8,11 @@ Rules:
   secret key (HMAC-SHA256, RFC 2104) shows that the reviewer wrote them: else a stranger's line
   would be signed among forty others.
 - Which cases the reviewer has read is kept with them, and nowhere else.
-- Words are withdrawn only where they are what their event says: an id that was slipped into a case
-  does not take another source's words along.
+- Words are withdrawn blob by blob, and only where they are what their event says: an id that was
+  slipped into a case does not take another source's words along.
 """
 
 import hmac
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -26,8 +25,8 @@ from intake.desk import cases, reading, record, resealing
 from intake.desk.casebook import ASSIGNED, Casebook
 from intake.desk.cases import Case
 from intake.desk.present import Present
-from intake.desk.state import State, fold
-from intake.errors import BadFile, Misuse, NoMatchingKey, Refused
+from intake.desk.state import fold
+from intake.errors import BadFile, Incomplete, Misuse, NoMatchingKey, Refused
 from intake.signatures import octets
 
 FORMAT = "intake drafts 1"
@@ -152,19 +151,20 @@ def check(case: Case, draft: Draft, active: frozenset[str] | set[str]) -> None:
 
 def sign(book: Casebook, drafts: Drafts, who: Present) -> int:
     """Sign all drafts, and drop them; return how many. Raises as :func:`write`; none is lost."""
-    count = write(book, drafts.pending, who)
-    drafts.pending = []
-    drafts.save()
-    return count
+    try:
+        return write(book, drafts.pending, who)
+    finally:
+        drafts.save()
 
 
-def write(book: Casebook, pending: Sequence[Draft], who: Present) -> int:
+def write(book: Casebook, pending: list[Draft], who: Present) -> int:
     """Write all drafts as events, signed by their reviewer; return how many.
 
-    Raises any :class:`Refused`, and then none is written.
+    What was written leaves the list, so that nothing is signed twice if the disk is full after it.
+    All decisions are written, or none, if it raises any :class:`Refused`. Cases are given to others
+    after that; what could not be given stays in the list, and :class:`Incomplete` is raised.
     """
-    identities = who.quarters()
-    given = {d.case: tuple(sorted(d.what["assigned"])) for d in pending if d.kind == _GIVEN}
+    identities, count = who.quarters(), len(pending)
     with book.locked():
         chains = book.chains(identities)
         state, pen = fold(chains), book.pen(who, chains)
@@ -176,29 +176,41 @@ def write(book: Casebook, pending: Sequence[Draft], who: Present) -> int:
                 raise Misuse("A case of the list is not yours any more.", "Undo its decision.")
             check(case, draft, active)
             if draft.kind != _GIVEN:
-                people = [name for name in case.assigned if name in active]
-                to = book.recipients(people, pen.day)
+                # Dangerous line: without the author, whoever gave the case away hides the decision.
+                people = {who.name, *case.assigned} & active
+                to = book.recipients(sorted(people), pen.day)
                 events.append(record.Draft(draft.event(), to, draft.case, draft.grounds))
             if draft.kind == "withdrawn":
-                rows = _verified(book, state, case, identities)
+                rows = _verified(book, case, identities)
+                if not rows:
+                    raise Misuse(
+                        f"No words of case {case.number} could be looked at, and so none go.",
+                        "Run reseal, or take them from another copy; then sign again.",
+                    )
                 what = {"cases": {}, "kind": "erased", "rows": rows}
                 events.append(record.Draft(what, book.everyone(pen.day)))
         if events:
             pen.append(events)
+        pending[:] = [draft for draft in pending if draft.kind == _GIVEN]
         record.erase(book.folder, fold(book.chains(identities)).erased())
+    given = {draft.case: tuple(sorted(draft.what["assigned"])) for draft in pending}
     if given:
-        resealing.run(book, who, given)
-    return len(pending)
+        broken = resealing.run(book, who, given).broken
+        pending[:] = [draft for draft in pending if draft.case in broken]
+    if pending:
+        raise Incomplete(
+            f"{len(pending)} cases have words that are damaged, and were not given to others.",
+            "Take the words from another copy of the casebook, or undo it.",
+        )
+    return count
 
 
 def _verified(
-    book: Casebook, state: State, case: Case, identities: list[Identity]
+    book: Casebook, case: Case, identities: list[Identity]
 ) -> list[tuple[bytes, bytes, None]]:
-    """Return the rows of a case whose words are its own."""
+    """Return the rows of a case whose words are its own, with each blob that has them."""
     found: list[tuple[bytes, bytes, None]] = []
-    for item in case.received:
-        if item.id in state.gone:
-            continue
+    for item in (*case.received, *case.offered):
         try:
             reading.open_words(book.folder, item, identities)
         except Refused:

@@ -12,6 +12,7 @@ Rules:
 - What would let somebody answer in the source's place stays sealed: reply secret and nonce.
 """
 
+import contextlib
 import csv
 import io
 import itertools
@@ -23,10 +24,11 @@ from pathlib import Path
 
 from intake import files
 from intake.desk import page, visible
-from intake.desk.caseload import facts
 from intake.desk.cases import Case
+from intake.desk.opened import testimony
 from intake.desk.reading import Opened
-from intake.errors import Misuse
+from intake.envelope import TESTIMONY
+from intake.errors import BadFile, Misuse
 from intake.form import Answer, Form
 
 Cases = Mapping[str, tuple[Case, Sequence[Opened]]]
@@ -91,16 +93,16 @@ def as_csv(cases: Cases, form: Form) -> bytes:
     columns = [(key, f"{key}: label") if labels else (key,) for key, labels in asked.items()]
     writer.writerow([*_CASE, *itertools.chain(*columns), "other"])
     for tag, (case, opened) in cases.items():
-        told = facts(case, opened, form)
+        answers, unreadable = _first(opened), sum(bool(item.fault) for item in opened)
         row = [
             *(tag, f"{case.received[0].day}", case.state, " ".join(sorted(case.marks))),
             *((case.duplicate_of or b"").hex(), "yes" if case.hidden else ""),
-            *(" ".join(case.assigned), f"{len(opened)}", f"{len(told.faults)}"),
+            *(" ".join(case.assigned), f"{len(opened)}", f"{unreadable}"),
         ]
         for key, labels in asked.items():
-            codes = _each(told.answers.get(key, ()))
+            codes = _each(answers.get(key, ()))
             row += [_line(codes), *([_line(labels.get(c, c) for c in codes)] if labels else [])]
-        others = [(k, code) for k, own in told.answers.items() for code in _each(own)]
+        others = [(k, code) for k, own in answers.items() for code in _each(own)]
         row.append(_line(f"{key}: {code}" for key, code in others if key not in asked))
         writer.writerow(map(harmless, row))
     return b"\xef\xbb\xbf" + table.getvalue().encode()
@@ -131,6 +133,15 @@ def export_file(folder: Path, opened: Opened) -> tuple[Path, str]:
     path = folder / secrets.token_hex(8)
     files.write(path, envelope.content, replace=False)
     return path, visible.line(name[:_NAME]) if isinstance(name, str) else ""
+
+
+def _first(found: Sequence[Opened]) -> Mapping[str, Answer]:
+    """Return the answers of the first testimony; none if it is damaged, or of no known shape."""
+    for item in found:
+        if item.envelope and item.envelope.kind == TESTIMONY:
+            with contextlib.suppress(BadFile):
+                return testimony(item.envelope.body).answers
+    return {}
 
 
 def _each(answer: Answer) -> tuple[str, ...]:

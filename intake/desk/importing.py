@@ -4,61 +4,54 @@ Procedure of :func:`run`:
 1. Find the keyring that was in force when the bundle was made, and verify the bundle with its key.
 2. The reviewers who are here open the period's package.
 3. Take the casebook's lock, and tidy up after an import that was cut short.
-4. For each row: say what it is (``intake.desk.state`` lists the verdicts). Words are sealed again
-   to the case's reviewers and the archive.
-5. After each batch: blobs first, then the events, then go on. So a power cut costs one batch, and
+4. On all cores: read each row from its place in the file, say what it is (``judging``), and seal
+   its words again to the case's reviewers and the archive.
+5. Look through the whole file for those that were not in their places.
+6. After each batch: blobs first, then the events, then go on. So a power cut costs one batch, and
    running it again continues.
-6. The ``import`` event comes last: what the bundle said of itself, and the rows not yet recorded.
+7. The ``import`` event comes last: what the bundle said of itself, and the rows not yet recorded.
 
 Rules:
-- One bad row costs that row. Nothing a source wrote is in a result or an error.
-- Words are recorded only under the id that follows from them. Else the server, or whoever made the
-  row, used an id of other words, and the row is ``foreign``.
-- A row that is known is "here" if its bytes are, or if the id follows from the words. One that was
-  recorded without words is looked at again: whoever recorded it may have lied.
-- A case's reviewers are chosen when it first comes, and stay (``Casebook.assign``).
+- A worker holds the period's key, and writes blobs; this process alone writes the chain.
 - One event records up to :data:`ROWS` envelopes of the same reviewers: sealing it costs as much as
   sealing words, and a flipped byte costs what is in one event.
 """
 
 import contextlib
+import itertools
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from intake import canonical
 from intake.age.identity import Identity
-from intake.age.recipient import Recipient
-from intake.age.unsealing import unseal
 from intake.bundle import MAX_LINE, BundleHeader, Entry
 from intake.bundle.reading import Opened, open_bundle
-from intake.desk import opened, record
+from intake.desk import cores, record, staging
 from intake.desk.casebook import Casebook
+from intake.desk.judging import ASTRAY, DECOY, OLDER, UNKNOWN, Brought, Judge, Judged
 from intake.desk.present import Present
 from intake.desk.record import Draft, Pen
-from intake.desk.state import CLOSED, FOREIGN, HERE, KEPT, VERDICTS, Row, State, fold
-from intake.envelope import Envelope
-from intake.errors import BadFile, BadKeyring, Misuse, NoMatchingKey
+from intake.desk.state import HERE, KEPT, OK, VERDICTS, Row, State, fold
+from intake.errors import BadFile, BadKeyring, Misuse
 from intake.keyring import Keyring
 from intake.quorum import open_package
 from intake.signatures import octets
 
-BATCH = 256  # rows between two writes of the chain
+BATCH = 1024  # rows between two writes of the chain
 ROWS = 16  # envelopes in one event
-WRITERS = 16  # blobs written at once
-DECOY = "decoy"
 
-Item = tuple[Entry, bytes | None, str]
+Item = tuple[Entry, bytes | int | None, str]
+Watch = Callable[[Iterable[Item], int], Iterable[Item]]
 
 NOTES = {  # what is counted, and what that means
     **VERDICTS,
     DECOY: "of the new ones are decoys, and mean nothing",
     "left": "left on the server; the next bundle brings them",
-    "older": "made under an older keyring than the bundle's",
-    "unknown": "made under a keyring that is not known here: ask the admins",
+    OLDER: "made under an older keyring than the bundle's",
+    UNKNOWN: "made under a keyring that is not known here: ask the admins",
     "doubled": "twice in the file",
     "stray": "bytes in the file that belong to no row",
     "others": "other bundle with this number was imported before: ask the admins",
@@ -91,7 +84,7 @@ def run(
     path: Path,
     package: Path | None,
     present: Sequence[Present],
-    watch: Callable[[Iterable[Item], int], Iterable[Item]] = lambda items, _: items,
+    watch: Watch = lambda items, _: items,
 ) -> Result:
     """Import a bundle; the first who is present signs, ``watch`` shows progress.
 
@@ -105,45 +98,42 @@ def run(
         with casebook.locked():  # (3)
             chains = casebook.chains(identities)
             state = fold(chains)
-            record.tidy(casebook.folder, chains)
-            work = _Import(casebook, state, casebook.pen(present[0], chains), period, bundle.header)
-            return work.run(bundle, watch(bundle, bundle.header.count))
+            record.tidy(casebook.folder)
+            staging.clear(casebook.folder)
+            pen = casebook.pen(present[0], chains)
+            work = _Import(casebook, state, pen, bundle.header)
+            try:
+                return work.run(path, bundle, period, watch)
+            finally:
+                staging.clear(casebook.folder)
 
 
 class _Import:
     """One import under way: what came of it, and rows and words since the last flush."""
 
-    def __init__(
-        self,
-        casebook: Casebook,
-        state: State,
-        pen: Pen,
-        period: Identity | None,
-        header: BundleHeader,
-    ) -> None:
-        self._casebook, self._state, self._pen, self._period = casebook, state, pen, period
+    def __init__(self, casebook: Casebook, state: State, pen: Pen, header: BundleHeader) -> None:
+        self._casebook, self._state, self._pen = casebook, state, pen
         self._rows: list[Row] = []
-        self._words: list[tuple[bytes, bytes, list[Recipient]]] = []  # blob name, words, for whom
-        self._received: dict[tuple[str, ...], list[dict[str, Any]]] = defaultdict(list)
+        self._received: dict[tuple[str, ...], list[Mapping[str, Any]]] = defaultdict(list)
         self._cases: dict[str, tuple[str, ...]] = {}  # by the hash of the tag
         server = next(k.bundle_key for k in casebook.keyrings if k.sha256 == header.keyring[1])
         self._same = {k.sha256 for k in casebook.keyrings if k.bundle_key == server}
         self._replaced = casebook.keyring.bundle_key != server
         self._result = Result(header, *_before(header, state, self._same))
 
-    def run(self, bundle: Opened[BundleHeader], items: Iterable[Item]) -> Result:
+    def run(
+        self, path: Path, bundle: Opened[BundleHeader], period: Identity | None, watch: Watch
+    ) -> Result:
         header, counts = bundle.header, self._result.counts
-        done = self._state.parts[header.sha256]
-        for entry, data, verdict in items:  # (4)
-            row = self._judge(entry, data, verdict)
-            counts[row.verdict] += 1
-            if row.verdict != HERE or entry.id not in done:
-                self._rows.append(row)
-            if len(self._rows) == BATCH:
-                self._flush("part")
+        secret = period.encode() if period else None
+        given = (self._casebook, path, header, secret, self._state.assigned, self._pen.day)
+        told = [(entry, place, OK) for entry, place in bundle.places()]
+        astray = self._judge(given, watch(told, header.count))  # (4)
+        if astray or not bundle.exact:
+            self._judge(given, (item for item in bundle if item[0].id in astray))  # (5)
         others = self._state.manifests(header.number, self._same) - {header.sha256}
         if header.sha256 not in self._state.bundles or any(r.verdict in KEPT for r in self._rows):
-            self._flush(  # (6)
+            self._flush(  # (7)
                 "import",
                 bundle=header.number,
                 count=header.count,
@@ -156,71 +146,41 @@ class _Import:
         counts.update(others=len(others), replaced=self._replaced)
         return self._result
 
-    def _judge(  # noqa: PLR0911 - one for each verdict
-        self, entry: Entry, data: bytes | None, verdict: str
-    ) -> Row:
-        """Say what a row is, and keep its words for the next flush."""
-        known = self._state.rows.get(entry.id)
-        same = known is not None and known.sha256 == entry.sha256
-        here = Row(entry.id, entry.sha256, HERE, known.blob if known else None)
-        if same and (here.blob or data is None):
-            return here
-        row = here._replace(verdict=verdict, blob=None)
-        if data is None:
-            return row
-        try:
-            words = unseal(data, [self._period] if self._period else [])
-            envelope = opened.parse(words)
-        except opened.NotAnEnvelope:
-            return row._replace(verdict=FOREIGN)
-        except (NoMatchingKey, BadFile):
-            return row._replace(verdict=CLOSED)
-        in_words = envelope.kind in opened.WORDS
-        # Dangerous line: without it, other words than the source's are kept under the row's name.
-        if not opened.is_bound(entry.id, envelope) and (in_words or (known and not same)):
-            return row._replace(verdict=FOREIGN)
-        if here.blob or (same and envelope.kind == DECOY):
-            return here
-        version, digest = envelope.keyring
-        hashes = {keyring.version: keyring.sha256 for keyring in self._casebook.keyrings}
-        older = version < self._result.header.keyring[0]
-        self._result.counts.update(older=older, unknown=hashes.get(version) != digest)
-        if envelope.kind == DECOY:
-            self._result.counts[DECOY] += 1
-            return row
-        return row._replace(blob=self._record(row.id, words, envelope))
+    def _judge(self, given: tuple[object, ...], items: Iterable[Item]) -> set[bytes]:
+        """Take rows into the casebook; return the ids of those that are not in their places."""
+        astray = set()
+        rows = (Brought(*item, self._state.rows.get(item[0].id)) for item in items)
+        with contextlib.closing(cores.each(Judge, given, rows)) as judged:
+            for one in judged:
+                if one.row.verdict == ASTRAY:
+                    astray.add(one.row.id)
+                    continue
+                self._take(one)
+                if len(self._rows) == BATCH:
+                    self._flush("part")
+        return astray
 
-    def _record(self, row: bytes, words: bytes, envelope: Envelope) -> bytes:
-        """Keep words, and the event that says where they lie, for the next flush."""
-        book, key = self._casebook, record.case_key(envelope.case)
-        first, before = self._state.assigned.get(key, (self._result.header.sha256, ()))
-        assigned = self._cases[key.hex()] = book.assign(envelope.case, first, before)
-        name, salt = record.new_name(words)
-        what = {
-            "blob": name,
-            "case": envelope.case,
-            "day": envelope.day,
-            "envelope": envelope.kind,
-            "id": row,
-            "keyring": envelope.keyring,
-            "salt": salt,
-        }
-        self._words.append((name, words, book.recipients(assigned, self._pen.day)))
-        self._received[assigned].append(what)
-        return name
+    def _take(self, judged: Judged) -> None:
+        """Keep what the next flush is to record."""
+        row, done = judged.row, self._state.parts[self._result.header.sha256]
+        self._result.counts.update([row.verdict, *judged.counted])
+        if row.verdict != HERE or row.id not in done:
+            self._rows.append(row)
+        if judged.what:
+            self._received[judged.assigned].append(judged.what)
+            self._cases[record.case_key(judged.what["case"]).hex()] = judged.assigned
 
     def _flush(self, kind: str, **facts: object) -> None:
-        """Write blobs, then events (5)."""
+        """Give blobs their places, then write events (6)."""
         folder, everyone = self._casebook.folder, self._casebook.everyone(self._pen.day)
         groups = [
             (assigned, rows[start : start + ROWS])
             for assigned, rows in self._received.items()
             for start in range(0, len(rows), ROWS)
         ]
-        record.noted(folder, self._pen, [[row["blob"] for row in rows] for _, rows in groups])
-        # Side by side, because a disk that syncs many files at once takes the time of a few.
-        with ThreadPoolExecutor(WRITERS) as pool:
-            list(pool.map(lambda job: record.write_blob(folder, *job), self._words))
+        blobs = [[row["blob"] for row in rows] for _, rows in groups]
+        record.noted(folder, self._pen, blobs)
+        staging.settle(folder, itertools.chain(*blobs))
         facts |= {"kind": kind, "manifest": self._result.header.sha256}
         facts |= {"cases": self._cases, "rows": self._rows}
         drafts = [
@@ -232,7 +192,7 @@ class _Import:
         ]
         self._pen.append([*drafts, Draft(facts, everyone)])
         record.done(folder)
-        self._rows, self._words, self._cases = [], [], {}
+        self._rows, self._cases = [], {}
         self._received.clear()
 
 

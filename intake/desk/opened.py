@@ -7,6 +7,7 @@ Rules:
 """
 
 import contextlib
+import json
 from typing import Any
 
 from intake import canonical
@@ -27,8 +28,8 @@ class NotAnEnvelope(BadFile):
 def parse(plaintext: bytes) -> Envelope:
     """Return the envelope in exactly 32,768 bytes. Raises :class:`NotAnEnvelope`."""
     line, _, rest = plaintext.partition(b"\n")
-    with contextlib.suppress(BadFile, BadRequest, ValueError, TypeError, LookupError):
-        raw: Any = canonical.load(line)
+    with contextlib.suppress(BadRequest, ValueError, TypeError, LookupError, RecursionError):
+        raw: Any = json.loads(line)  # any spelling; only one passes below
         envelope = Envelope(
             kind=raw["kind"],
             day=day(raw["day"]),

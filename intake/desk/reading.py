@@ -26,6 +26,10 @@ SUMMARY = ("urgency", "force", "rank", "unit_type", "unit_no", "posted")  # tell
 _LIMIT = 1 << 17  # bytes of a blob
 
 
+class Lie(BadFile):
+    """Words open, and are not what was recorded of them."""
+
+
 class Words(NamedTuple):
     """An answer: ``known``, a label of our form, or ``typed``, what a source wrote."""
 
@@ -91,7 +95,7 @@ def open_words(folder: Path, received: Received, identities: Sequence[Identity])
     if not bound or told != (envelope.kind, envelope.day, envelope.keyring, envelope.case):
         author = received.event.author
         what = f"{author} recorded one envelope as what it is not: {path}"
-        raise BadFile(what, f"Its row stays on the server. Ask {author}, and tell the others.")
+        raise Lie(what, f"Its row stays on the server. Ask {author}, and tell the others.")
     return envelope
 
 

@@ -24,11 +24,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from intake import canonical, files
 from intake.age.recipient import Recipient
 from intake.age.sealing import seal
-from intake.desk.chain import CONTEXT, Chain, Event, Heads
+from intake.desk.chain import CONTEXT, VERSION, Chain, Event, Heads, frames
 from intake.errors import BadFile
 from intake.signatures import octets
 
-_NOTE = "importing"  # a chain's file, its last event, and the blobs of each event that comes next
+_NOTE = "importing"  # a chain's file, its size, and the blobs of each event that comes next
 _LIMIT = 1 << 20  # bytes of it
 
 
@@ -69,7 +69,8 @@ class Pen:
         self.last, self.hash = last, previous
 
     def _seal(self, draft: Draft, sequence: int, previous: bytes) -> bytes:
-        place = (self.path.name, self.deployment, sequence, previous, self.day)
+        name = self.path.name.partition(VERSION)[0]
+        place = (name, self.deployment, sequence, previous, self.day)
         line = Event(*place, draft.case, draft.what, self.heads, draft.grounds).line()
         signature = self.key.sign(CONTEXT + line).hex().encode()
         return seal(line + b"\n" + signature + b"\n", draft.recipients)
@@ -107,7 +108,9 @@ def cut(folder: Path, chain: Chain) -> Path:
 
 def blob_name(salt: bytes, words: bytes) -> bytes:
     """Return the 32-byte name of ``words``: who has not read them cannot guess them from it."""
-    return hashlib.sha256(salt + words).digest()
+    digest = hashlib.sha256(salt)
+    digest.update(words)
+    return digest.digest()
 
 
 def case_key(tag: bytes) -> bytes:
@@ -128,24 +131,34 @@ def new_name(words: bytes) -> tuple[bytes, bytes]:
 
 def write_blob(folder: Path, name: bytes, words: bytes, recipients: Sequence[Recipient]) -> None:
     """Seal ``words`` durably into the blob of that name."""
-    path = blob_path(folder, name)
+    write_sealed(folder, name, seal(words, recipients))
+
+
+def write_sealed(folder: Path, name: bytes, sealed: bytes) -> None:
+    """Write durably what was sealed already. Raises :class:`Misuse` if something is there."""
+    _write(blob_path(folder, name), sealed, replace=False)
+
+
+def _write(path: Path, sealed: bytes, *, replace: bool = True) -> None:
     if not path.parent.exists():
-        path.parent.mkdir(mode=0o700, exist_ok=True)
-        files.sync_folder(path.parent.parent)  # or a power cut takes the folder, and all in it
-    files.write(path, seal(words, recipients), replace=False)
+        with files.troubled(path.parent):
+            path.parent.mkdir(mode=0o700, exist_ok=True)
+            files.sync_folder(path.parent.parent)  # or a power cut takes the folder, and all in it
+    files.write(path, sealed, replace=replace)
 
 
 def erase(folder: Path, names: Iterable[bytes]) -> int:
     """Empty the blobs of these names and return how many had words.
 
-    An empty file stays where words were: no merge and no copy brings them back over it. What this
-    is worth on flash: nothing certain (``ceremony.retiring`` says it); encrypt the disk.
+    An empty file stays where words were, or could come: no merge and no copy brings them back over
+    it, whoever runs it. What this is worth on flash: nothing certain (``ceremony.retiring`` says
+    it); encrypt the disk.
     """
     count = 0
     for path in (blob_path(folder, name) for name in names):
-        if path.parent.exists() and not (path.exists() and not path.stat().st_size):
+        if not (path.exists() and not path.stat().st_size):
             count += path.exists()
-            files.write(path, b"")
+            _write(path, b"")
     return count
 
 
@@ -154,7 +167,8 @@ def noted(folder: Path, pen: Pen, events: Sequence[Sequence[bytes]]) -> None:
 
     So whatever happens, the next command knows which blobs may belong to nobody.
     """
-    files.write(folder / _NOTE, canonical.dump([pen.path.name, pen.last, *events]))
+    size = pen.path.stat().st_size if pen.path.exists() else 0
+    files.write(folder / _NOTE, canonical.dump([pen.path.name, size, *events]))
 
 
 def done(folder: Path) -> None:
@@ -162,19 +176,22 @@ def done(folder: Path) -> None:
     (folder / _NOTE).unlink()
 
 
-def tidy(folder: Path, chains: Mapping[str, Chain]) -> None:
+def tidy(folder: Path) -> None:
     """Delete the blobs of a batch whose events were not written: nobody could withdraw them.
 
-    What was written is told by the length of the chain alone, so it does not matter who is here.
+    What was written is told by the whole frames of the chain alone, so it does not matter who is
+    here, or what is damaged before them.
     """
     note = folder / _NOTE
     if note.exists():
         raw: Any = canonical.load(files.read(note, _LIMIT))
         try:
-            file, after, *events = raw
-            written = max(0, {c.file: c.last for c in chains.values()}.get(file, after) - after)
-            lost = [octets(blob, 32) for blobs in events[written:] for blob in blobs]
-            paths = [blob_path(folder, blob) for blob in lost]
+            file, size, *events = raw
+            named = [[octets(blob, 32) for blob in blobs] for blobs in events]
+            chains = {path.name: path for path in (folder / "chains").iterdir()}
+            new = chains[file].read_bytes()[size:] if file in chains else b""
+            written = sum(frame is not None for _, frame in frames(new))
+            paths = [blob_path(folder, blob) for blobs in named[written:] for blob in blobs]
         except (ValueError, TypeError):
             raise BadFile(f"{note} is damaged.", "Move it away, then import again.") from None
         for path in paths:

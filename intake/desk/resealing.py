@@ -3,24 +3,29 @@
 Procedure of :func:`run`, for one reviewer:
 1. Events for everyone that are sealed to keys of an earlier quarter are carried over: what was
    imported, acknowledged and erased must be known when those keys are gone.
-2. Each open case of the reviewer's whose words lie under an earlier quarter's keys, or one of whose
-   reviewers was removed, or that was given to others, is sealed again; its decisions are carried.
-3. Where another reviewer did so, look: if the words are the same, say so. Two have said it then,
-   and the old words are emptied, at every desk.
+2. Where another reviewer sealed words of the reviewer's cases again, look: if they are the same,
+   say so. Two have said it then, and the old words are emptied, at every desk.
+3. Of the reviewer's cases, words that lie under an earlier quarter's keys, or one of whose
+   reviewers was removed, or that were given to others, are sealed again, and the decisions are
+   carried.
 
 Rules:
-- The words are the same, or the old ones stay: what one planted reviewer sealed again is not what
-  its row's id names, or not what the other one reads.
+- The words are the same, or the old ones stay. With the salt of the old ones, which is told to who
+  reads the new ones, they have the old name: so it is seen without the old words, and without
+  believing anybody.
+- What a planted reviewer claims to have sealed again stops nobody: it counts once it was looked at.
 - Blobs first, then events, under a note (``record.noted``): it can be stopped anywhere.
-- A case that is closed is not sealed again. When the quarter's keys are destroyed, only the archive
-  opens it. That is the point.
+- A case that is closed is not sealed again, unless somebody says that its source withdrew: that is
+  to be done yet. When the quarter's keys are destroyed, only the archive opens it. That is the
+  point.
 """
 
 import os
 import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import date
 from typing import Any
 
 from intake import files
@@ -30,15 +35,16 @@ from intake.desk import record
 from intake.desk.casebook import Casebook, quarter_of
 from intake.desk.cases import OPEN, Case, Received
 from intake.desk.chain import Chain, Event, carried_by
-from intake.desk.opened import WORDS
 from intake.desk.present import Present
-from intake.desk.reading import open_words
+from intake.desk.reading import Lie, open_words
 from intake.desk.record import Draft, Pen
 from intake.desk.state import State, fold
 from intake.errors import Misuse, Refused
+from intake.keyring import QUARTER
 
 ROWS = 16  # envelopes, or carried events, in one event
 BATCH = 64  # rows between two writes of the chain
+SPOILED = "spoiled"  # what the file of a key is called while it is destroyed
 COMMON = frozenset({"acknowledged", "erased", "import", "part"})  # kinds that are for everyone
 Watch = Callable[[Iterable[Case], int], Iterable[Case]]
 Given = Mapping[bytes, tuple[str, ...]]
@@ -46,13 +52,16 @@ Given = Mapping[bytes, tuple[str, ...]]
 
 @dataclass(slots=True)
 class Result:
-    """How many cases were sealed again, seen to be the same, wait for another; what was emptied."""
+    """How many cases were sealed again, seen to be the same, wait for another; what was emptied.
+
+    ``broken`` are the tags of cases with words that could not be, or are not the same.
+    """
 
     sealed: int = 0
     agreed: int = 0
     waiting: int = 0
     emptied: int = 0
-    faults: int = 0
+    broken: set[bytes] = field(default_factory=set)
 
 
 def run(
@@ -65,30 +74,68 @@ def run(
     with book.locked():
         identities = who.quarters()
         chains = book.chains(identities)
-        record.tidy(book.folder, chains)
+        record.tidy(book.folder)
         pen, state = book.pen(who, chains), fold(chains)
-        work = _Work(book, who, identities, pen, state)
+        work = _Work(book, who, identities, pen, state, carried(chains, quarter_of(pen.day)))
         work.carry_common(chains)  # (1)
         mine = [case for case in state.cases.values() if who.name in case.people]
         for case in watch(mine, len(mine)):
-            work.renew(case, (given or {}).get(case.tag))  # (2)
-            work.agree(case)  # (3)
+            work.renew(case, (given or {}).get(case.tag))  # (2), (3)
             work.flush(BATCH)
         work.flush()
-        state = fold(book.chains(identities))
+        chains = book.chains(identities)
+        state = fold(chains)
         work.result.emptied = record.erase(book.folder, state.erased())
-        work.result.waiting = len(waiting(state, who.name, quarter_of(pen.day)))
+        work.result.waiting = len(waiting(book, who.name, identities, chains, state, pen.day))
     return work.result
 
 
-def waiting(state: State, name: str, quarter: str) -> list[Case]:
-    """Return the reviewer's open cases that still need keys of before ``quarter``."""
+def waiting(  # noqa: PLR0913, PLR0917 - what was read already is not read again
+    book: Casebook,
+    name: str,
+    identities: Sequence[Identity],
+    chains: Mapping[str, Chain],
+    state: State,
+    day: date,
+) -> list[Case]:
+    """Return the reviewer's cases of which something still needs keys of before ``day``'s."""
+    now = quarter_of(day)
+    there = carried(chains, now)
     return [
         case
         for case in state.cases.values()
-        if name in case.assigned and case.state in OPEN and not case.hidden
-        if any(quarter_of(item.event.day) < quarter for item in case.received)
+        if _unfinished(case) and name in reviewers(state, case)
+        if any(
+            _late(one.event, now) and one.event.plaintext() not in there for one in case.decisions
+        )
+        or any(
+            _late(item.event, now) and not _is_lie(book, item, identities) for item in case.received
+        )
     ]
+
+
+def _is_lie(book: Casebook, item: Received, identities: Sequence[Identity]) -> bool:
+    try:
+        open_words(book.folder, item, identities)
+    except Lie:
+        return True  # nobody may keep a key alive by recording what is not
+    except Refused:
+        return False
+    return False
+
+
+def reviewers(state: State, case: Case) -> tuple[str, ...]:
+    """Return whose duty a case is: those who were named first, until two named others."""
+    return state.assigned.get(record.case_key(case.tag), (b"", case.assigned))[1]
+
+
+def _unfinished(case: Case) -> bool:
+    """Return whether a case is open, or to be withdrawn by one more."""
+    return not case.erased and (case.state in OPEN or case.hidden)
+
+
+def _late(event: Event, now: str) -> bool:
+    return quarter_of(event.day) < now
 
 
 def forget(book: Casebook, who: Present, quarter: str) -> int:
@@ -97,16 +144,17 @@ def forget(book: Casebook, who: Present, quarter: str) -> int:
     Raises :class:`Misuse` while an open case, or an event for everyone, needs it.
     """
     path = who.folder / f"{quarter}.age"
-    if not path.is_file():
+    spoiled = path.with_suffix(f".{SPOILED}")
+    if not QUARTER.match(quarter) or not (path.is_file() or spoiled.is_file()):
         raise Misuse(f"{path} is not there.", "Name a quarter whose key is in the folder.")
     keys = who.quarters()
     with book.locked():
         chains = book.chains(keys)
-        state, now = fold(chains), quarter_of(book.pen(who, chains).day)
-        if quarter >= now:
+        state, day = fold(chains), book.pen(who, chains).day
+        if quarter >= quarter_of(day):
             raise Misuse(f"{quarter} is not over.", "Wait for the next quarter.")
-        left = waiting(state, who.name, now)
-        if left or uncarried(chains, now):
+        left = waiting(book, who.name, keys, chains, state, day)
+        if left or uncarried(chains, quarter_of(day)):
             raise Misuse(
                 f"{len(left)} open cases, or the log itself, still need the key of {quarter}.",
                 "Run reseal, copy to the others, let each of them run it too, then merge theirs.",
@@ -114,10 +162,13 @@ def forget(book: Casebook, who: Present, quarter: str) -> int:
         closed = [case for case in state.cases.values() if who.name in case.people]
         gone = sum(all(quarter_of(i.event.day) <= quarter for i in c.received) for c in closed)
         with files.troubled(path):
-            with path.open("r+b", buffering=0) as file:
-                file.write(secrets.token_bytes(path.stat().st_size))
+            if path.is_file():
+                path.replace(spoiled)  # first, or a power cut leaves a key that cannot be read
+                files.sync_folder(path.parent)
+            with spoiled.open("r+b", buffering=0) as file:
+                file.write(secrets.token_bytes(spoiled.stat().st_size))
                 os.fsync(file.fileno())
-            path.unlink()
+            spoiled.unlink()
             files.sync_folder(path.parent)
     return gone
 
@@ -125,19 +176,26 @@ def forget(book: Casebook, who: Present, quarter: str) -> int:
 class _Work:
     """One run under way, and what waits for the next flush."""
 
-    def __init__(
-        self, book: Casebook, who: Present, identities: Sequence[Identity], pen: Pen, state: State
+    def __init__(  # noqa: PLR0913, PLR0917 - what was read already is not read again
+        self,
+        book: Casebook,
+        who: Present,
+        identities: Sequence[Identity],
+        pen: Pen,
+        state: State,
+        there: set[str],
     ) -> None:
         self._book, self._name, self._identities = book, who.name, identities
         self._pen, self._state, self._now = pen, state, quarter_of(pen.day)
-        self._active = {reviewer.name for reviewer in book.keyring.active}
-        self._claims: dict[bytes, dict[tuple[bytes, bytes], set[str]]] = defaultdict(dict)
+        self._there = there
+        self._claims: dict[bytes, list[tuple[bytes, bytes, set[str]]]] = defaultdict(list)
         for (row, old, new), authors in state.erasures.items():
-            if new is not None:
-                self._claims[row][old, new] = authors
+            known = state.rows.get(row)
+            if new and (known is None or state.blob(known.blob or b"") == old):
+                self._claims[row].append((new, old, authors))
         self._sealed: dict[tuple[str, ...], list[tuple[bytes, dict[str, Any]]]] = defaultdict(list)
         self._events: dict[tuple[str, ...], list[Event]] = defaultdict(list)
-        self._rows: list[tuple[bytes, bytes, bytes]] = []
+        self._rows: list[tuple[bytes, bytes, bytes | None]] = []
         self._cases: dict[str, tuple[str, ...]] = {}
         self.result = Result()
 
@@ -147,71 +205,99 @@ class _Work:
             self._pen.append([_carried(events[start : start + ROWS], everyone)])
 
     def renew(self, case: Case, given: tuple[str, ...] | None) -> None:
-        """Seal a case again if it must be and nobody did."""
-        first, _ = self._state.assigned.get(record.case_key(case.tag), (bytes(32), ()))
-        people = given or self._book.assign(case.tag, first, case.assigned)
-        late = any(quarter_of(item.event.day) < self._now for item in case.received)
-        mine = self._name in case.assigned and case.state in OPEN and not case.hidden
-        claimed = any(
-            old == item.blob for item in case.received for old, _ in self._claims[item.id]
-        )
-        if not (given or (mine and (late or people != case.assigned) and not claimed)):
+        """Agree to what another sealed again, and seal what must be and nobody did."""
+        if case.erased or self._name in case.withdrawing:
+            self._withdraw(case)
+        if case.erased:
             return
-        found: list[tuple[Received, bytes]] = []
-        for item in case.received:
-            try:
-                words = open_words(self._book.folder, item, self._identities).plaintext()
-            except Refused:
-                self.result.faults += 1  # the page of the case says which, and why
-                return
-            found.append((item, words))
-        for item, words in found:
-            name, salt = record.new_name(words)
-            told = {
-                "blob": name,
-                "case": case.tag,
-                "day": item.day,
-                "envelope": item.kind,
-                "id": item.id,
-                "keyring": item.keyring,
-                "salt": salt,
-            }
-            self._sealed[people].append((words, told))
-            self._rows.append((item.id, item.blob, name))
-        self._events[people] += [decision.event for decision in case.decisions]
-        self._cases[record.case_key(case.tag).hex()] = people
-        self.result.sealed += 1
+        key = record.case_key(case.tag)
+        first, _ = self._state.assigned.get(key, (bytes(32), ()))
+        before = reviewers(self._state, case)
+        people = given or self._book.assign(case.tag, first, before)
+        mine = self._name in before and _unfinished(case)
+        moves = bool(given) or (mine and people != before)
+        sealed = [
+            self._seal(item, people, case)
+            for item in case.received
+            if not self._settled(item, case, people)
+            and (moves or (mine and _late(item.event, self._now)))
+        ]
+        if any(sealed):
+            self._cases[key.hex()] = people
+            self.result.sealed += 1
+        if mine or given:
+            self._events[people] += [
+                one.event
+                for one in case.decisions
+                if (moves and any(sealed)) or _late(one.event, self._now)
+                if (moves and any(sealed)) or one.event.plaintext() not in self._there
+            ]
 
-    def agree(self, case: Case) -> None:
-        """Say that another's new words are those of before, if they are."""
-        known = {item.blob: item for item in (*case.received, *case.offered)}
-        agreed: list[tuple[bytes, bytes, bytes]] = []
-        for row in {item.id for item in case.received}:
-            for (old, new), authors in self._claims[row].items():
-                if self._name not in authors and new in known:
-                    if not self._same(known[new], known.get(old)):
-                        self.result.faults += 1
-                        return
-                    agreed.append((row, old, new))
-        if agreed:
-            self._rows += agreed
-            self._cases[record.case_key(case.tag).hex()] = case.assigned
-            self.result.agreed += 1
+    def _withdraw(self, case: Case) -> None:
+        """Say it of blobs too that came after it was said: of another desk, or sealed again."""
+        for item in (*case.received, *case.offered):
+            said = self._state.erasures.get((item.id, item.blob, None), set())
+            if self._name not in said and item.blob not in self._state.withdrawn:
+                try:
+                    open_words(self._book.folder, item, self._identities)
+                except Refused:
+                    continue
+                self._rows.append((item.id, item.blob, None))
 
-    def _same(self, new: Received, old: Received | None) -> bool:
-        """Return whether ``new`` has the words of ``old``, or, unseen, those that its id names."""
-        folder, keys = self._book.folder, self._identities
+    def _settled(self, item: Received, case: Case, people: tuple[str, ...]) -> bool:
+        """Return whether an envelope was sealed again already for these people, and agree."""
+        known = {one.blob: one for one in (*case.received, *case.offered) if one.id == item.id}
+        # The least first: two desks that both sealed it again agree on one.
+        for new, old, authors in sorted(self._claims[item.id]):
+            if new not in known:
+                if self._name in authors:
+                    return True  # given to others, whose it is now
+                continue
+            if self._name not in authors:
+                if not self._same(known[new], old):
+                    self.result.broken.add(case.tag)
+                    continue
+                self._rows.append((item.id, old, new))
+                self._cases[record.case_key(case.tag).hex()] = known[new].assigned
+                self.result.agreed += 1
+            if known[new].assigned == people:
+                return True
+        return False
+
+    def _same(self, new: Received, old: bytes) -> bool:
+        """Return whether the words of ``new`` are those that the blob ``old`` was named after."""
         try:
-            envelope = open_words(folder, new, keys)
-            if old is None:
-                return envelope.kind in WORDS
-            return open_words(folder, old, keys).plaintext() == envelope.plaintext()
+            words = open_words(self._book.folder, new, self._identities).plaintext()
         except Refused:
             return False
+        return record.blob_name(new.before, words) == old
+
+    def _seal(self, item: Received, people: tuple[str, ...], case: Case) -> bool:
+        """Keep words for the next flush, if they are what they should be."""
+        try:
+            words = open_words(self._book.folder, item, self._identities).plaintext()
+        except Refused:
+            self.result.broken.add(item.case)  # the page of the case says which, and why
+            return False
+        name, salt = record.new_name(words)
+        told = {
+            "before": item.salt,
+            "blob": name,
+            "case": item.case,
+            "day": item.day,
+            "envelope": item.kind,
+            "id": item.id,
+            "keyring": item.keyring,
+            "people": sorted(case.people),
+            "salt": salt,
+        }
+        self._sealed[people].append((words, told))
+        self._rows.append((item.id, item.blob, name))
+        return True
 
     def flush(self, least: int = 0) -> None:
-        """Write what waits, if it is more than ``least`` rows: blobs, then events."""
-        if len(self._rows) <= least:
+        """Write what waits, if it is more than ``least`` of them: blobs, then events."""
+        if len(self._rows) + sum(map(len, self._events.values())) <= least:
             return
         book, day = self._book, self._pen.day
         drafts, blobs = [], []
@@ -230,29 +316,36 @@ class _Work:
             to = book.recipients(people, day)
             starts = range(0, len(events), ROWS)
             drafts += [_carried(events[start : start + ROWS], to) for start in starts]
-        what = {"cases": self._cases, "kind": "erased", "rows": self._rows}
-        self._pen.append([*drafts, Draft(what, book.everyone(day))])
+        if self._rows:
+            what = {"cases": self._cases, "kind": "erased", "rows": self._rows}
+            drafts.append(Draft(what, book.everyone(day)))
+        self._pen.append(drafts)
         record.done(book.folder)
         self._sealed.clear()
         self._events.clear()
         self._rows, self._cases = [], {}
 
 
-def uncarried(chains: Mapping[str, Chain], now: str) -> list[Event]:
-    """Return the events for everyone that only keys of before the quarter ``now`` open."""
-    there = {
+def carried(chains: Mapping[str, Chain], now: str) -> set[str]:
+    """Return the events that were carried over to keys of the quarter ``now``, or a later one."""
+    return {
         plaintext
         for chain in chains.values()
         for event in chain.events.values()
-        if event.what["kind"] == "carried" and quarter_of(event.day) >= now
+        if event.what["kind"] == "carried" and not _late(event, now)
         for plaintext in carried_by(event)
     }
+
+
+def uncarried(chains: Mapping[str, Chain], now: str) -> list[Event]:
+    """Return the events for everyone that only keys of before the quarter ``now`` open."""
+    there = carried(chains, now)
     return [
         event
         for chain in chains.values()
         for event in chain.events.values()
         if event.what["kind"] in COMMON
-        if quarter_of(event.day) < now and event.plaintext() not in there
+        if _late(event, now) and event.plaintext() not in there
     ]
 
 

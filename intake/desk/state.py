@@ -25,6 +25,7 @@ from typing import Any, NamedTuple, Self
 from intake.days import day
 from intake.desk.cases import VOICES, Case, Received
 from intake.desk.chain import Chain, Event
+from intake.desk.record import case_key
 from intake.keyring import NAME
 from intake.signatures import octets
 
@@ -86,8 +87,9 @@ class State:
 
     ``erasures`` has who said that a row's blob must go, and what took its place; ``wished`` whom
     each author wants as a case's reviewers since two last agreed, ``given`` whom two agreed on.
-    ``moved`` is what two said of the former, ``gone`` the ids of rows that two called withdrawn.
-    ``blobs`` are all that a row ever had, ``owners`` whose they are.
+    ``moved`` is what two said of the former, ``withdrawn`` the blobs that two called so, with all
+    that took their place, and ``gone`` the ids of rows that have no other. ``named`` are all blobs
+    of which anybody wrote. ``early`` are decisions that no case takes yet.
     """
 
     cases: dict[bytes, Case] = field(default_factory=dict)
@@ -104,9 +106,10 @@ class State:
     )
     given: dict[bytes, tuple[str, ...]] = field(default_factory=dict)
     moved: dict[bytes, bytes] = field(default_factory=dict)
+    withdrawn: set[bytes] = field(default_factory=set)
     gone: set[bytes] = field(default_factory=set)
-    blobs: dict[bytes, set[bytes]] = field(default_factory=lambda: defaultdict(set))
-    owners: dict[bytes, bytes] = field(default_factory=dict)
+    named: set[bytes] = field(default_factory=set)
+    early: dict[bytes, list[Event]] = field(default_factory=lambda: defaultdict(list))
     number: int = 0
     closed: int = 0
     faults: list[str] = field(default_factory=list)
@@ -125,7 +128,7 @@ class State:
 
     def erased(self) -> set[bytes]:
         """Return the blobs that must not be anywhere."""
-        return {*self.moved}.union(*(self.blobs[row] for row in self.gone))
+        return {*self.moved, *self.withdrawn}
 
     def manifests(self, number: int, keyrings: Collection[bytes]) -> set[bytes]:
         """Return the manifests that were imported under a number: one, if all is well.
@@ -146,18 +149,29 @@ def fold(chains: Mapping[str, Chain]) -> State:
         state.faults += chain.faults
     state.faults += _lost(chains)
     for event in _ordered(chains):
-        try:
-            _KINDS[event.what["kind"]](state, event)
-        except (ValueError, TypeError, LookupError, AttributeError):
-            place = f"{event.chain}: event {event.sequence}"
-            state.faults.append(f"{place} makes no sense to this version, and is left out.")
+        _take(state, event)
+    for event in (one for early in state.early.values() for one in early):
+        _leave_out(state, event)
     _erase(state)
     for case in state.cases.values():
         recorded, case.received = case.received, _once(case.received, state)
         chosen = {item.blob for item in case.received}
-        case.offered = [item for item in recorded if item.blob not in chosen]
-        case.erased = any(item.id in state.gone for item in case.received)
+        gone = chosen | state.moved.keys()
+        case.offered = [item for item in recorded if item.blob not in gone]
+        case.erased = any(item.blob in state.withdrawn for item in recorded)
     return state
+
+
+def _take(state: State, event: Event) -> None:
+    try:
+        _KINDS[event.what["kind"]](state, event)
+    except (ValueError, TypeError, LookupError, AttributeError):
+        _leave_out(state, event)
+
+
+def _leave_out(state: State, event: Event) -> None:
+    place = f"{event.chain}: event {event.sequence}"
+    state.faults.append(f"{place} makes no sense to this version, and is left out.")
 
 
 def _once(received: Sequence[Received], state: State) -> list[Received]:
@@ -174,17 +188,24 @@ def _once(received: Sequence[Received], state: State) -> list[Received]:
 def _erase(state: State) -> None:
     """Say what two reviewers said. Only the blob that stands for a row gives way to another."""
     links: dict[tuple[bytes, bytes], bytes] = {}
-    withdrawn: dict[bytes, set[str]] = defaultdict(set)  # whatever blob each of them had in mind
     for (row, old, new), authors in state.erasures.items():
-        if new is None:
-            withdrawn[row] |= authors
-        elif len(authors) >= VOICES:
-            links[row, old] = new
-    state.gone |= {row for row, authors in withdrawn.items() if len(authors) >= VOICES}
+        # Dangerous line: a row's id is not enough. Who slipped it into a case that is withdrawn
+        # takes the words along that it has elsewhere. A blob's name is that of its words alone.
+        if new is None and len(authors) >= VOICES:
+            state.withdrawn.add(old)
+        elif new and len(authors) >= VOICES:
+            links[row, old] = min(new, links.get((row, old), new))
     for known in state.rows.values():
         name = known.blob or b""
         while after := links.pop((known.id, name), None):
             state.moved[name] = name = after
+    for name in [*state.withdrawn]:
+        after = state.moved.get(name)
+        while after and after not in state.withdrawn:
+            state.withdrawn.add(after)
+            after = state.moved.get(after)
+    rows = ((row.id, state.blob(row.blob)) for row in state.rows.values() if row.blob)
+    state.gone |= {row for row, blob in rows if blob in state.withdrawn}
     for case in state.given.keys() & state.assigned.keys():
         state.assigned[case] = (state.assigned[case][0], state.given[case])
 
@@ -211,16 +232,10 @@ def _rows(state: State, event: Event) -> None:
             state.pending[row.id] = row
             state.sources.setdefault(row.id, manifest)
             if row.blob:
-                _own(state, row.id, row.blob)
+                state.named.add(row.blob)
             # Words that were found later count more than somebody's word that there are none.
             if state.rows.setdefault(row.id, row).blob is None:
                 state.rows[row.id] = row
-
-
-def _own(state: State, row: bytes, blob: bytes) -> None:
-    """Note whose blob it is: the first row that named it, or one could take another's words."""
-    if state.owners.setdefault(blob, row) == row:
-        state.blobs[row].add(blob)
 
 
 def _received(state: State, event: Event) -> None:
@@ -229,17 +244,28 @@ def _received(state: State, event: Event) -> None:
         case = state.cases.setdefault(received.case, Case(received.case, assigned))
         case.people.update(assigned)
         case.received.append(received)
-        _own(state, received.id, received.blob)
+        state.named.add(received.blob)
 
 
 def _resealed(state: State, event: Event) -> None:
     assigned = tuple(map(_name, _list(event.what["assigned"])))
-    items = [_item(event, assigned, raw) for raw in _list(event.what["rows"])]
+    raws = _list(event.what["rows"])
+    items = [_item(event, assigned, raw) for raw in raws]
+    people = [set(map(_name, _list(raw.get("people", [])))) for raw in raws]
     for received in items:
         case = state.cases.get(received.case)
-        # Who gets a case only now knows it from here alone, and so not who was assigned before.
-        if case and event.author not in case.people:
+        given = state.given.get(case_key(received.case), ())
+        if case and event.author not in {*case.people, *given}:
             raise ValueError
+    for received, before in zip(items, people, strict=True):
+        # Who gets a case only now, or whose old keys are gone, knows it from here alone.
+        case = state.cases.setdefault(received.case, Case(received.case, assigned))
+        case.people.update(before)
+        for early in state.early.pop(received.case, []):
+            if early.author in before:
+                _take(state, early)
+            else:
+                state.early[received.case].append(early)
     _received(state, event)
     for received in items:
         state.cases[received.case].assigned = assigned
@@ -256,13 +282,18 @@ def _item(event: Event, assigned: tuple[str, ...], raw: Mapping[str, Any]) -> Re
         assigned=assigned,
         case=octets(raw["case"], 16),
         event=event,
+        before=octets(raw.get("before", "00" * 32), 32),
     )
 
 
 def _decided(state: State, event: Event) -> None:
     if event.case is None:
         raise ValueError
-    state.cases[event.case].decide(event)
+    case = state.cases.get(event.case)
+    if case and event.author in case.people:
+        case.decide(event)
+    else:  # carried, it may be: whose case it was is said only where it was sealed again
+        state.early[event.case].append(event)
 
 
 def _erased(state: State, event: Event) -> None:
@@ -271,8 +302,9 @@ def _erased(state: State, event: Event) -> None:
         (octets(row, 16), octets(old, 32), None if new is None else octets(new, 32))
         for row, old, new in _list(event.what["rows"])
     ]
-    for erasure in rows:
-        state.erasures[erasure].add(event.author)
+    for row, old, new in rows:
+        state.erasures[row, old, new].add(event.author)
+        state.named.update(filter(None, (old, new)))
     for case, names in cases.items():
         wishes = state.wished[case]
         wishes[event.author] = names

@@ -264,6 +264,7 @@ def test_events_that_were_carried_over(tmp_path: Path, count: int) -> None:
 def test_a_chain_of_another_desk(tmp_path: Path, count: int) -> None:
     """Whatever a stick brings in alice's name, what is here stays, and it is taken once."""
     ours = b"".join(FRAMES[:2])
+    book = casebook.Casebook(tmp_path, "desk-b", [MADE.keyring])
     theirs, chains = tmp_path / CHAIN, tmp_path / "chains"
     chains.mkdir()
 
@@ -272,14 +273,16 @@ def test_a_chain_of_another_desk(tmp_path: Path, count: int) -> None:
             path.unlink()
         put(chains / CHAIN, ours)
         put(theirs, data)
-        merging._chain(tmp_path, theirs)
+        merging._chain(book, theirs, merging.Merged(State()))
         files = {path.name: path.read_bytes() for path in chains.iterdir()}
-        assert merging._chain(tmp_path, theirs) == (0, 0)
+        again = merging.Merged(State())
+        merging._chain(book, theirs, again)
+        assert (again.grown, again.parted) == (0, 0)
         assert files == {path.name: path.read_bytes() for path in chains.iterdir()}
         whole = max((end for end, _ in chain.frames(data)), default=0)
         for more in FRAMES[2:5]:  # it goes on in three ways
             put(theirs, data[:whole] + more)
-            merging._chain(tmp_path, theirs)
+            merging._chain(book, theirs, merging.Merged(State()))
             there = [path.read_bytes() for path in chains.iterdir()]
             assert any(one.startswith(data[:whole] + more) for one in there)
         return files
@@ -368,15 +371,23 @@ def _remembered(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_note_of_an_import_that_was_cut_short(tmp_path: Path, count: int) -> None:
     """It names blobs to delete: those that it names are, and no others."""
     blobs = [bytes([n]) * 32 for n in range(4)]
-    facts = [CHAIN, 2, [blobs[0].hex()], [blob.hex() for blob in blobs[1:3]], [blobs[3].hex()]]
-    chains = {CHAIN: Chain(CHAIN, CHAIN, last=3)}
+    frame = b"00000016\nage-encryption.org/v1\n\n"
+    (tmp_path / "chains").mkdir()
+    put(tmp_path / "chains" / CHAIN, frame * 3)
+    facts = [
+        CHAIN,
+        2 * len(frame),
+        [blobs[0].hex()],
+        [blob.hex() for blob in blobs[1:3]],
+        [blobs[3].hex()],
+    ]
 
     def read(data: bytes) -> list[int]:
         put(tmp_path / "importing", data)
         for blob in blobs:
             record.blob_path(tmp_path, blob).parent.mkdir(parents=True, exist_ok=True)
             put(record.blob_path(tmp_path, blob), b"words")
-        record.tidy(tmp_path, chains)
+        record.tidy(tmp_path)
         return [n for n, blob in enumerate(blobs) if record.blob_path(tmp_path, blob).exists()]
 
     def named(found: list[int], data: bytes) -> bool:

@@ -82,7 +82,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "desk/copying.py:_check_place": COPIED,
     "desk/copying.py:_copy_file": COPIED,
     "desk/deciding.py:Drafts.load": ("test_the_drafts_of_a_reviewer",),
-    "desk/importing.py:_Import._judge": ("test_an_envelope_in_its_seal",),
+    "desk/judging.py:Judge._judge": ("test_an_envelope_in_its_seal",),
     "desk/importing.py:_keyring_of": ("test_the_keyring_that_a_bundle_names",),
     "desk/importing.py:run": BUNDLE,
     "desk/merging.py:_blob": COPIED,

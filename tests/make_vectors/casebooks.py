@@ -318,17 +318,26 @@ def words() -> Iterator[Row]:
            one(hidden=True, received=[[ROW, BLOB], [MORE, named("blob", 7)]]))  # fmt: skip
     yield ("erased-by-one", "One says that words must go: nothing goes.",
            book().add(ALICE, erased([ROW, BLOB, None])), one())  # fmt: skip
-    yield ("erased", "Two say it, one of another blob of the row.",
-           book().add(ALICE, erased([ROW, BLOB, None]))
-           .add(BOB, erased([ROW, NEW, None]), saw=[ALICE]),
+    yield ("erased", "Two say it of the same blob.",
+           book().both(erased([ROW, BLOB, None])),
            one([BLOB], erased=True, hidden=True))  # fmt: skip
+    yield ("erased-of-another-blob", "Two say it, one of another blob of the row: nothing goes.",
+           book().add(ALICE, erased([ROW, BLOB, None]))
+           .add(BOB, erased([ROW, NEW, None]), saw=[ALICE]), one())  # fmt: skip
+    yield ("erased-under-two-ids", "Two say it of a blob, one under another row's id.",
+           book().add(ALICE, erased([ROW, BLOB, None]))
+           .add(BOB, erased([MORE, BLOB, None]), saw=[ALICE]), one())  # fmt: skip
     yield ("erased-twice-by-one", "One, at two desks, is one.",
            book().add(ALICE, erased([ROW, BLOB, None]))
            .add("alice.desk-b", erased([ROW, BLOB, None]), saw=[ALICE]), one())  # fmt: skip
-    yield ("erased-every-blob", "All blobs that ever were the row's go.",
+    yield ("erased-and-no-other", "Another blob of the row stays until two say it of that one too.",
            book().add(BOB, received(record(NEW), kind="resealed"), saw=[ALICE])
            .both(erased([ROW, BLOB, None])),
-           one([BLOB, NEW], erased=True, hidden=True))  # fmt: skip
+           one([BLOB], erased=True, hidden=True))  # fmt: skip
+    again = book().add(BOB, received(record(NEW), kind="resealed"), saw=[ALICE])
+    again.both(erased([ROW, BLOB, None])).both(erased([ROW, BLOB, NEW]))
+    yield ("erased-and-moved", "What took the place of words that go, goes.",
+           again, one([BLOB, NEW], received=[[ROW, NEW]], erased=True, hidden=True))  # fmt: skip
     again = book().add(BOB, received(record(NEW), kind="resealed"), saw=[ALICE])
     yield ("moved", "Two say that another blob took its place.",
            again.both(erased([ROW, BLOB, NEW])), one([BLOB], received=[[ROW, NEW]]))  # fmt: skip
@@ -347,13 +356,19 @@ def words() -> Iterator[Row]:
            book().both(erased([ROW, NEW, NEWER])), one())  # fmt: skip
     mixed = book().add(BOB, received(record(NEW), kind="resealed"), saw=[ALICE])
     mixed.both(erased([ROW, BLOB, NEW])).both(erased([ROW, BLOB, NEWER]))
-    yield ("moved-to-two", "Two blobs in its place: that which was first said last.",
-           mixed, one([BLOB]))  # fmt: skip
-    yield ("blob-of-another-row", "A row that names another's blob does not take it along.",
-           book().add(BOB, received(record(BLOB, MORE, OTHER)), saw=[ALICE])
-           .both(erased([MORE, BLOB, None])),
+    yield ("moved-to-two", "Two blobs in its place: the least.",
+           mixed, one([BLOB], received=[[ROW, NEW if NEW < NEWER else BLOB]]))  # fmt: skip
+    yield ("row-of-another-case", "A row that was slipped into a case takes no other blob along.",
+           book().add(BOB, received(record(NEW, ROW, OTHER)), saw=[ALICE])
+           .both(erased([ROW, NEW, None])),
            Told({CASE: case(),
-                 OTHER: case(received=[[MORE, BLOB]], erased=True, hidden=True)}))  # fmt: skip
+                 OTHER: case(received=[[ROW, NEW]], erased=True, hidden=True)},
+                gone=[NEW]))  # fmt: skip
+    decided_before = Book().add(CAROL, decided("triaged"))
+    yield ("decided-before-it-was-ours", "Whose case it was is said where it was sealed again.",
+           decided_before.add(ALICE, received(record(people=["carol"]), kind="resealed"),
+                              saw=[CAROL]),
+           Told({CASE: case(decisions=1, state="triaged")}, assigned={}))  # fmt: skip
     yield ("recorded-twice", "Of one row recorded twice, the blob counts that the import names.",
            Book().add(ALICE, received(record(NEW))).add(ALICE, received()).add(ALICE, imported()),
            one())  # fmt: skip

@@ -106,7 +106,10 @@ const count = f.integer(0);
 const under = f.tuple(count, f.hex(32));
 const rows = f.list(f.tuple(f.hex(16), f.hex(32), f.one_of(...VERDICTS), f.nullable(f.hex(32))));
 const cases = f.map(f.hex(32), f.list(f.name));
-const received = f.list(fields({
+const optional = (shape, absent) => (value, rule) =>
+  value === undefined ? absent : shape(value, rule);
+const envelope = {
+  before: optional(f.hex(32), f.ZEROS),
   blob: f.hex(32),
   case: f.hex(16),
   day: f.day,
@@ -114,7 +117,9 @@ const received = f.list(fields({
   id: f.hex(16),
   keyring: under,
   salt: f.hex(32),
-}));
+};
+const received = f.list(fields(envelope));
+const resealed = f.list(fields({ ...envelope, people: optional(f.list(f.name), []) }));
 const erasure = f.tuple(f.hex(16), f.hex(32), f.nullable(f.hex(32)));
 
 // As `record`, but other fields are passed over.
@@ -131,7 +136,7 @@ const SHAPES = {
   import: fields({ ...part, bundle: count, count, keyring: under, left: count, period: f.name }),
   part: fields(part),
   received: fields({ assigned: f.list(f.name), rows: received }),
-  resealed: fields({ assigned: f.list(f.name), rows: received }),
+  resealed: fields({ assigned: f.list(f.name), rows: resealed }),
   acknowledged: fields({ number: count, rows: f.list(f.tuple(f.hex(16), f.hex(32))) }),
   erased: fields({ cases, rows: f.list(erasure) }),
   carried: (value) => value,
@@ -177,14 +182,18 @@ function knows(one, other) {
   return (one.event.heads.get(other.name)?.[0] ?? -1) >= other.number;
 }
 
-function decide(all, { name, number, event: e }) {
+function decide(state, node) {
+  const { name, number, event: e } = node;
   const what = DECISIONS[e.what.kind](e.what, "12.3");
   const code = what.state ?? what.mark;
   const offered = CODES.get(code)?.grounds ?? [];
   f.check(e.grounds.every((ground) => offered.includes(ground)), "12.3", "grounds of others");
-  const found = all.get(e.case);
-  f.check(found !== undefined, "12.3", "no such case");
-  f.check(found.people.has(e.author), "12.3", "none of the case's people");
+  const found = state.cases.get(e.case);
+  if (found === undefined || !found.people.has(e.author)) {
+    if (!state.early.has(e.case)) state.early.set(e.case, []);
+    state.early.get(e.case).push(node);
+    return;
+  }
   const about = what.kind === "marked" ? what.mark : what.kind;
   const decision = { name, number, event: e, what, author: e.author, voices: new Set() };
   const before = found.standing.get(about) ?? [];
@@ -213,26 +222,24 @@ export function fold(chains) {
   const state = {
     cases: new Map(), // tag -> what is known of a case
     assigned: new Map(), // hash of a tag -> reviewers
-    owners: new Map(), // blob -> the row that it belongs to
+    early: new Map(), // tag -> decisions that no case takes yet
     rows: new Map(), // row id -> the record that counts
     erasures: new Map(),
-    withdrawals: new Map(),
     wishes: new Map(), // hash of a tag -> author -> the reviewers that they named last
     given: new Map(), // hash of a tag -> reviewers on whom two agreed
     number: 0,
   };
   const left_out = [];
-  for (const node of in_order(chains)) {
-    try {
-      take(state, node);
-    } catch (error) {
-      if (!(error instanceof f.Refused)) throw error;
-      left_out.push(`${node.name}:${node.number}`);
-    }
-  }
-  const gone = new Set(agreed(state.withdrawals));
+  state.leave_out = ({ name, number }) => left_out.push(`${name}:${number}`);
+  for (const node of in_order(chains)) try_to_take(state, node);
+  for (const nodes of state.early.values()) nodes.forEach(state.leave_out);
+  const withdrawn = new Set(); // blobs
   const next = new Map(); // "id blob" -> the blob that two want in its place
-  for (const [id, blob, instead] of agreed(state.erasures)) next.set(`${id} ${blob}`, instead);
+  for (const [id, blob, instead] of agreed(state.erasures)) {
+    const other = next.get(`${id} ${blob}`) ?? instead;
+    if (instead === null) withdrawn.add(blob);
+    else next.set(`${id} ${blob}`, instead < other ? instead : other);
+  }
   const moved = new Map();
   for (const [id, { blob: first }] of state.rows) {
     for (let blob = first; next.has(`${id} ${blob}`);) {
@@ -249,9 +256,13 @@ export function fold(chains) {
     for (let steps = 0; steps < moved.size && moved.has(blob); steps += 1) blob = moved.get(blob);
     return blob;
   };
-  const withdrawn = [...state.owners].filter(([, id]) => gone.has(id)).map(([blob]) => blob);
+  for (const blob of [...withdrawn]) {
+    for (let after = moved.get(blob); after && !withdrawn.has(after); after = moved.get(after)) {
+      withdrawn.add(after);
+    }
+  }
   const must_go = new Set([...moved.keys(), ...withdrawn]);
-  const told = [...state.cases].map(([tag, one]) => [tag, summary(one, state, gone, today)]);
+  const told = [...state.cases].map(([tag, one]) => [tag, summary(one, state, withdrawn, today)]);
   return {
     cases: Object.fromEntries(told),
     assigned: Object.fromEntries(state.assigned),
@@ -269,14 +280,19 @@ function lost(chains) {
   return [...new Set(missing.map(([name]) => name))].sort();
 }
 
-function own(state, id, blob) {
-  if (!state.owners.has(blob)) state.owners.set(blob, id);
+function try_to_take(state, node) {
+  try {
+    take(state, node);
+  } catch (error) {
+    if (!(error instanceof f.Refused)) throw error;
+    state.leave_out(node);
+  }
 }
 
 function take(state, node) {
   const { event: e } = node;
   const kind = e.what.kind;
-  if (Object.hasOwn(DECISIONS, kind)) return decide(state.cases, node);
+  if (Object.hasOwn(DECISIONS, kind)) return decide(state, node);
   f.check(Object.hasOwn(SHAPES, kind), "12.2", "an unknown kind");
   const what = SHAPES[kind](e.what, "12.2");
   if (kind === "import" || kind === "part") record_rows(state, what);
@@ -286,10 +302,7 @@ function take(state, node) {
     state.number = Math.max(state.number, what.number);
   }
   if (kind === "erased") {
-    for (const [id, blob, instead] of what.rows) {
-      if (instead === null) say(state.withdrawals, JSON.stringify(id), e.author);
-      else say(state.erasures, JSON.stringify([id, blob, instead]), e.author);
-    }
+    for (const erased of what.rows) say(state.erasures, JSON.stringify(erased), e.author);
     for (const [hash, names] of what.cases) wish(state, hash, names, e.author);
   }
 }
@@ -307,32 +320,49 @@ function record_rows(state, what) {
   }
   for (const [id, , verdict, blob] of what.rows) {
     if (verdict !== "ok" && verdict !== "here") continue;
-    if (blob !== null) own(state, id, blob);
     if ((state.rows.get(id)?.blob ?? null) === null) state.rows.set(id, { blob });
+  }
+}
+
+function the_case(state, assigned, { case: tag }) {
+  if (!state.cases.has(tag)) {
+    const fresh = { assigned, people: new Set(), records: [], standing: new Map(), decisions: [] };
+    state.cases.set(tag, fresh);
+  }
+  return state.cases.get(tag);
+}
+
+// Decisions of those whose case it was before, which is said only here.
+function take_up(state, assigned, record) {
+  const found = the_case(state, assigned, record);
+  for (const name of record.people) found.people.add(name);
+  const early = state.early.get(record.case) ?? [];
+  state.early.delete(record.case);
+  for (const node of early) {
+    if (record.people.includes(node.event.author)) try_to_take(state, node);
+    else state.early.set(record.case, [...(state.early.get(record.case) ?? []), node]);
   }
 }
 
 function receive(state, e, kind, { assigned, rows: records }) {
   for (const record of records) {
     const there = state.cases.get(record.case);
-    const may = kind === "received" || there === undefined || there.people.has(e.author);
+    const given = state.given.get(f.sha256(Buffer.from(record.case, "hex"))) ?? [];
+    const whose = [...(there?.people ?? [e.author]), ...given];
+    const may = kind === "received" || whose.includes(e.author);
     f.check(may, "12.3", "words sealed again by none of the case's people");
   }
+  if (kind === "resealed") for (const record of records) take_up(state, assigned, record);
   for (const record of records) {
-    if (!state.cases.has(record.case)) {
-      const fresh = { assigned, people: new Set(), records: [], standing: new Map(), decisions: [] };
-      state.cases.set(record.case, fresh);
-    }
-    const found = state.cases.get(record.case);
+    const found = the_case(state, assigned, record);
     for (const name of assigned) found.people.add(name);
     if (kind === "resealed") found.assigned = assigned;
     found.records.push(record);
-    own(state, record.id, record.blob);
   }
 }
 
 // What a case is, in words that a vector has.
-function summary(one, state, gone, today) {
+function summary(one, state, withdrawn, today) {
   const envelopes = new Map();
   for (const record of one.records) {
     const recorded = state.rows.get(record.id)?.blob ?? null;
@@ -347,7 +377,7 @@ function summary(one, state, gone, today) {
   let [told = "received"] = states;
   if (conflict.length > 0 || (told === "verified" && voices.length < 2)) told = "partial";
   const on = (what) => about(what).filter((each) => each.what.on);
-  const erased = [...envelopes.keys()].some((id) => gone.has(id));
+  const erased = one.records.some(({ blob }) => withdrawn.has(blob));
   const withdrawing = [...new Set(about("withdrawn").map((each) => each.author))].sort();
   const asks = [...envelopes.values()].some((record) => record.envelope === "withdrawal");
   return {
