@@ -70,7 +70,7 @@ SERVER = (
 # Worker processes (``desk/cores.py``) unpickle, by name, what this process sent them, and it what
 # they sent back, through pipes that nobody else writes to. Nothing of a file or stick is unpickled.
 WORKERS = r"concurrent\.futures|multiprocessing\.(get_context|parent_process)|signal|threading"
-DESK = rf"{PLAIN}|{WORKERS}|csv|gc|heapq|jinja2|mmap|myanmartools|tempfile"
+DESK = rf"{PLAIN}|{WORKERS}|array|csv|gc|heapq|jinja2|math|mmap|myanmartools|tempfile"
 # The desk pages listen on loopback. Flask and werkzeug could run a program or fetch; nothing there
 # asks them to (tests/test_pages.py looks), and webbrowser runs the browser that is installed.
 PAGES = rf"{DESK}|flask|webbrowser|werkzeug"
