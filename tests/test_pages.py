@@ -35,6 +35,7 @@ from intake import days, terminal
 from intake.desk.caseload import Facts
 from intake.desk.pages import answers, guard, inbox, network, session, site
 from intake.desk.pages import case as one_case
+from intake.desk.pages.serving import Server
 from intake.desk.pages.session import Session
 from intake.errors import Misuse, Unsafe, WrongPassphrase
 from intake.settings import ROOT
@@ -156,7 +157,10 @@ def test_a_network_that_is_up_is_refused(
 
 
 @pytest.mark.parametrize("minutes", ["0", "-1", "nan", "inf", "61"])
-def test_a_desk_that_never_locks_is_refused(desk: Desk, minutes: str) -> None:
+def test_a_desk_that_never_locks_is_refused(
+    desk: Desk, minutes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Server, "run", lambda *_, **__: None)
     with pytest.raises(Misuse, match="at most 60 minutes"):
         desk.run("open", *desk.here("alice"), "--lock-after", minutes, "--despite-network")
 
