@@ -871,7 +871,7 @@ def test_similar_cases_are_shown_with_the_reason(empty: Desk) -> None:
             assert time.monotonic() < end
             time.sleep(0.02)
         one, other = case_links(browser.get("/").text)
-        part = browser.get(one).text.partition('id="similar"')[2].partition('id="history"')[0]
+        part = browser.get(one).text.partition('id="similar"')[2].partition('id="decide"')[0]
         assert re.findall(r'href="([^"]*)"', part) == [other]
         assert "Same unit, and left in the same month" in part
         assert CANARY not in part
