@@ -3,7 +3,7 @@
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup test slow check lines demo demo-read demo-recover demo-clean browser pictures peers \
+.PHONY: help setup test slow check lines demo demo-read demo-desk demo-recover demo-clean browser pictures peers \
 	interop fuzz drill handbook bench-quick scale locks clean
 
 VENV := .venv
@@ -46,6 +46,9 @@ demo: setup ## the whole path on this machine, then a site to try; PORT=8000, ON
 demo-read: setup ## from another terminal: carry the stick and read what arrived
 	$(RUN) deploy/demo.py read
 
+demo-desk: setup ## the desk pages on what the demo read, in this machine's browser
+	$(RUN) deploy/demo.py desk
+
 demo-recover: setup ## read it all without Intake: docs/RECOVERY.md with stock age (make peers)
 	$(RUN) deploy/demo.py recover
 
@@ -57,7 +60,7 @@ browser: setup $(VENV)/.locked-browser ## tests in a real chromium, without Java
 	$(RUN) -m pytest -m browser tests/browser $(ARGS)
 
 pictures: setup $(VENV)/.locked-browser ## refresh the README's pictures with a real chromium
-	PICTURES=docs/pictures $(RUN) -m pytest -m browser tests/browser -k typed
+	PICTURES=docs/pictures $(RUN) -m pytest -m browser tests/browser -k 'typed or whole_desk'
 
 peers: setup tests/node/node_modules/.package-lock.json ## other people's age, into .venv and .peers
 	@sh deploy/stock_age.sh
@@ -85,7 +88,7 @@ drill: setup ## steal every kind of key, say who reads and forges what, cure it,
 	echo 'Deliberate breakages, each of which must turn the drill red:'; cat $$log; \
 	exit $$((first + rest))
 
-handbook: setup ## follow docs/ADMINS.md to its end; who types how much until keyring 2
+handbook: setup ## follow both handbooks to their end; who types how much until keyring 2
 	$(RUN) -m pytest -m handbook tests/test_handbook.py $(ARGS)
 
 scale: setup ## import and open 15,000 made-up testimonies, measured; ARGS="--count 100000"

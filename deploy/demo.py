@@ -7,6 +7,7 @@ the passphrases are the demo's, and no tool accepts them anywhere else.
 
     python deploy/demo.py serve     the scripted path once, then a site to try (PORT, ONCE=1)
     python deploy/demo.py read      carry the stick and read, as `r` does, from another terminal
+    python deploy/demo.py desk      the desk pages, in this machine's browser, until Ctrl-C
     python deploy/demo.py recover   read it all without Intake, with stock age (docs/RECOVERY.md)
     python deploy/demo.py clean     erase demo/
 """
@@ -34,6 +35,7 @@ import tty
 import webbrowser
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -64,6 +66,8 @@ LEFT_OUT = ("11b.", "13.", "15.")  # steps of recovery that have another way, or
 AGAIN = "If something is missing or too old in demo/: make demo-clean, then make demo."
 TESTIMONY = {
     "consent_store": "yes",
+    "c_count": "yes",
+    "c_verify": "yes",
     "intent": ["certify", "testify"],
     "urgency": "days",
     "situation": "hiding",
@@ -301,6 +305,30 @@ def acknowledge() -> None:
     tool("admin", "acknowledge", back)
 
 
+def decide(number: str, people: list[str]) -> str:
+    """Let both reviewers of a case verify it; return what a tally of all cases says."""
+    for name in people:
+        why = ("--as", "verified", "--ground", "course_fits", "--ground", "unit_fits")
+        tool("desk", "decide", number, *why, "--casebook", CASEBOOK, *present(name))
+    archive = ("--archive", DESK / "packages" / "archive", *present(*REVIEWERS[:2]))
+    return tool("desk", "tally", "--casebook", CASEBOOK, *archive)
+
+
+def show_desk() -> None:
+    """Show the desk pages to the first reviewer. Here, and only here, a network may be up."""
+    command: list[str | Path] = [sys.executable, "-m", "intake.desk"]
+    command += ["--demo-passphrases", PASSPHRASES, "open"]
+    where = ["--casebook", CASEBOOK, *present(REVIEWERS[0]), "--despite-network"]
+    print("  To lock and unlock the pages: the passphrase of reviewer-a is in demo/passphrases.\n")
+    with contextlib.suppress(KeyboardInterrupt):
+        subprocess.run(
+            [*command, *where, *["--browser"] * has_browser()],
+            cwd=ROOT,
+            env=environment(),
+            check=False,
+        )
+
+
 def scripted(url: str, clock: Steps) -> None:
     """One Burmese testimony goes the whole way by itself."""
     digits = send_testimony(url)
@@ -321,6 +349,11 @@ def scripted(url: str, clock: Steps) -> None:
     since = time.time() - (ROOT / "LICENSE").stat().st_mtime  # when this checkout was made
     whole = clock.last - clock.start
     print(f"     From nothing to read: {whole:.1f} s. From clone to read: {since:.0f} s.")
+    number, people = next((n, case["assigned"]) for n, (_, case) in cases().items())
+    told = decide(number, people)
+    wanted = ("Internal", "  All cases in", "  Counted  ", "  Military", "  Battalion")
+    print(*(f"     {line}" for line in told.splitlines() if line.startswith(wanted)), sep="\n")
+    clock.step(f"decided: {' and '.join(people)} each signed that it is verified; and the tally")
     acknowledge()
     if rows():
         sys.exit("The demo stopped: the server kept what two reviewers acknowledged.")
@@ -493,6 +526,7 @@ def serve() -> None:
         if once or not any(STICK.glob("*.return")):  # it never went the whole way
             scripted(url, clock)
             print(f"\n     All of it took {time.monotonic() - clock.start:.1f} s.")
+            print("     To see the desk's pages: make demo-desk")
             print("     To read it without Intake, with stock age and a shell: make demo-recover")
         if not once:
             interact(url)
@@ -501,6 +535,11 @@ def serve() -> None:
 def main() -> None:
     """Do what the command line asks."""
     command = sys.argv[1] if len(sys.argv) > 1 else "serve"
+    then: dict[str, Callable[[], None]] = {
+        "desk": show_desk,
+        "read": partial(read_and_open, everything=True),
+        "recover": recover,
+    }
     if command == "clean":
         with alone():
             erase()
@@ -510,9 +549,9 @@ def main() -> None:
             signal.signal(ending, signal.default_int_handler)
         with contextlib.suppress(KeyboardInterrupt), alone():
             serve()
-    elif command in {"read", "recover"} and (CASEBOOK / "casebook.json").exists():
-        read_and_open(everything=True) if command == "read" else recover()
-    elif command in {"read", "recover"}:
+    elif command in then and (CASEBOOK / "casebook.json").exists():
+        then[command]()
+    elif command in then:
         sys.exit("There is no demo yet. Run: make demo")
     else:
         sys.exit(__doc__)

@@ -1,7 +1,8 @@
-r"""Follow docs/ADMINS.md as tired people would, each at their own machine, days apart.
+r"""Follow the handbooks as tired people would, each at their own machine, days apart.
 
-    python deploy/handbook.py           from nothing to keyring 2 on the server: who types how much
-    python deploy/handbook.py whole     every chapter; shows what each command printed
+    python deploy/handbook.py             from nothing to keyring 2 on the server: who types what
+    python deploy/handbook.py whole       docs/ADMINS.md to its end, and what each command printed
+    python deploy/handbook.py reviewers   to its chapter 3, and then docs/REVIEWERS.md to its end
 
 Rules:
 - What runs is what stands in the document. A caption above a block says who types it and where; a
@@ -13,14 +14,19 @@ Rules:
 - A block ends well, or as the comment above it says (``<!-- exit: 3 -->``). What stands under "You
   must see" was printed, line by line and in that order; ``…`` is anything.
 - Between the steps, sources send testimonies to the server's own site, and reviewers read.
+- Where ``desk open`` gives an address, its list of cases is fetched as by a browser, and Ctrl-C is
+  typed. It opens although the machine that plays all this has a network.
 
 Comments in the document for this file: ``day``, ``testimonies`` (how many come), ``exit``, ``off``
-(a machine that forgets), ``seized`` (one that a thief has), and ``read`` (who reads now).
+(a machine that forgets), ``seized`` (one that a thief has), ``read`` (who reads), ``case`` (CASE is
+a case of exactly these from here on, about which nothing was decided), and ``strike`` (what
+somebody writes into the file of passages).
 """
 
 from __future__ import annotations
 
 import contextlib
+import http.client
 import json
 import os
 import re
@@ -45,8 +51,10 @@ from deploy import at_day, recovery  # noqa: E402 - after the path is set
 from deploy.recovery import Block  # noqa: E402
 
 DOCUMENT = ROOT / "docs" / "ADMINS.md"
+DESK_PAGE = ROOT / "docs" / "REVIEWERS.md"
 NAMES = "Your own names"
 TO_SECOND = ("1.", "2.")  # the chapters that lead from nothing to keyring 2
+TO_DESK = (*TO_SECOND, "3.")  # and those after which reviewers work
 REVIEWERS = ("alice", "bob", "carol", "dave", "erin")
 PEOPLE = ("rosa", "ruth", "rhea", *REVIEWERS)
 PLACES = {
@@ -60,7 +68,10 @@ EACH = f"each {OWN}"
 TYPING = 20  # seconds that a command takes to type, or to find and paste; an estimate
 COMPARING = 60  # seconds that a key or a fingerprint takes to be read out and compared; too
 _ASKED = "[yes/no] "
-ASKS = re.compile(rb"\[yes/no\] \Z")
+_ADDRESS = re.compile(r"http://(127\.0\.0\.1:\d+)(/enter/\S+)")
+ASKS = re.compile(rb"\[yes/no\] \Z|/enter/\S+\n[^\n]*Ctrl-C[^\n]*\n\Z")
+_CTRL_C = "\x03"
+_LOADING = 300  # tries, a fifth of a second apart
 _PARTS = re.compile(
     r"^## (?P<title>[^\n]*)$"
     r"|^<!-- (?P<note>[a-z]+): (?P<value>[^\n]*) -->$"
@@ -92,9 +103,13 @@ ceremony() {{
   note ceremony "$@"
 }}
 desk() {{
-  run desk --demo-passphrases {words} "$@"
+  case "$1" in
+  open) run desk --demo-passphrases {words} "$@" --despite-network ;;
+  *) run desk --demo-passphrases {words} "$@" ;;
+  esac
   note desk "$@"
 }}
+trap : INT
 """
 
 
@@ -173,12 +188,14 @@ class Story:
     sent: dict[str, str] = field(default_factory=dict)  # the mark in a testimony, and its day
     heard: dict[str, set[str]] = field(default_factory=dict)  # who reads it
     lost: set[str] = field(default_factory=set)  # what a seized server took along
+    cases: list[str] = field(default_factory=list)  # the tags that CASE was the number of
+    pages: list[str] = field(default_factory=list)  # what ``desk open`` showed
     done: list[Done] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Lay out the machines and sticks."""
+        """Lay out the machines and sticks, each machine with a folder that is memory."""
         for name in (*PEOPLE, *PLACES.values(), *(f"sticks/{name}" for name in self.sticks())):
-            (self.folder / name).mkdir(parents=True, exist_ok=True)
+            (self.folder / name / "memory").mkdir(parents=True, exist_ok=True)
         self._server()
         words = self.folder / "words"
         words.touch(mode=0o600)
@@ -193,7 +210,7 @@ class Story:
     @staticmethod
     def sticks() -> tuple[str, ...]:
         """Return the names of all that is carried."""
-        return ("white", "red", "twin", "copy", *PEOPLE)
+        return ("white", "blue", "red", "twin", "copy", *PEOPLE)
 
     def places(self) -> dict[str, object]:
         """Return what "Your own names" is filled in with."""
@@ -201,6 +218,7 @@ class Story:
         found: dict[str, object] = {name.upper(): sticks / name for name in REVIEWERS}
         found |= {"STICK": sticks / "white", "RED": sticks / "red", "TWIN": sticks / "twin"}
         found |= {"CASEBOOK": self.folder / "desk/casebook", "COPY": sticks / "copy/casebook"}
+        found |= {"MINE": "casebook", "MEMORY": "memory", "CARRY": sticks / "blue"}
         server = self.folder / "server"
         return found | {"INTAKE_DATA": server / "data", "INTAKE_KEYS": server / "keys"}
 
@@ -212,7 +230,9 @@ class Story:
             elif part.place == "on every machine":
                 text = part.text
                 if part.title == NAMES:
-                    text = recovery.with_places(text, self.places())
+                    names = set(re.findall(r"^([A-Z_]+)=", text, re.MULTILINE))
+                    given = self.places().items()
+                    text = recovery.with_places(text, {k: v for k, v in given if k in names})
                 self.names += text
             else:
                 each = part.place == EACH
@@ -230,6 +250,12 @@ class Story:
                 self.send(int(note.value))
             case "read":
                 self.read_all(note.value.split(", "))
+            case "case":
+                self.cases.append(self.choose(note.value.split(", ")))
+                self.names += f"CASE={self.cases[-1][:8]}\n"
+            case "strike":
+                reader, passage = note.value.split(": ")
+                (self.folder / reader / "memory/strike.txt").write_text(passage, encoding="utf-8")
             case "seized":
                 self.lost = self.sent.keys() - self.heard.keys()
                 (self.folder / note.value).rename(self.folder / "thief")
@@ -246,9 +272,12 @@ class Story:
         questions: list[str] = []
         own = self.own(step.people[0]) if step.place == OWN else ""
         script = f"{self.prelude()}{own}{step.text}"
-        text = f"cd {shlex.quote(str(home))}\n(\nset -e\n{script})\necho =$?=\n"
+        text = f"trap : INT\ncd {shlex.quote(str(home))}\n(\nset -e\n{script})\necho =$?=\n"
 
         def answer(asked: str) -> str:
+            if address := _ADDRESS.search(asked):
+                self.pages.append(browse(*address.groups()))
+                return _CTRL_C
             questions.append(asked)
             return "yes"
 
@@ -315,12 +344,39 @@ class Story:
 
     def reads(self, reviewer: str) -> set[str]:
         """Return the marks of the testimonies that this reviewer reads at the desk."""
-        keys = self.folder / "sticks" / stick(reviewer) / reviewer
-        book = ("--casebook", self.places()["CASEBOOK"], "--reviewer", keys)
-        words = ("--demo-passphrases", self.folder / "words")
-        said = self.tool("intake.desk", *words, "export", *book)
-        rows = [row for case in json.loads(said) for row in case["envelopes"]]
+        rows = [row for case in self.exported(reviewer, "desk") for row in case["envelopes"]]
         return {row["body"]["answers"]["vet_hint"] for row in rows}
+
+    def exported(self, reviewer: str, machine: str) -> list[dict[str, Any]]:
+        """Return what ``desk export`` gives to this reviewer, from the casebook of a machine."""
+        keys = self.folder / "sticks" / stick(reviewer) / reviewer
+        book = ("--casebook", self.folder / machine / "casebook", "--reviewer", keys)
+        words = ("--demo-passphrases", self.folder / "words")
+        found: list[dict[str, Any]] = json.loads(self.tool("intake.desk", *words, "export", *book))
+        return found
+
+    def choose(self, people: list[str]) -> str:
+        """Return the tag of a case of these, about which nothing was decided yet."""
+        for case in self.exported(people[0], people[0]):
+            if case["assigned"] == people and not (case["decisions"] or case["withdrawn"]):
+                return str(case["case"])
+        raise Wrong(f"{' and '.join(people)} have no case that is new.")
+
+
+def browse(host: str, path: str) -> str:
+    """Open the desk pages as a browser does, and return the list of cases."""
+    cookie = ""
+    for _ in range(_LOADING):
+        connection = http.client.HTTPConnection(host, timeout=recovery.WAIT)
+        connection.request("GET", path, headers={"Cookie": cookie})
+        answer = connection.getresponse()
+        shown = answer.read().decode()
+        connection.close()
+        cookie, path = answer.headers.get("Set-Cookie", cookie).partition(";")[0], "/"
+        if answer.status == 200 and 'href="/case/' in shown:  # noqa: PLR2004
+            return shown
+        time.sleep(0.2)
+    raise Wrong(f"The desk pages showed no case, and {answer.status} at the end.")
 
 
 def keys_in(question: str) -> int:
@@ -404,8 +460,10 @@ def main() -> None:
     if sys.argv[1:] == ["post"]:
         post()
         return
-    whole = sys.argv[1:] == ["whole"]
-    parts = [p for p in read() if whole or p.title.startswith((NAMES, *TO_SECOND))]
+    whole, desk = sys.argv[1:] == ["whole"], sys.argv[1:] == ["reviewers"]
+    chapters = (NAMES, *(TO_DESK if desk else TO_SECOND))
+    parts = [p for p in read() if whole or p.title.startswith(chapters)]
+    parts += read(DESK_PAGE) if desk else []
     with contextlib.suppress(KeyboardInterrupt), tempfile.TemporaryDirectory() as name:
         story = Story(Path(name) / "story")
         title = ""
@@ -414,7 +472,7 @@ def main() -> None:
                 title = done.step.title
                 print(f"\n{title}  ({story.day})")
             print(f"  {', '.join(done.step.people)}, {done.step.place}  ({done.seconds:.1f} s)")
-            if whole:
+            if whole or desk:
                 lines = done.step.text.splitlines() + done.said.splitlines()
                 print("".join(f"     {line}\n" for line in lines), end="", flush=True)
         print()

@@ -6,14 +6,15 @@ Rule: what is found does not depend on how many cores there are.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from intake import days
 from intake.desk import casebook, caseload
-from intake.desk.caseload import Caseload
+from intake.desk.caseload import Caseload, Facts
 from intake.desk.cases import Case
 from intake.desk.record import blob_path
 from intake.form import Form
@@ -41,10 +42,15 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
     return made
 
 
-def load(desk: Desk, *names: str, watch: caseload.Watch = lambda cases, _: cases) -> Caseload:
+def load(
+    desk: Desk,
+    *names: str,
+    watch: caseload.Watch = lambda cases, _: cases,
+    before: Mapping[bytes, Facts] | None = None,
+) -> Caseload:
     keys = [key for name in names for key in desk.made.reviewers[name].quarters.values()]
     form = Form.load(Settings.from_environment().form)
-    return caseload.load(casebook.load(desk.casebook), keys, form, watch)
+    return caseload.load(casebook.load(desk.casebook), keys, form, watch, before)
 
 
 def test_all_cores_find_what_one_finds(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -74,6 +80,41 @@ def test_all_cores_find_what_one_finds(desk: Desk, monkeypatch: pytest.MonkeyPat
     answers, text, (fault,) = two[sealed_row("row 20").case]
     assert (answers, text) == ({}, "")
     assert "missing or damaged" in fault
+
+
+def test_what_is_as_it_was_is_not_opened_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "cpu_count", lambda: 1)
+    lost = desk.state("alice").cases[sealed_row("row 20").case].received[0].blob
+    words = blob_path(desk.casebook, lost).read_bytes()
+    blob_path(desk.casebook, lost).write_bytes(b"damaged")
+    before = load(desk, "alice", "bob")
+    blob_path(desk.casebook, lost).write_bytes(words)
+    more = [
+        sealed_row("row 30", {**ANSWERS, "account": "ထပ်ပြောမယ်"}),
+        sealed_row("row 31", {**ANSWERS, "unit_no": "9"}, kind="withdrawal"),
+        sealed_row("another"),
+    ]
+    desk.bring(desk.bundle(more, 2, previous=next(iter(desk.state("alice").bundles)))[0])
+    opened: list[bytes] = []
+
+    def watch(cases: Iterable[Case], total: int) -> Iterator[Case]:
+        for case in cases:
+            opened.append(case.tag)
+            yield case
+        assert total == len(opened)
+
+    after = load(desk, "alice", "bob", watch=watch, before=before.facts)
+    assert set(opened) == {sealed_row("row 20").case, *(row.case for row in more)}
+    fresh = load(desk, "alice", "bob")
+    assert after.facts == fresh.facts
+    assert list(after.facts) == list(fresh.facts)
+    assert all(facts.case is after.state.cases[tag] for tag, facts in after.facts.items())
+
+
+def test_what_was_hidden_since_is_not_kept(desk: Desk) -> None:
+    case, facts = next((facts.case, facts) for facts in load(desk, "alice").facts.values())
+    assert caseload._same(case, facts)
+    assert not caseload._same(replace(case, erased=True), facts)
 
 
 def test_a_caseload_is_what_the_keys_open(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

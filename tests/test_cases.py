@@ -358,6 +358,19 @@ def test_who_is_given_a_case_may_decide_and_who_gave_it_still_may() -> None:
     assert (world.case().state, len(world.fold().faults)) == ("verified", 2)
 
 
+def test_who_decided_before_it_was_theirs_is_heard_only_if_it_was_theirs_before() -> None:
+    """Who reads a case from where it was sealed again knows from there whose it was."""
+    world = World()
+    world.write("alice", "desk-a", received(assigned=["alice", "bob"]), None)
+    world.write("carol", "desk-a", decided("verified"))
+    for people in ([], ["alice", "bob"], [], ["carol"]):
+        assert (world.case().state, len(world.fold().faults)) == ("received", 1)
+        rows = [{**ROW, "people": people}]
+        what = {**received("resealed", ["alice", "carol"]), "rows": rows}
+        world.write("bob", "desk-a", what, None)
+    assert (world.case().state, len(world.fold().faults)) == ("partial", 0)
+
+
 def test_every_code_has_its_grounds() -> None:
     for code in (*STATES, *MARKS):
         what = decided(code) if code in STATES else marked(code, on=True)

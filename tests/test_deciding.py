@@ -310,6 +310,15 @@ def test_a_case_is_no_duplicate_of_itself(desk: Desk) -> None:
 def test_nobody_decides_about_a_case_of_others(desk: Desk) -> None:
     with pytest.raises(Misuse, match="not yours any more"):
         deciding.write(casebook.load(desk.casebook), [told(0)], at.who(desk, "carol"))
+    (item,) = at.seen(desk, "alice").cases[tags()[0]].received
+    facts = {"day": item.day, "envelope": item.kind, "id": item.id, "keyring": item.keyring}
+    facts |= {"blob": item.blob, "case": item.case, "salt": item.salt}
+    what = {"assigned": ("alice", "bob"), "kind": "received", "rows": [facts]}
+    to = casebook.load(desk.casebook).everyone(FIRST)
+    at.planted(desk, "bob").append([record.Draft(what, to)])
+    assert tags()[0] in at.seen(desk, "carol").cases, "she was told of it, and it is not hers"
+    with pytest.raises(Misuse, match="not yours any more"):
+        deciding.write(casebook.load(desk.casebook), [told(0)], at.who(desk, "carol"))
 
 
 def test_who_gave_a_case_away_alone_hides_nothing_from_the_other(desk: Desk) -> None:
@@ -509,7 +518,7 @@ def test_what_decide_says(desk: Desk, capsys: pytest.CaptureFixture[str]) -> Non
     number = tags()[0].hex()
     given = ("--as", "triaged", "--ground", "complete")
     desk.run("decide", number, *given, *desk.here("alice"))
-    assert "1 decisions are signed." in capsys.readouterr().out
+    assert "Decisions signed: 1" in capsys.readouterr().out
     assert at.seen(desk, "bob").cases[tags()[0]].state == "triaged"
     with pytest.raises(Misuse, match="not one that a case can have"):
         desk.run("decide", number, "--as", "triaged", "--ground", "abuse", *desk.here("alice"))

@@ -22,6 +22,7 @@ from intake.age.unsealing import unseal
 from intake.bundle import Entry
 from intake.bundle.reading import open_return
 from intake.desk import importing, opened
+from intake.desk.__main__ import build
 from intake.desk.record import blob_path
 from intake.errors import BadFile, BadKeyring, Incomplete, Misuse, NoMatchingKey, Refused
 from tests.desk_maker import ANSWERS, PERIOD, Desk, Sealed, deployment, sealed_row
@@ -71,6 +72,40 @@ def test_from_bundle_to_return(desk: Desk, capsys: pytest.CaptureFixture[str]) -
     desk.run("copy", "--to", desk.root / "second")
     with pytest.raises(Misuse, match="nothing to acknowledge"):
         desk.acknowledge(desk.root / "2.return")
+
+
+def test_the_list_says_what_is_in_conflict_and_what_is_withdrawn(
+    desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One merge takes what both reviewers decided on their own copies."""
+    row = sealed_row("mine")
+    number = row.case.hex()[:8]
+    desk.bring(desk.bundle_for("alice", True, row))
+    people = desk.state("alice").cases[row.case].assigned
+    for name, state, ground in zip(
+        people, ("triaged", "rejected"), ("urgent", "abuse"), strict=True
+    ):
+        desk_of = shutil.copytree(desk.casebook, desk.root / f"of-{name}")
+        words = ["--demo-passphrases", desk.root / "demo", "decide", number, "--as", state]
+        words += ["--ground", ground, "--casebook", desk_of, *desk.here(name)]
+        given = build().parse_args(list(map(str, words)))
+        given.do(given)
+    desk.run("merge", "--from", *(desk.root / f"of-{name}" for name in people), *desk.here("alice"))
+    desk.run("list", *desk.here("alice"))
+    out = capsys.readouterr().out
+    assert out.count(" came 0 files of words, ") == 2
+    assert f"{number}  " in out
+    assert "  partial, in conflict\n" in out
+    for name, standing in zip(people, ("being withdrawn", "withdrawn"), strict=True):
+        desk.run("withdraw", number, "--yes", *desk.here(name))
+        capsys.readouterr()
+        desk.run("list", *desk.here("alice"))
+        out = capsys.readouterr().out
+        assert f"  {standing}\n" in out
+        assert "Sergeant" not in out
+        with pytest.raises(Misuse, match=f"is {standing}"):
+            desk.run("read", number, *desk.here("alice"))
+        assert str(ANSWERS["account"]).split("\n")[0] not in capsys.readouterr().out
 
 
 def test_export_is_ascii_and_equal(desk: Desk) -> None:

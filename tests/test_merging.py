@@ -298,6 +298,9 @@ def test_a_third_history_has_a_name_of_its_own(tmp_path: Path) -> None:
         at.merge(other, stick, "bob")
     kept = {p.read_bytes() for p in (other.casebook / "chains").glob("alice.desk-a*")}
     assert kept == {whole, *histories[1:]}
+    last = other.chains("bob")["alice.desk-a"].last
+    said = f"alice.desk-a: two versions part after event {last - 1}; 2 are left out."
+    assert at.seen(other, *ALL).faults.count(said) == 2
     assert len(at.seen(other, *ALL).cases) == 6
 
 
@@ -685,7 +688,7 @@ def test_what_merge_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     fresh.run("merge", "--from", one.casebook, *fresh.here("alice"))
     said = capsys.readouterr().out
     grown = sum(p.stat().st_size for p in (one.casebook / "chains").iterdir())
-    assert f"6 files of words and {grown} bytes of logs came, and 0 keyrings." in said
+    assert f" came 6 files of words, {grown} bytes of logs, 0 keyrings." in said
     assert "0 files of withdrawn or replaced words were emptied." in said
     assert "!" not in said
     at.decide(one, "alice", tag, state="triaged")
@@ -698,7 +701,7 @@ def test_what_merge_says(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> 
     assert "! alice.desk-a: two versions part after event" in capsys.readouterr().out
     with pytest.raises(SystemExit):
         one.run("merge", "--help")
-    assert "merge --from /stick/casebook --casebook casebook" in capsys.readouterr().out
+    assert "merge --from /stick/desk --casebook casebook" in capsys.readouterr().out
 
 
 def test_a_keyring_is_limited(tmp_path: Path) -> None:

@@ -590,6 +590,17 @@ def test_what_cannot_be_forgotten(desk: Desk, clock: Clock) -> None:
     assert (desk.keys("alice") / f"{OLD}.age").is_file()
 
 
+def test_a_key_is_not_destroyed_while_the_log_needs_it(desk: Desk, clock: Clock) -> None:
+    """No case is open, and what was imported must still be known."""
+    for tag in tags():
+        at.decide(desk, "alice", tag, state="rejected")
+    clock.turn(NEW)
+    with pytest.raises(Misuse, match="0 open cases, or the log itself"):
+        forget(desk, "alice")
+    at.reseal(desk, "carol")
+    assert forget(desk, "alice") == 4
+
+
 def test_what_reseal_and_forget_say(
     desk: Desk, clock: Clock, capsys: pytest.CaptureFixture[str]
 ) -> None:

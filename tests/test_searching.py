@@ -163,3 +163,13 @@ def test_every_text_is_found_by_its_words(text: str) -> None:
 def test_a_key_takes_linear_time(unit: str) -> None:
     few, many = (seconds(key, unit * (count // len(unit))) for count in (1_500, 15_000))
     assert many < 40 * max(few, 0.001)
+
+
+def test_an_index_is_filled_on_all_cores_as_on_one() -> None:
+    texts = {n.to_bytes(16): f"{n} ရွာကို မီးရှို့ခိုင်းတယ်။ ခမရ ၅၂၈" for n in range(200)}
+    one, many = Index(), Index()
+    for tag, text in texts.items():
+        one.add(tag, text)
+    many.fill(texts)
+    for query in ("မီးရှို့", "528", "199", "17"):
+        assert many.find(query) == one.find(query) != []

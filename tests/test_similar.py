@@ -153,6 +153,33 @@ def test_a_flood_of_equal_texts_is_counted_and_costs_no_square() -> None:
     assert SHOWN == len(found.shown) < found.found < 200
 
 
+def test_what_is_read_for_one_case_is_bounded() -> None:
+    class Read(list[int]):
+        taken = 0
+
+        def __getitem__(self, which: object) -> list[int]:  # type: ignore[override]
+            assert isinstance(which, slice)
+            part = list(self)[which]
+            Read.taken += len(part)
+            return part
+
+    assert pieces.most([Read([7, *range(3000)]) for _ in range(9)], 1) == [7]
+    assert Read.taken == pieces.REACH
+
+
+def test_another_unit_speaks_against_and_a_large_unit_says_little() -> None:
+    def bits(comrades: int, unit: str) -> float:
+        made = Made()
+        for _ in range(comrades):
+            made.add("", unit_type="LIB", unit_no="25", posted="MMR006001")
+        one, other = made.add("", **SERVED), made.add("", **{**SERVED, "unit_no": unit, "left": ""})
+        company = made.similar().of(other, margin=-40).shown
+        return next(like.bits for like in company if like.tag == one)
+
+    assert bits(200, "25") + 2 < bits(0, "25")
+    assert bits(0, "26") + 3 < bits(0, "25")
+
+
 def _seconds(count: int) -> float:
     flood = {n.to_bytes(16): Told(SERVED, ACCOUNT) for n in range(count)}
     start = time.process_time()
@@ -167,8 +194,13 @@ def test_who_floods_a_text_does_not_hide_its_copies() -> None:
     one = made.add(ACCOUNT, **SERVED)
     for number in range(500):
         made.add(f"{ACCOUNT} {number}", unit_no=str(number), unit_type="IB", rank="PTE")
-    found = made.similar().of(one)
+    alone = made.add(ACCOUNT[:60] + OTHER)
+    changed = made.add(f"{OTHER[:20]} {ACCOUNT}")
+    similar = made.similar()
+    found = similar.of(one)
     assert found.crowd >= 500
+    assert similar.of(changed).crowd >= 500
+    assert similar.of(alone).crowd < 50
     assert found.found >= NEAR
 
 

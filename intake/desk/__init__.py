@@ -21,6 +21,8 @@ module                    what it knows
 ``figures``               a tally as text, as a page, as CSV, as JSON
 ``zawgyi``                is a text Zawgyi, and its copy in Unicode
 ``searching``             texts, found however they are typed
+``pieces``                which texts have passages in common
+``similar``               cases that may be one person's, or from one hand
 ``scripts``               letters that stand in a word of another script
 ``noticing``              what a reviewer should look at twice
 ``visible``               the one way from a source's words to anything a reviewer looks at

@@ -41,7 +41,7 @@ from intake.errors import Incomplete, Misuse
 from intake.form import Form
 from intake.sentences import describe
 from intake.settings import Settings
-from intake.terminal import FLAG, PATH, say
+from intake.terminal import FLAG, PATH, PATHS, say
 from intake.wording import Wording
 
 _ME = "python -m intake.desk"
@@ -110,10 +110,11 @@ def list_cases(given: Namespace) -> None:
     _, found, open_case = _open(given)
     table = [["case", "day", "danger", "force", "rank", "unit", "state"]]
     for case in found.cases.values():
-        told = {k: page.one_line(a) for k, a in reading.summary(open_case(case)).items()}
+        opened = () if case.hidden else open_case(case)
+        told = {k: page.one_line(a) for k, a in reading.summary(opened).items()}
         unit = f"{told.get('unit_type', '-')} {told.get('unit_no', '')}".strip()
         cells = [told.get(key, "-") for key in ("urgency", "force", "rank")]
-        table.append([case.number, f"{case.received[0].day}", *cells, unit, case.state])
+        table.append([case.number, f"{case.received[0].day}", *cells, unit, _standing(case)])
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
         say("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())
@@ -133,6 +134,8 @@ def read(given: Namespace) -> None:
     """
     book, found, open_case = _open(given)
     case = _case(found, given.case)
+    if case.hidden:
+        raise Misuse(f"Case {case.number} is {_standing(case)}.", "Its words are not shown.")
     opened = open_case(case)
     if given.html is not None:
         my = Wording.load("my", Settings.from_environment().form)
@@ -291,7 +294,7 @@ def decide(given: Namespace) -> None:
     what, grounds = {"note": "", "state": given.state}, tuple(given.grounds)
     tags = [_case(found, number).tag for number in given.cases]
     drafts = [deciding.Draft(tag, "decided", what, grounds) for tag in tags]
-    say(f"{deciding.write(book, drafts, reader)} decisions are signed.")
+    say(f"Decisions signed: {deciding.write(book, drafts, reader)}")
 
 
 def withdraw(given: Namespace) -> None:
@@ -309,25 +312,25 @@ def withdraw(given: Namespace) -> None:
 
 
 def merge(given: Namespace) -> None:
-    r"""Take what another desk recorded and this one has not. Run it at both desks.
+    r"""Take what other desks recorded and this one has not. Run it at all of them.
 
-    Example:
-      python -m intake.desk merge --from /stick/casebook --casebook casebook --reviewer keys/alice
+    Examples:
+      python -m intake.desk merge --from /stick/desk --casebook casebook --reviewer keys/alice
+      python -m intake.desk merge --from /stick/desk* --casebook casebook --reviewer keys/alice
     """
     book, reader = _reader(given)
-    watch = partial(terminal.progress, "Merging")
-    merged = merging.run(book, given.other, reader.quarters(), watch)
-    say(
-        f"{merged.blobs} files of words and {merged.grown} bytes of logs came, "
-        f"and {merged.keyrings} keyrings."
-    )
-    say(f"{merged.emptied} files of withdrawn or replaced words were emptied.")
-    _say_faults(merged.state)
-    if merged.strange:
-        say(f"! {merged.strange} things there are no files of a casebook; they were left alone.")
-    if merged.parted:
+    identities, watch = reader.quarters(), partial(terminal.progress, "Merging")
+    merged = [merging.run(book, other, identities, watch) for other in given.other]
+    for other, one in zip(given.other, merged, strict=True):
+        came = f"{one.blobs} files of words, {one.grown} bytes of logs, {one.keyrings} keyrings"
+        say(f"From {other} came {came}.")
+    say(f"{sum(one.emptied for one in merged)} files of withdrawn or replaced words were emptied.")
+    _say_faults(merged[-1].state)
+    if strange := sum(one.strange for one in merged):
+        say(f"! {strange} things there are no files of a casebook; they were left alone.")
+    if parted := sum(one.parted for one in merged):
         raise Incomplete(
-            f"{merged.parted} logs have two histories. Both are kept; the lines above say where.",
+            f"{parted} logs have two histories. Both are kept; the lines above say where.",
             "Ask their authors which desk wrote what, and tell the admins.",
         )
 
@@ -455,6 +458,13 @@ def _case(found: State, number: str) -> Case:
     return cases[0]
 
 
+def _standing(case: Case) -> str:
+    """Return the state of a case for a table, or what matters more."""
+    if case.hidden:
+        return "withdrawn" if case.erased else "being withdrawn"
+    return f"{case.state}, in conflict" if case.conflict else case.state
+
+
 def _say_faults(found: State) -> None:
     if found.closed:
         say(f"For other reviewers, and closed to you: {found.closed} of the log's events.")
@@ -494,7 +504,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "--keyring": {**PATH, "help": "the keyring, as the roots signed it"},
     "--desk": {"metavar": "NAME", "help": "the desk's name, such as desk-a"},
     "--format": {"choices": ("json", "csv"), "default": "json", "help": "json if it is not said"},
-    "--from": {**PATH, "dest": "other", "help": "the other casebook's folder"},
+    "--from": {**PATHS, "dest": "other", "help": "the folders of other casebooks"},
     "--ground": {
         "action": "append",
         "dest": "grounds",

@@ -144,7 +144,7 @@ def chain_files(folder: Path) -> list[Path]:
     return [
         path
         for path in sorted((folder / "chains").iterdir())
-        if is_chain(path) and plain(path) and path.stat().st_size
+        if is_chain(path) and path.stat().st_size
     ]
 
 

@@ -70,18 +70,32 @@ def load(
     identities: Sequence[Identity],
     form: Form,
     watch: Watch = lambda cases, _: cases,
+    before: Mapping[bytes, Facts] | None = None,
 ) -> Caseload:
-    """Return what these identities open; ``watch`` shows progress. Raises any :class:`Refused`."""
+    """Return what these identities open; ``watch`` shows progress. Raises any :class:`Refused`.
+
+    ``before`` are facts that the same identities found: what is as it was is not opened again.
+    """
     state = fold(book.chains(identities))
     caseload = Caseload(book, state, identities, form)
     typed = frozenset(q.key for q in form.questions() if q.kind == "text")
     given = (book.folder, [key.encode() for key in identities], typed)
-    cases = list(state.cases.values())
-    rows = (_light(case) for case in watch(cases, len(cases)))
+    before = before or {}
+    fresh = [case for case in state.cases.values() if not _same(case, before.get(case.tag))]
+    rows = (_light(case) for case in watch(fresh, len(fresh)))
     with contextlib.closing(cores.each(Reader, given, rows)) as told:
-        for case, said in zip(cases, told, strict=True):
-            caseload.facts[case.tag] = Facts(case, *said)
+        read = {case.tag: Facts(case, *said) for case, said in zip(fresh, told, strict=True)}
+    for tag, case in state.cases.items():
+        caseload.facts[tag] = read.get(tag) or replace(before[tag], case=case)
     return caseload
+
+
+def _same(case: Case, before: Facts | None) -> bool:
+    """Return whether the same was found before that would be found now."""
+    if before is None or before.faults or before.case.hidden != case.hidden:
+        return False
+    was, now = ([item[:-1] for item in one.received] for one in (before.case, case))
+    return was == now  # all but the event, which may have been carried over
 
 
 def _light(case: Case) -> list[Received]:

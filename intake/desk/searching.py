@@ -9,10 +9,12 @@ Rules:
 - There is no index: reading through the keys of fifteen thousand texts takes a few milliseconds.
 """
 
+import contextlib
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 
-from intake.desk import visible, zawgyi
+from intake.desk import cores, visible, zawgyi
 
 _ALIKE = {
     "ဉ": "ဥ",
@@ -84,6 +86,13 @@ def _keys(text: str) -> list[str]:
     return [key for text in dict.fromkeys((text, copy)) if (key := _key(text))]
 
 
+class _Keys:
+    """Makes the keys of texts."""
+
+    def __call__(self, texts: Sequence[str]) -> list[str]:
+        return ["\n".join(_keys(text)) for text in texts]
+
+
 class Index:
     """Texts by the tag of their case, to be searched. A tag that is added again has a new text."""
 
@@ -92,7 +101,12 @@ class Index:
 
     def add(self, tag: bytes, text: str) -> None:
         """Add the text of a case."""
-        self._keys[tag] = "\n".join(_keys(text))
+        (self._keys[tag],) = _Keys()([text])
+
+    def fill(self, texts: Mapping[bytes, str]) -> None:
+        """Add the texts of many cases, on all cores."""
+        with contextlib.closing(cores.each(_Keys, (), texts.values())) as keys:
+            self._keys.update(zip(texts, keys, strict=True))
 
     def find(self, query: str) -> list[bytes]:
         """Return the tags of the texts that have all words of a query, in the order of adding.

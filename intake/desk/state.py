@@ -156,8 +156,7 @@ def fold(chains: Mapping[str, Chain]) -> State:
     for case in state.cases.values():
         recorded, case.received = case.received, _once(case.received, state)
         chosen = {item.blob for item in case.received}
-        gone = chosen | state.moved.keys()
-        case.offered = [item for item in recorded if item.blob not in gone]
+        case.offered = [item for item in recorded if item.blob not in chosen]
         case.erased = any(item.blob in state.withdrawn for item in recorded)
     return state
 

@@ -23,7 +23,7 @@ from intake.age.identity import Identity
 from intake.age.passphrase import Passphrase
 from intake.desk import caseload, deciding, searching
 from intake.desk.casebook import Casebook
-from intake.desk.caseload import Caseload
+from intake.desk.caseload import Caseload, Facts
 from intake.desk.cases import Case
 from intake.desk.deciding import Drafts
 from intake.desk.pages import inbox, language
@@ -130,14 +130,17 @@ class Session:
             sign = partial(deciding.sign, self.book, desk.drafts)
             self.with_passphrase(typed, sign)
             self.told.append(SIGNED)
-            self.begin(desk.caseload.identities)
+            self.begin(desk.caseload.identities, desk.caseload.facts)
 
-    def begin(self, identities: Sequence[Identity]) -> None:
-        """Load all that the identities open, in a thread of its own."""
+    def begin(
+        self, identities: Sequence[Identity], before: Mapping[bytes, Facts] | None = None
+    ) -> None:
+        """Load all that the identities open, in a thread of its own; ``before`` is kept."""
         with self.hold:
             self._turn += 1
             self.desk, self.progress, self._last = None, (0, 0), self.clock()
-            threading.Thread(target=self._load, args=(self._turn, identities), daemon=True).start()
+            given = (self._turn, identities, before)
+            threading.Thread(target=self._load, args=given, daemon=True).start()
 
     def here(self) -> None:
         """Note that somebody is here, unless it is too late."""
@@ -172,7 +175,9 @@ class Session:
         while not self.ended.wait(TICK):
             self.look()
 
-    def _load(self, turn: int, identities: Sequence[Identity]) -> None:
+    def _load(
+        self, turn: int, identities: Sequence[Identity], before: Mapping[bytes, Facts] | None
+    ) -> None:
         def watch(cases: Iterable[Case], total: int) -> Iterator[Case]:
             for done, case in enumerate(cases):
                 if turn != self._turn:
@@ -182,11 +187,10 @@ class Session:
 
         desk, told = None, []
         try:
-            found = caseload.load(self.book, identities, self.form, watch)
+            found = caseload.load(self.book, identities, self.form, watch, before)
             drafts = Drafts.load(self.book, self.name, [*identities])
             index = searching.Index()
-            for tag, facts in found.facts.items():
-                index.add(tag, facts.text)
+            index.fill({tag: facts.text for tag, facts in found.facts.items()})
             desk = Desk(found, drafts, inbox.rows(found), index)
         except Refused as refused:
             told = [refused.what, refused.hint]
