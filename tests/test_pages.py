@@ -856,6 +856,29 @@ def test_no_page_needs_a_script(browser: Browser) -> None:
     assert not re.search(r"fetch|XMLHttp|import|WebSocket|eval|innerHTML|location|cookie", script)
 
 
+def test_similar_cases_are_shown_with_the_reason(empty: Desk) -> None:
+    told = f"{CANARY} ရွာကို မီးရှို့ခိုင်းတယ်၊ ကျွန်တော် ထွက်ပြေးခဲ့တယ်၊ လမ်းမှာ သုံးရက်ကြာတယ်"
+    twice = [
+        sealed_row(f"twice {n}", {**ANSWERS, "account": told, "left": "2021-08"}) for n in "ab"
+    ]
+    empty.bring(empty.bundle_for("alice", True, *twice))
+    made = session_of(empty)
+    with served(made) as server:
+        browser = entered(server)
+        browser.unlock()
+        end = time.monotonic() + WAIT
+        while made.desk is None or made.desk.similar is None:
+            assert time.monotonic() < end
+            time.sleep(0.02)
+        one, other = case_links(browser.get("/").text)
+        part = browser.get(one).text.partition('id="similar"')[2].partition('id="decide"')[0]
+        assert re.findall(r'href="([^"]*)"', part) == [other]
+        assert "Same unit, and left in the same month" in part
+        assert CANARY not in part
+        made.desk.similar = None
+        assert "Cases are still being compared." in browser.get(one).text
+
+
 def test_the_tally_is_of_the_reviewers_own_cases(desk: Desk) -> None:
     made = session_of(desk)
     with served(made) as server:

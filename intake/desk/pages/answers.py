@@ -13,7 +13,7 @@ from functools import partial
 from flask import Flask, Response, render_template
 from jinja2 import StrictUndefined
 
-from intake.desk import cases, noticing, page, visible
+from intake.desk import cases, noticing, page, similar, visible
 from intake.desk.cases import Case
 from intake.desk.pages import inbox, language
 from intake.desk.pages.case import key, unicode_copy
@@ -51,6 +51,7 @@ def prepare(app: Flask, session: Session) -> None:
         "MARKS": cases.MARKS,
         "GROUNDS": cases.GROUNDS,
         "OFFERED": cases.OFFERED,
+        "REASONS": similar.REASONS,
         "urgent": inbox.URGENT,
         "dangers": inbox.dangers(session.form),
         "titles": page.TITLES,

@@ -32,6 +32,7 @@ def page(desk: Desk, case: Case) -> dict[str, object]:
         "opened": desk.caseload.opened(case),
         "before": order[place - 1] if place else None,
         "after": order[place + 1] if place else None,
+        "alike": desk.similar.of(case.tag) if desk.similar else None,
         "drafts": [draft for draft in desk.drafts.pending if draft.case == case.tag],
     }
 

@@ -28,6 +28,7 @@ from intake.desk.cases import Case
 from intake.desk.deciding import Drafts
 from intake.desk.pages import inbox, language
 from intake.desk.present import Present
+from intake.desk.similar import Similar
 from intake.errors import Misuse, Refused, WrongPassphrase
 from intake.form import Form
 from intake.keyring import Reviewer
@@ -57,6 +58,7 @@ class Desk:
     index: searching.Index
     listing: Sequence[bytes] = ()
     query: str = ""
+    similar: Similar | None = None  # None while it is being made
 
 
 @dataclass(slots=True)
@@ -198,3 +200,17 @@ class Session:
             if turn == self._turn:
                 self.desk, self.progress = desk, None
                 self.told += told
+
+        if desk:
+            with contextlib.suppress(Exception):  # what cannot be compared costs its suggestions
+                self._compare(turn, desk)
+
+    def _compare(self, turn: int, desk: Desk) -> None:
+        """Make ready what suggests similar cases, while the pages are open already."""
+
+        def key(text: str) -> str:
+            if turn != self._turn:  # locked meanwhile: let go of the words
+                raise Misuse("The desk is locked")
+            return searching.key(text)
+
+        desk.similar = Similar(desk.caseload.facts, key)
