@@ -54,7 +54,7 @@ def load(
 
 
 def test_all_cores_find_what_one_finds(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    lost = desk.state("alice").cases[sealed_row("row 20").case].received[0].blob
+    lost = desk.state("alice", "bob").cases[sealed_row("row 20").case].received[0].blob
     blob_path(desk.casebook, lost).write_bytes(b"damaged")
     found = []
     for count in (1, 2):
@@ -84,7 +84,7 @@ def test_all_cores_find_what_one_finds(desk: Desk, monkeypatch: pytest.MonkeyPat
 
 def test_what_is_as_it_was_is_not_opened_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 1)
-    lost = desk.state("alice").cases[sealed_row("row 20").case].received[0].blob
+    lost = desk.state("alice", "bob").cases[sealed_row("row 20").case].received[0].blob
     words = blob_path(desk.casebook, lost).read_bytes()
     blob_path(desk.casebook, lost).write_bytes(b"damaged")
     before = load(desk, "alice", "bob")
