@@ -31,7 +31,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -46,24 +46,27 @@ from tests.makers import FIRST  # noqa: E402
 
 CALENDAR = at_day.hang(FIRST)  # in every process: each imports this file
 
+from deploy.population import Person, people  # noqa: E402
+from deploy.suggested import table  # noqa: E402
+from deploy.zawgyi import zawgyi  # noqa: E402
 from intake.age.sealing import seal  # noqa: E402
 from intake.age.unsealing import unseal  # noqa: E402
 from intake.bundle import BundleHeader, Entry  # noqa: E402
 from intake.bundle.writing import write_bundle  # noqa: E402
 from intake.desk import casebook, caseload, cores, importing, searching, staging, state  # noqa: E402
 from intake.desk.present import arrive  # noqa: E402
+from intake.desk.similar import Similar  # noqa: E402
 from intake.envelope import SEALED  # noqa: E402
-from intake.form import Answer, Form  # noqa: E402
+from intake.form import Form  # noqa: E402
 from intake.settings import Settings  # noqa: E402
 from intake.terminal import Passphrases, progress  # noqa: E402
-from tests.desk_maker import ANSWERS, PERIOD, Desk, deployment, sealed_row  # noqa: E402
+from tests.desk_maker import PERIOD, Desk, deployment, sealed_row  # noqa: E402
 
 PART = 50_000  # envelopes of one bundle
 ROW = 40_000  # bytes of an envelope on the disk, sealed to one or to three
 SPAN = 50  # envelopes of a job of the bare work
 READERS = ("alice", "bob")
 BARE, WRITTEN, IMPORT = "bare work", "bare work, written", "import"
-Answers = dict[str, Answer]
 
 
 class Took(NamedTuple):
@@ -79,28 +82,20 @@ class Took(NamedTuple):
         return f"    memory, its own and a worker's{self.own:9} MiB, {self.worker} MiB"
 
 
-def people(seed: int, count: int) -> Iterator[tuple[int, Answers]]:
-    """Yield testimonies by their numbers, the same for the same seed."""
-    chance = random.Random(seed)  # noqa: S311 - people made up for a bench
-    words = str(ANSWERS["account"]).split()
-    for number in range(count):
-        account = " ".join(chance.choices(words, k=chance.randrange(5, 120)))
-        yield number, {**ANSWERS, "account": account, "unit_no": str(chance.randrange(1, 600))}
-
-
 class Site:
     """Seals testimonies as the site would."""
 
-    def __call__(self, found: Sequence[tuple[int, Answers]]) -> list[tuple[Entry, bytes]]:
+    def __call__(self, found: Sequence[Person]) -> list[tuple[Entry, bytes]]:
         """Return the row of each."""
-        rows = [sealed_row(f"scale {number}", answers) for number, answers in found]
+        rows = [sealed_row(f"scale {one.number}", one.answers) for one in found]
         return [(row.entry, row.sealed) for row in rows]
 
 
 def make_bundles(root: Path, seed: int, count: int) -> list[Path]:
     """Write bundles of ``count`` rows; return their paths in order."""
     made, paths, previous = deployment(), [], bytes(32)
-    rows = cores.each(Site, (), progress("Sealing", people(seed, count), count))
+    crowd = people(seed, count, zawgyi=zawgyi)
+    rows = cores.each(Site, (), progress("Sealing", crowd, count))
     spool = root / "spool"
     for number in range(1, -(-count // PART) + 1):
         places: dict[Entry, int] = {}
@@ -200,6 +195,12 @@ def look(root: Path, name: str) -> dict[str, float]:
     before = time.perf_counter()
     index.find("ရွာ မီးရှို့")
     took["one search"] = time.perf_counter() - before
+    before = time.perf_counter()
+    similar = Similar(found.facts, searching.key)
+    took["making similar cases"] = time.perf_counter() - before
+    before = time.perf_counter()
+    similar.of(next(iter(found.facts)))
+    took["similar to one case"] = time.perf_counter() - before
     took["cases"] = len(found.facts)
     if any(facts.faults for facts in found.facts.values()) or found.state.faults:
         raise SystemExit("Something that was imported does not open.")
@@ -277,6 +278,8 @@ def measure(root: Path, count: int, rounds: int, seed: int) -> None:
         print(f"  {step:<29}{seconds:10.2f}")
     print(f"{opened.memory()}; {cases:,} cases")
     print(f"  the casebook on the disk     {size / 1e9:10.2f} GB")
+    print("\nSimilar cases, over all of them, as the archive's quorum would see them:")
+    print("\n".join(alone(table, seed, count)[0]))
 
 
 def main() -> None:
