@@ -402,16 +402,19 @@ class Drill(Steps):
         self.check(not read, f"{everyone.name} read what came after the quarter: {ranges(read)}")
 
     def turn(self, *names: str) -> tuple[Thief, set[int]]:
-        """Close every third old case, seal the open ones again, and destroy the old quarter's keys.
+        """Reject some old cases, seal the open ones again, and destroy the old quarter's keys.
 
-        Return the first one's laptop, stolen anew, and which cases were closed.
+        Return the first one's laptop, stolen anew, and which cases were closed: by both. Where one
+        of a case's two was removed before, one voice is left, and the case stays open.
         """
         stage, truth, book = self.stage, self.truth, self.stage.casebook
         now = holder.quarter_of(CALENDAR.day)
         numbers = stage.learn_numbers(*names)
-        closed = {n for n in numbers if truth.quarter[n] < now and n % 3 == 0}
+        old = sorted(n for n in numbers if truth.quarter[n] < now)
+        closed = {*[n for n in old if truth.assigned[n] == {*names}][::2]}
+        rejected = closed | {*[n for n in old if truth.assigned[n] != {*names}][::3]}
         for name in names:
-            mine = [numbers[n] for n in sorted(closed) if name == min(truth.assigned[n] & {*names})]
+            mine = [numbers[n] for n in sorted(rejected) if name in truth.assigned[n]]
             if mine:
                 why = ("--as", "rejected", "--ground", "contradicts")
                 stage.tool("desk", "decide", *mine, *why, "--casebook", book, *stage.here(name))

@@ -86,7 +86,7 @@ def test_a_quarter_turns(desk: Desk, clock: Clock) -> None:
     verified, rejected, open_, untouched = tags()
     for name in ("alice", "bob"):
         at.decide(desk, name, verified, state="verified", note=at.BURMESE)
-    at.decide(desk, "bob", rejected, state="rejected", note=at.ZAWGYI)
+        at.decide(desk, name, rejected, state="rejected", note=at.ZAWGYI)
     at.decide(desk, "alice", open_, state="verified", note="🪖")
     at.decide(desk, "bob", open_, "marked", mark="coercion", on=True, note="က" * 1000)
     before = at.blobs(desk.casebook)
@@ -193,15 +193,31 @@ def test_a_key_is_not_destroyed_while_a_decision_needs_it(desk: Desk, clock: Clo
     assert resealing.forget(book, at.who(desk, "alice"), OLD) == 0
 
 
+def test_nobody_closes_a_case_alone(desk: Desk, clock: Clock) -> None:
+    """Rejected by one, or verified and to be certified: it is still theirs in the next quarter."""
+    rejected, suspected, certify, done = tags()
+    at.decide(desk, "bob", rejected, state="rejected")
+    at.decide(desk, "bob", suspected, state="suspected")
+    for name in ("alice", "bob"):
+        at.decide(desk, name, certify, state="verified")
+        at.decide(desk, name, done, state="verified")
+    at.decide(desk, "alice", certify, "marked", mark="certify", on=True)
+    turned(desk, clock)
+    for name in ("alice", "bob"):
+        assert forget(desk, name) == 1
+        assert at.seen(desk, name).cases.keys() == {rejected, suspected, certify}
+
+
 def test_a_case_that_is_to_be_withdrawn_is_not_lost_with_the_quarter(
     desk: Desk, clock: Clock
 ) -> None:
     """One voice hides it. If that voice is planted, nothing is lost; if not, it can be finished."""
     first, second, third, _ = tags()
     at.withdraw(desk, "bob", first)
-    at.decide(desk, "alice", second, state="rejected")
+    for name in ("alice", "bob"):
+        at.decide(desk, name, second, state="rejected")
+        at.decide(desk, name, third, state="rejected")
     at.withdraw(desk, "bob", second)
-    at.decide(desk, "alice", third, state="rejected")
     turned(desk, clock)
     forget(desk, "alice")
     forget(desk, "bob")
@@ -593,7 +609,8 @@ def test_what_cannot_be_forgotten(desk: Desk, clock: Clock) -> None:
 def test_a_key_is_not_destroyed_while_the_log_needs_it(desk: Desk, clock: Clock) -> None:
     """No case is open, and what was imported must still be known."""
     for tag in tags():
-        at.decide(desk, "alice", tag, state="rejected")
+        for name in ("alice", "bob"):
+            at.decide(desk, name, tag, state="rejected")
     clock.turn(NEW)
     with pytest.raises(Misuse, match="0 open cases, or the log itself"):
         forget(desk, "alice")

@@ -198,6 +198,16 @@ class Case:
         return told
 
     @property
+    def closed(self) -> bool:
+        """Whether two reviewers said what its state says, and it is not to be certified.
+
+        Only then may its words go with a quarter's keys: nobody loses a case by one voice.
+        """
+        state = self.state
+        said = {one.author for one in self.decisions if one.what.get("state") == state}
+        return state not in OPEN and len(said) >= VOICES and CERTIFY not in self.marks
+
+    @property
     def marks(self) -> frozenset[str]:
         """Those of :data:`MARKS` that are on."""
         return frozenset(mark for mark in MARKS if self._on(mark))

@@ -15,9 +15,9 @@ Rules:
   believing anybody.
 - What a planted reviewer claims to have sealed again stops nobody: it counts once it was looked at.
 - Blobs first, then events, under a note (``record.noted``): it can be stopped anywhere.
-- A case that is closed is not sealed again, unless somebody says that its source withdrew: that is
-  to be done yet. When the quarter's keys are destroyed, only the archive opens it. That is the
-  point.
+- A case that two reviewers closed is not sealed again, unless it is to be certified, or somebody
+  says that its source withdrew: that is to be done yet. When the quarter's keys are destroyed,
+  only the archive opens it. That is the point.
 """
 
 import os
@@ -33,7 +33,7 @@ from intake.age.identity import Identity
 from intake.age.recipient import Recipient
 from intake.desk import record
 from intake.desk.casebook import Casebook, quarter_of
-from intake.desk.cases import OPEN, Case, Received
+from intake.desk.cases import Case, Received
 from intake.desk.chain import Chain, Event, carried_by
 from intake.desk.present import Present
 from intake.desk.reading import Lie, open_words
@@ -130,8 +130,8 @@ def reviewers(state: State, case: Case) -> tuple[str, ...]:
 
 
 def _unfinished(case: Case) -> bool:
-    """Return whether a case is open, or to be withdrawn by one more."""
-    return not case.erased and (case.state in OPEN or case.hidden)
+    """Return whether a case is not closed by two, or is to be withdrawn by one more."""
+    return not case.erased and (not case.closed or case.hidden)
 
 
 def _late(event: Event, now: str) -> bool:
