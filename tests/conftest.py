@@ -3,15 +3,21 @@
 Rules:
 - The same test does the same on every run: Hypothesis takes its examples from the test itself,
   keeps no database, and prints what repeats a failure. `HYPOTHESIS_PROFILE=ci` tries more of them.
+- Ctrl-C means the same in every run: a job in the background has it ignored, and so would all that
+  it starts.
 - A test writes below `tmp_path`, and never sees a setting of the person who runs it.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "dev",

@@ -128,7 +128,10 @@ def test_no_worker_outlives_us(how: signal.Signals) -> None:
         assert process.stdout
         workers = [int(worker) for worker in process.stdout.readline().split()]
         (os.killpg if how is signal.SIGINT else os.kill)(process.pid, how)
-        _, said = process.communicate(timeout=60)
+        try:
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()  # or, if it lives on, the test waits for ever
     assert workers
     assert said.count("Traceback") == (how is signal.SIGINT)  # ours; a worker says nothing
     deadline = time.monotonic() + 30

@@ -204,4 +204,5 @@ def host(browser: webdriver.Chrome) -> str:
 
 if __name__ == "__main__":
     os.umask(0o077)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a job may have it ignored
     play(Path(sys.argv[1]), Path(sys.argv[2]))
