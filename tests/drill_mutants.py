@@ -55,7 +55,7 @@ DRILL = {
     ),
     "an event needs no signature": Mutant(
         "intake/desk/chain.py",
-        "or not any(verified(k, octets(signature.decode(), 64), CONTEXT + line) for k in keys)",
+        "or not any(verified(k, octets(event.signature, 64), CONTEXT + line) for k in keys)",
         "or not keys",
         r"FAILED: .* can forge: event of alice",
     ),
@@ -90,5 +90,17 @@ DRILL = {
         "            if path.exists():\n"
         "                (folder.parent / f'.{path.name}').write_bytes(path.read_bytes())\n",
         r"FAILED: a retired period opens: \d",
+    ),
+    "what is closed is sealed again too": Mutant(
+        "intake/desk/resealing.py",
+        "return not case.erased and (not case.closed or case.hidden)",
+        "return not case.erased",
+        r"FAILED: bob's laptop reads too many: \d",
+    ),
+    "the key of a quarter stays in its folder": Mutant(
+        "intake/desk/resealing.py",
+        "path.replace(spoiled)",
+        "spoiled.write_bytes(path.read_bytes())",
+        r"FAILED: bob's laptop: \d",
     ),
 }

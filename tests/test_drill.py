@@ -46,8 +46,8 @@ def test_the_drill(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "FAILED" not in done.stdout + done.stderr
     assert not list(folder.iterdir()), "something was left behind"
-    _, first, second = done.stdout.split(" forges\n")
-    before, after = reads(first), reads(second)
+    _, first, second, third = done.stdout.split(" forges\n")
+    before, after, turned = reads(first), reads(second), reads(third)
     assert len(before) == len(after) + 1 == 7 + 1 + 21 + 1  # each, both roots, each pair, all
     assert before["alice's laptop + bob's laptop"][0] == before["all of them"][0] == 12
     for nothing in ("server's disk", "desk's casebook", "the stick", "root rosa"):
@@ -57,6 +57,9 @@ def test_the_drill(tmp_path: Path) -> None:
     assert before["alice's laptop"][1] == "event of alice"
     assert after["alice's laptop"] == (before["alice's laptop"][0], "bundle")
     assert 12 < after["all of them"][0] < 20  # all but what came after the quarter turned
+    assert turned.keys() == {"bob's laptop", "all of them"}
+    assert 0 < turned["bob's laptop"][0] < 20  # all that is open, now that alice is gone
+    assert turned["bob's laptop"][1] == "event of bob"
 
 
 @pytest.mark.drill
