@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.select import Select
@@ -85,7 +86,9 @@ def send(browser: webdriver.Chrome) -> None:
     """Press the one button, and wait for the next page."""
     button = find(browser, "button")
     button.click()
-    WebDriverWait(browser, WAIT).until(staleness_of(button))
+    # While one page goes and the other comes, the driver may not know whose the element is.
+    wait = WebDriverWait(browser, WAIT, ignored_exceptions=[WebDriverException])
+    wait.until(staleness_of(button))
 
 
 def test_a_testimony_typed_without_javascript_is_read_at_the_desk(

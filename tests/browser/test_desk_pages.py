@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from selenium import webdriver
+from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
@@ -103,7 +104,9 @@ def press(browser: webdriver.Chrome, css: str) -> None:
     """Press a button or a link, and wait for the next page."""
     page = find(browser, "html")
     find(browser, css).click()
-    WebDriverWait(browser, WAIT).until(staleness_of(page))
+    # While one page goes and the other comes, the driver may not know whose the element is.
+    wait = WebDriverWait(browser, WAIT, ignored_exceptions=[WebDriverException])
+    wait.until(staleness_of(page))
 
 
 def unlock(browser: webdriver.Chrome) -> None:
