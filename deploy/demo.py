@@ -315,11 +315,12 @@ def decide(number: str, people: list[str]) -> str:
 
 
 def show_desk() -> None:
-    """Show the desk pages to the first reviewer. Here, and only here, a network may be up."""
+    """Show the desk pages to a reviewer who has cases. Only in a demo may a network be up."""
+    reader = next((name for name, _ in cases().values()), REVIEWERS[0])
     command: list[str | Path] = [sys.executable, "-m", "intake.desk"]
     command += ["--demo-passphrases", PASSPHRASES, "open"]
-    where = ["--casebook", CASEBOOK, *present(REVIEWERS[0]), "--despite-network"]
-    print("  To lock and unlock the pages: the passphrase of reviewer-a is in demo/passphrases.\n")
+    where = ["--casebook", CASEBOOK, *present(reader), "--despite-network"]
+    print(f"  To lock and unlock the pages: the passphrase of {reader} is in demo/passphrases.\n")
     with contextlib.suppress(KeyboardInterrupt):
         subprocess.run(
             [*command, *where, *["--browser"] * has_browser()],
