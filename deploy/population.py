@@ -547,7 +547,7 @@ def article(seed: int = 1) -> Iterator[tuple[Person, bool]]:
     """Yield the 2,000 people of the article, and whether each is to be marked ``certify``.
 
     1,400 other ranks, 100 officers from lieutenant to major, 500 police; all consent. 100 of the
-    1,500 military are to be certified. Source: facts/domain.md, R1 to R10.
+    1,500 military are to be certified: what was reported in August 2021.
     """
     random = Random(seed)  # noqa: S311 - people made up for a test
     world = _World(random, 2000, None)

@@ -12,7 +12,7 @@ import json
 import random
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import date
 from html.parser import HTMLParser
@@ -23,7 +23,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intake import days, terminal
+from deploy import population
+from intake import days, receipt, terminal
+from intake.admin import __main__ as admin
 from intake.age.passphrase import Passphrase
 from intake.ceremony import package
 from intake.desk import casebook, charts, deciding, exporting, figures, tally, visible
@@ -38,8 +40,9 @@ from intake.errors import BadFile, Misuse, NoMatchingKey
 from intake.form import Answer, Form, Groups, Question
 from intake.settings import FORM
 from intake.wording import Wording
-from tests.desk_maker import PERIOD, Desk, Sealed, sealed_row
+from tests.desk_maker import PERIOD, Desk, sealed_row
 from tests.makers import FIRST
+from tests.site_maker import ORIGIN, Site, make_site, receipt_in
 
 HOSTILE = (
     '<script>alert(1)</script><svg onload=alert(2)> \u202egnp.exe\u202c\x1b[31m\r=HYPERLINK("http://x")'
@@ -650,16 +653,47 @@ def test_what_does_not_open_the_archive(desk: Desk) -> None:
         desk.run("tally", "--expected", 3, *both)
 
 
+def typed(answers: Mapping[str, Answer]) -> dict[str, str | list[str]]:
+    """Return the fields that a browser sends for these answers."""
+    fields = {key: a if isinstance(a, str) else list(a) for key, a in answers.items()}
+    for key in ("left", "happened"):
+        if key in fields:
+            parts = zip(("year", "month", "day"), str(fields.pop(key)).split("-"), strict=False)
+            fields |= {f"{key}-{part}": str(int(number)) for part, number in parts}
+    return fields
+
+
+def sent(site: Site, people: Iterable[tuple[population.Person, bool]]) -> set[bytes]:
+    """Let everybody fill in the form; return the tags of the cases that are to be certified."""
+    client, marked = site.client(), set()
+    for person, certify in people:
+        seed = receipt.new_seed()
+        data = {"_seed": seed.hex(), **typed(person.answers)}
+        assert receipt_in(client.post("/en", data=data, headers=ORIGIN).text)
+        if certify:
+            reply = receipt.reply_secret(site.made.deployment, receipt.receipt(seed))
+            marked.add(receipt.case_tag(reply))
+    return marked
+
+
 @pytest.mark.slow
-def test_the_articles_people_from_bundle_to_tally(
-    desk: Desk, capsys: pytest.CaptureFixture[str]
+def test_the_articles_people_from_form_to_tally(
+    desk: Desk,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    rows: list[Sealed] = []
-    for number, (force, rank) in enumerate(PEOPLE):
-        answers = {**SOLDIER, "force": force, "rank": rank, "consent_store": "yes"}
-        rows.append(sealed_row(f"{number}", answers))
-    desk.bring(desk.bundle(rows)[0])
-    everyone_verifies(desk, {row.case: [{"mark": "certify"}] for row in rows[:100]})
+    """2,000 forms filled in, exported, imported, verified by two, and counted by a quorum."""
+    site = make_site(tmp_path)
+    assert site.made.raw == desk.made.raw
+    certify = sent(site, population.article())
+    monkeypatch.setenv("INTAKE_DATA", str(site.settings.data))
+    monkeypatch.setenv("INTAKE_KEYS", str(site.settings.keys))
+    given = admin.build().parse_args(["export", str(tmp_path)])
+    given.do(given)
+    (bundle,) = tmp_path.glob("*.bundle")
+    desk.bring(bundle)
+    everyone_verifies(desk, {tag: [{"mark": "certify"}] for tag in certify})
     both = [*desk.here("alice"), *desk.here("bob")]
     expected = ("--expected", 500, "--expected-note", "over the next month")
     found = written(desk, "--archive", desk.root / "archive", *both, *expected)["tables"]
@@ -678,4 +712,7 @@ def test_the_articles_people_from_bundle_to_tally(
         "neither": 1900,
         "expected": 500,
     }
-    assert re.search(r"Battalion equivalents +4\.0\n", capsys.readouterr().out)
+    said = capsys.readouterr().out
+    for line in (r"People counted +2,000", r"Military: .* +1,500", r"Police +500"):
+        assert re.search(rf"^  {line}$", said, re.MULTILINE)
+    assert re.search(r"Battalion equivalents +4\.0\n", said)
