@@ -47,7 +47,6 @@ from deploy.stage import QUORUM, REVIEWERS, ROOTS, Stage  # noqa: E402
 from deploy.steps import Steps  # noqa: E402
 from deploy.thief import Found, ransack, steal  # noqa: E402
 from intake import keyring  # noqa: E402
-from intake.ceremony import holder  # noqa: E402
 from intake.errors import BadKeyring, Misuse  # noqa: E402
 from intake.keyring import QUARTER  # noqa: E402
 
@@ -408,7 +407,7 @@ class Drill(Steps):
         of a case's two was removed before, one voice is left, and the case stays open.
         """
         stage, truth, book = self.stage, self.truth, self.stage.casebook
-        now = holder.quarter_of(CALENDAR.day)
+        now = keyring.quarter_of(CALENDAR.day)
         numbers = stage.learn_numbers(*names)
         old = sorted(n for n in numbers if truth.quarter[n] < now)
         closed = {*[n for n in old if truth.assigned[n] == {*names}][::2]}

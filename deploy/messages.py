@@ -44,11 +44,21 @@ HEADER = """\
 # Keep what stands in {braces}. Zero-width spaces (U+200B) between phrases let long lines break."""
 INTAKE, DESK = "intake", "desk"
 MODULES = (
-    *("cases.py", "deciding.py", "exporting.py", "figures.py", "noticing.py", "page.py"),
+    *(
+        "casebook.py",
+        "cases.py",
+        "deciding.py",
+        "exporting.py",
+        "figures.py",
+        "noticing.py",
+        "page.py",
+    ),
     *("similar.py", "tables.py", "tally.py"),
     *("pages/answers.py", "pages/case.py", "pages/inbox.py", "pages/session.py", "pages/site.py"),
 )
-SAYING = frozenset({"Misuse", "Row", "Table", "WrongPassphrase"})  # calls, at the desk
+SAYING = frozenset(
+    {"Incomplete", "MachineTrouble", "Misuse", "Row", "Table", "WrongPassphrase"}
+)  # calls, at the desk
 SHOWN = re.compile(r"\A[A-Z—“{].*", re.DOTALL)
 BRACES = re.compile(r"\{[a-z_]*\}")
 

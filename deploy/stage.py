@@ -41,7 +41,6 @@ from intake import days, files, keyring, receipt, terminal
 from intake.admin.__main__ import build as build_admin
 from intake.age import bech32
 from intake.age.identity import Identity
-from intake.ceremony import holder
 from intake.ceremony.__main__ import build as build_ceremony
 from intake.desk.__main__ import build as build_desk
 from intake.desk.present import Present
@@ -149,7 +148,7 @@ def run(tool: str, *arguments: object) -> Said:
 def quarters_of(first: date, weeks: int) -> list[str]:
     """Return the quarters that some weeks from the day ``first`` on touch."""
     span = (first + timedelta(days=day) for day in range(7 * weeks))
-    return list(dict.fromkeys(map(holder.quarter_of, span)))
+    return list(dict.fromkeys(map(keyring.quarter_of, span)))
 
 
 @dataclass(slots=True)
@@ -312,7 +311,7 @@ class Stage:
         for number in self.stored_of(period) - self.truth.recorded:
             self.truth.recorded.add(number)
             self.truth.archive[number] = self.keyring.archive
-            self.truth.quarter[number] = holder.quarter_of(self.calendar.day)
+            self.truth.quarter[number] = keyring.quarter_of(self.calendar.day)
         return said
 
     def stored_of(self, period: str) -> set[int]:

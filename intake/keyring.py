@@ -138,6 +138,11 @@ class Keyring:
         return tuple(r for r in self.reviewers if r.removed is None)
 
 
+def quarter_of(day: date) -> str:
+    """Return the quarter that ``day`` falls into, as :data:`QUARTER` has it: ``2026q4``."""
+    return f"{day.year}q{(day.month + 2) // 3}"
+
+
 def parse(data: bytes) -> Keyring:
     """Return the keyring in ``data``, verified by itself. Raises :class:`BadKeyring`."""
     line, signatures = _lines(data)

@@ -9,6 +9,8 @@ Rules: a file that others can read is refused; nothing is written unlocked, not 
 The server and its admin never import this module.
 """
 
+import os
+import secrets
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -61,6 +63,17 @@ def signing_key(path: Path, passphrase: Passphrase) -> Ed25519PrivateKey:
     except ValueError:
         raise _other(path) from None
     return Ed25519PrivateKey.from_private_bytes(seed)
+
+
+def destroy(path: Path) -> None:
+    """Overwrite a file with random bytes, sync it, delete it. What that is worth on flash: little.
+
+    Raises ``OSError``; the caller says what it was about, and syncs the folder.
+    """
+    with path.open("r+b", buffering=0) as file:
+        file.write(secrets.token_bytes(path.stat().st_size))
+        os.fsync(file.fileno())
+    path.unlink()
 
 
 def _other(path: Path) -> BadFile:

@@ -342,7 +342,7 @@ def test_an_interrupted_row_of_periods_goes_on(tmp_path: Path) -> None:
     ],
 )
 def test_quarters(day: date, quarter: str) -> None:
-    assert holder.quarter_of(day) == quarter
+    assert keyring.quarter_of(day) == quarter
     assert keyring.QUARTER.match(quarter)
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from intake import days, envelope, files
+from intake import days, envelope, files, keyring
 from intake.age.unsealing import unseal
 from intake.desk import casebook, importing, opened, reading, record, resealing
 from intake.errors import Incomplete, MachineTrouble, Misuse, NoMatchingKey, Refused
@@ -102,7 +102,7 @@ def test_a_quarter_turns(desk: Desk, clock: Clock) -> None:
     state = at.seen(desk, *ALL)
     for tag in (open_, untouched):
         (item,) = state.cases[tag].received
-        assert casebook.quarter_of(item.event.day) == NEW
+        assert keyring.quarter_of(item.event.day) == NEW
         data = at.blobs(desk.casebook)[item.blob.hex()]
         for name in ("alice", "bob"):
             unseal(data, [desk.made.reviewers[name].quarters[NEW]])

@@ -73,7 +73,7 @@ NOT_BURMESE = {  # what is wrong: where it shows in a translation
     "a word that says whether the speaker is a man": r"ကျွန်တော်|ကျွန်မ",
 }
 NAMES = {"Tor", "Browser", "New", "Identity", "BGF", "TOC", "IIMM"}
-DESK_NAMES = {"Ctrl", "C", "Dangerzone", "Intake"}
+DESK_NAMES = {"Ctrl", "C", "Dangerzone", "Intake", "desk", "a"}  # desk-a, too
 DESK_NAMES |= {"exports", "battalion", "expected", "note"}  # options
 
 

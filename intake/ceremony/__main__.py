@@ -46,7 +46,7 @@ def make_reviewer(given: Namespace) -> None:
     if not path.exists():
         words = terminal.Passphrases(given.demo)
         passphrase = words.ask(path.name, "the reviewer's keys", new=True)
-        quarters = given.quarter or [holder.quarter_of(days.clock())]
+        quarters = given.quarter or [keyring.quarter_of(days.clock())]
         holder.make_reviewer(path, given.body, quarters, passphrase, demo=words.demo)
     made = _cards([path], card.REVIEWER, given)[0]
     _say_card(path, made, "whoever makes packages and whoever proposes")

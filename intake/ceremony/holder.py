@@ -12,7 +12,6 @@ Rules:
 """
 
 from collections.abc import Sequence
-from datetime import date
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -68,11 +67,6 @@ def unlock(folder: Path, passphrase: Passphrase) -> tuple[Identity, Ed25519Priva
     """Return the quorum identity and the signing key. Raises as :func:`intake.locked.unlock`."""
     quorum = locked.identity(folder / QUORUM, passphrase)
     return quorum, locked.signing_key(folder / SIGNING, passphrase)
-
-
-def quarter_of(day: date) -> str:
-    """Return the quarter that ``day`` falls into, as ``2026q4``."""
-    return f"{day.year}q{(day.month + 2) // 3}"
 
 
 def after(quarter: str) -> str:

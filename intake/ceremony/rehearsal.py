@@ -39,7 +39,7 @@ def play(folder: Path, day: date) -> Iterator[str]:
         holder.make_root(folder / name, words[name], demo=True)
         yield f"{name} made a root."
     for name in REVIEWERS:
-        quarters = [holder.quarter_of(day)]
+        quarters = [keyring.quarter_of(day)]
         holder.make_reviewer(folder / name, f"Body of {name}", quarters, words[name], demo=True)
         yield f"{name} made a reviewer's keys."
 

@@ -18,13 +18,11 @@ and keeps old blocks for a time; there only an encrypted disk whose key is destr
 destruction of the stick. A copy that is not named here lives on.
 """
 
-import os
-import secrets
 from collections.abc import Sequence
 from datetime import date
 from pathlib import Path
 
-from intake import files, quorum
+from intake import files, locked, quorum
 from intake.bundle import Entry
 from intake.bundle.reading import open_bundle, open_return
 from intake.ceremony import package
@@ -76,10 +74,7 @@ def destroy(folder: Path) -> None:
     with files.troubled(folder):
         for path in map(folder.joinpath, made.file_names()):
             if path.exists():  # (1)
-                with path.open("r+b", buffering=0) as file:
-                    file.write(secrets.token_bytes(path.stat().st_size))
-                    os.fsync(file.fileno())
-                path.unlink()
+                locked.destroy(path)
         files.sync_folder(folder)
         for path in [*folder.glob(f"{package.ATTESTATION}*"), folder / "package.json"]:  # (2)
             path.unlink()

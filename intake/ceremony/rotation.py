@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from intake import canonical, files, keyring
-from intake.ceremony import card, holder, package, proposal
+from intake.ceremony import card, package, proposal
 from intake.errors import BadFile, Misuse
 from intake.keyring import Keyring
 from intake.signatures import octets
@@ -123,7 +123,7 @@ def missing_quarters(draft: Keyring) -> list[str]:
     spans = (
         draft.issued + timedelta(days=n) for n in range((draft.expires - draft.issued).days + 1)
     )
-    needed = sorted(set(map(holder.quarter_of, spans)))
+    needed = sorted(set(map(keyring.quarter_of, spans)))
     return [
         f"{one.name} has no key of {quarter}"
         for one in draft.active

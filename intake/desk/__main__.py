@@ -30,7 +30,7 @@ from intake.desk import (
     state,
     tally,
 )
-from intake.desk.cases import GROUNDS, OFFERED, STATES, Case
+from intake.desk.cases import GROUNDS, OFFERED, STATES, Case, named
 from intake.desk.pages import network
 from intake.desk.pages.serving import Server
 from intake.desk.pages.session import Session
@@ -45,7 +45,6 @@ from intake.terminal import FLAG, PATH, PATHS, say
 from intake.wording import Wording
 
 _ME = "python -m intake.desk"
-_SHORTEST = 4  # hex digits that name a case
 _LONGEST = 60  # minutes until the desk pages lock
 _PASSAGES = 1 << 16  # bytes of a file of passages
 
@@ -110,8 +109,7 @@ def list_cases(given: Namespace) -> None:
     _, found, open_case = _open(given)
     table = [["case", "day", "danger", "force", "rank", "unit", "state"]]
     for case in found.cases.values():
-        opened = () if case.hidden else open_case(case)
-        told = {k: page.one_line(a) for k, a in reading.summary(opened).items()}
+        told = {k: page.one_line(a) for k, a in reading.summary(open_case(case)).items()}
         unit = f"{told.get('unit_type', '-')} {told.get('unit_no', '')}".strip()
         cells = [told.get(key, "-") for key in ("urgency", "force", "rank")]
         table.append([case.number, f"{case.received[0].day}", *cells, unit, _standing(case)])
@@ -192,10 +190,7 @@ def export(given: Namespace) -> None:
     if given.format == "csv" and given.out is None:
         raise Misuse("A table goes into a file, not to a terminal.", "Add: --out cases.csv")
     _, found, open_case = _open(given)
-    cases = {
-        tag.hex(): (case, () if case.hidden else open_case(case))
-        for tag, case in found.cases.items()
-    }
+    cases = {tag.hex(): (case, open_case(case)) for tag, case in found.cases.items()}
     if given.format == "csv":
         form = Form.load(Settings.from_environment().form)
         data = exporting.as_csv(cases, form)
@@ -450,12 +445,7 @@ def _open(given: Namespace) -> tuple[casebook.Casebook, State, Callable[[Case], 
 
 
 def _case(found: State, number: str) -> Case:
-    cases = [case for tag, case in found.cases.items() if tag.hex().startswith(number.lower())]
-    if len(cases) > 1:
-        raise Misuse("Several cases begin so.", "Give more digits of the number.")
-    if not cases or len(number) < _SHORTEST:
-        raise Misuse("No case of yours has this number.", f"See the cases with: {_ME} list")
-    return cases[0]
+    return named(found.cases.values(), number)
 
 
 def _standing(case: Case) -> str:

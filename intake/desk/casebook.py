@@ -67,7 +67,7 @@ class Casebook:
 
     def recipients(self, names: Sequence[str], day: date) -> list[Recipient]:
         """Return whom to seal to: the reviewers' keys of the quarter, and the archive."""
-        quarter, version = quarter_of(day), self.keyring.version
+        quarter, version = keyring.quarter_of(day), self.keyring.version
         reviewers = {who.name: who.quarters for who in self.keyring.active}
         if without := [name for name in names if quarter not in reviewers.get(name, ())]:
             raise BadKeyring(
@@ -132,11 +132,6 @@ class Casebook:
 def keyring_files(folder: Path) -> list[Path]:
     """Return the files of a casebook's keyrings, by version."""
     return sorted(filter(plain, (folder / "keyrings").glob("[0-9]" * 6)))
-
-
-def quarter_of(day: date) -> str:
-    """Return the quarter of a day, such as ``2026q4``."""
-    return f"{day.year}q{(day.month + 2) // 3}"
 
 
 def chain_files(folder: Path) -> list[Path]:

@@ -59,9 +59,7 @@ class Caseload:
         return len(self.state.assigned)
 
     def opened(self, case: Case) -> list[Opened]:
-        """Return the envelopes of a case; what is hidden stays closed."""
-        if case.hidden:
-            return []
+        """Return the envelopes of a case, opened (``reading.open_case``)."""
         return reading.open_case(self.book.folder, self.state, self.identities, self.form, case)
 
 

@@ -11,12 +11,13 @@ Rules:
 - Codes are what is stored; labels are English msgids.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any, NamedTuple
 
 from intake.desk.chain import Event
+from intake.errors import Misuse
 from intake.signatures import octets
 
 RECEIVED, TRIAGED, CONTACTED, PARTIAL = "received", "triaged", "contacted", "partial"
@@ -88,6 +89,7 @@ OFFERED: Mapping[str, tuple[str, ...]] = {
 }
 VOICES = 2  # different reviewers, to verify and to withdraw
 NOTE = 1000  # characters of a note
+SHORTEST = 4  # hex digits that name a case
 
 
 class Received(NamedTuple):
@@ -254,6 +256,20 @@ class Case:
         known = [d for d in self.decisions if d.kind == "decided" and saw(event, d.event)]
         last = [d for d in known if not any(saw(other.event, d.event) for other in known)]
         return frozenset({event.author}).union(*(d.voices for d in last))
+
+
+def named(cases: Iterable[Case], number: str) -> Case:
+    """Return the one case whose number begins so, with at least four digits.
+
+    Raises :class:`Misuse`.
+    """
+    start = number.strip().lower()
+    found = [case for case in cases if case.tag.hex().startswith(start)]
+    if len(found) > 1:
+        raise Misuse("Several cases begin so.", "Give more digits of the number.")
+    if not found or len(start) < SHORTEST:
+        raise Misuse("No case of yours has this number.", "Look at the number in the list.")
+    return found[0]
 
 
 def check(what: Mapping[str, Any], grounds: object) -> None:

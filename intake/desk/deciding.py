@@ -134,7 +134,7 @@ def check(case: Case, draft: Draft, active: frozenset[str] | set[str]) -> None:
             or not set(names) <= set(active)
         ):
             raise Misuse(
-                f"A case has {ASSIGNED} different reviewers.", f"Of: {', '.join(sorted(active))}"
+                "A case has two different reviewers.", "Choose two who are in the keyring."
             )
         return
     try:
@@ -184,7 +184,7 @@ def write(book: Casebook, pending: list[Draft], who: Present) -> int:
                 rows = _verified(book, case, identities)
                 if not rows:
                     raise Misuse(
-                        f"No words of case {case.number} could be looked at, and so none go.",
+                        "No words of this case could be looked at, and so none go.",
                         "Run reseal, or take them from another copy; then sign again.",
                     )
                 what = {"cases": {}, "kind": "erased", "rows": rows}
@@ -199,7 +199,7 @@ def write(book: Casebook, pending: list[Draft], who: Present) -> int:
         pending[:] = [draft for draft in pending if draft.case in broken]
     if pending:
         raise Incomplete(
-            f"{len(pending)} cases have words that are damaged, and were not given to others.",
+            "What is left in the list has words that are damaged, and was not given to others.",
             "Take the words from another copy of the casebook, or undo it.",
         )
     return count

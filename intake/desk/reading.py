@@ -60,9 +60,12 @@ class Opened:
 def open_case(
     folder: Path, state: State, identities: Sequence[Identity], form: Form, case: Case
 ) -> list[Opened]:
-    """Open all envelopes of a case, in their order; damage is named in its place."""
+    """Open all envelopes of a case, in their order; damage is named in its place.
+
+    What is hidden, because its source withdrew, stays closed.
+    """
     found = []
-    for received in case.received:
+    for received in case.received if not case.hidden else ():
         bundle = state.bundle_of(received.id)
         try:
             envelope = open_words(folder, received, identities)

@@ -20,19 +20,17 @@ Rules:
   only the archive opens it. That is the point.
 """
 
-import os
-import secrets
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
-from intake import files
+from intake import files, locked
 from intake.age.identity import Identity
 from intake.age.recipient import Recipient
 from intake.desk import record
-from intake.desk.casebook import Casebook, quarter_of
+from intake.desk.casebook import Casebook
 from intake.desk.cases import Case, Received
 from intake.desk.chain import Chain, Event, carried_by
 from intake.desk.present import Present
@@ -40,7 +38,7 @@ from intake.desk.reading import Lie, open_words
 from intake.desk.record import Draft, Pen
 from intake.desk.state import State, fold
 from intake.errors import Misuse, Refused
-from intake.keyring import QUARTER
+from intake.keyring import QUARTER, quarter_of
 
 ROWS = 16  # envelopes, or carried events, in one event
 BATCH = 64  # rows between two writes of the chain
@@ -165,10 +163,7 @@ def forget(book: Casebook, who: Present, quarter: str) -> int:
             if path.is_file():
                 path.replace(spoiled)  # first, or a power cut leaves a key that cannot be read
                 files.sync_folder(path.parent)
-            with spoiled.open("r+b", buffering=0) as file:
-                file.write(secrets.token_bytes(spoiled.stat().st_size))
-                os.fsync(file.fileno())
-            spoiled.unlink()
+            locked.destroy(spoiled)
             files.sync_folder(path.parent)
     return gone
 

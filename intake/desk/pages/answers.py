@@ -55,7 +55,6 @@ def prepare(app: Flask, session: Session) -> None:
         "urgent": inbox.URGENT,
         "dangers": inbox.dangers(session.form),
         "titles": page.TITLES,
-        "provenance": page.provenance,
     }
     app.context_processor(lambda: shared)
     styles = ("case.css", "tally.css", "desk.css")

@@ -13,13 +13,11 @@ from werkzeug.datastructures import MultiDict
 
 from intake import canonical
 from intake.desk import exporting, zawgyi
-from intake.desk.cases import DUPLICATE, Case
+from intake.desk.cases import DUPLICATE, Case, named
 from intake.desk.deciding import Draft
 from intake.desk.pages.session import Desk
 from intake.desk.reading import Opened
-from intake.errors import Misuse
 
-SHORTEST = 4  # hex digits that name a case
 EXPORTED = "The file is in the folder for exports. Beside its new name stands the source's own."
 
 
@@ -53,17 +51,9 @@ def draft(desk: Desk, case: Case, posted: MultiDict[str, str]) -> Draft:
     elif kind == "marked":
         what |= {"mark": posted.get("mark", ""), "on": posted.get("on") == "yes"}
         if what["mark"] == DUPLICATE:
-            what["of"] = named(desk, posted.get("of", ""), case).tag.hex()
+            known = (facts.case for facts in desk.caseload.facts.values())
+            what["of"] = named(known, posted.get("of", "")).tag.hex()
     return Draft(case.tag, kind, what, tuple(dict.fromkeys(posted.getlist("grounds"))))
-
-
-def named(desk: Desk, number: str, besides: Case) -> Case:
-    """Return the one case whose number begins so. Raises :class:`Misuse`."""
-    start, facts = number.strip().lower(), desk.caseload.facts
-    found = [facts[tag].case for tag in facts if tag.hex().startswith(start)]
-    if len(start) < SHORTEST or len(found) != 1 or found[0] is besides:
-        raise Misuse("No other case of yours has this number.", "Look at the number in its page.")
-    return found[0]
 
 
 def unicode_copy(typed: str) -> str:
