@@ -23,11 +23,12 @@ from hypothesis import strategies as st
 from intake import days
 from intake.age.passphrase import Passphrase
 from intake.desk import casebook, cases, deciding, merging
-from intake.desk.cases import GROUNDS, MARKS, OFFERED, STATES, Case
+from intake.desk.cases import GROUNDS, MARKS, OFFERED, STATES, Case, named
 from intake.desk.chain import NONE, Chain, Event, Heads
 from intake.desk.present import Present
 from intake.desk.record import blob_path
 from intake.desk.state import State, fold
+from intake.errors import Misuse
 from tests.desk_maker import Desk, sealed_row
 from tests.makers import FIRST
 
@@ -461,3 +462,20 @@ def test_words_go_at_every_desk_when_the_second_reviewer_says_so(desks: tuple[De
     assert not any(path.stat().st_size for path in files)
     assert case_of(one).erased
     assert case_of(other).erased
+
+
+@pytest.mark.parametrize(
+    ("number", "refused"),
+    [
+        ("ab", "No case of yours has this number."),  # it is one's alone, and too short to say so
+        ("0000", "Several cases begin so."),
+        ("ffff", "No case of yours has this number."),
+        ("", "Several cases begin so."),
+    ],
+)
+def test_a_number_names_one_case_or_none(number: str, refused: str) -> None:
+    some = [Case(bytes([0, 0, n]) + bytes(13), ()) for n in (1, 2)] + [Case(b"\xab" * 16, ())]
+    assert named(some, " 000001").tag == some[0].tag
+    assert named(some, "ABAB").tag == some[2].tag
+    with pytest.raises(Misuse, match=refused):
+        named(some, number)

@@ -829,6 +829,19 @@ def test_each_page_is_in_one_language_with_a_switch(browser: Browser) -> None:
     assert '<html lang="en">' in browser.post("/language", {"language": "../x"}).text
 
 
+def test_where_an_envelope_came_from_is_said_in_both_languages(browser: Browser) -> None:
+    link = case_links(browser.get("/").text)[0]
+    where = r"{} 1 · {} 2026-w47 · {} 1 \([0-9a-f]{{8}}\) · {} 2026-11-16, alice\.desk-a, \d+"
+    for language, labels in (
+        ("en", ("Bundle", "Period", "Keyring", "Recorded")),
+        ("my", ("အထုပ်", "ကာလ", "သော့တွဲ", "မှတ်တမ်းတင်သည့်နေ့")),
+    ):
+        browser.post("/language", {"language": language})
+        text = " ".join(words_of(browser.get(link).text).split())
+        assert re.search(where.format(*labels), text)
+    browser.post("/language", {"language": "en"})
+
+
 def test_the_desks_own_catalogue_is_complete_and_compiled() -> None:
     assert messages.problems("my", messages.DESK) == []
     po = LOCALE / "my" / "LC_MESSAGES" / "desk.po"
