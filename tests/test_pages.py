@@ -738,6 +738,23 @@ def test_what_makes_no_sense_is_no_draft(
     assert "Nothing waits" in browser.get("/sign").text
 
 
+def test_a_refusal_in_english_is_announced_in_burmese(desk: Desk, browser: Browser) -> None:
+    """A disk that refuses a draft: the system's words have a path in them."""
+    drafts = desk.casebook / "drafts"
+    shutil.rmtree(drafts, ignore_errors=True)
+    drafts.write_bytes(b"")
+    link = case_links(browser.get("/").text)[0]
+    announced = "အင်္ဂလိပ်လို ဖော်ပြထားပါသည်"
+    assert announced not in (said := decide(browser, link))
+    assert "drafts/alice.desk-a: " in said
+    browser.post("/language", {"language": "my"})
+    assert announced in (said := decide(browser, link))
+    assert "drafts/alice.desk-a: " in said
+    assert announced not in decide(browser, link, grounds=[])  # this one is in Burmese
+    browser.post("/language", {"language": "en"})
+    drafts.unlink()
+
+
 def test_a_case_that_is_not_there_is_no_page(browser: Browser) -> None:
     for tag in ("0" * 32, "0" * 31, "x", "%E1%80%80", "..", "0" * 64):
         assert browser.ask("GET", f"/case/{tag}").status == 404

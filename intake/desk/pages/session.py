@@ -40,6 +40,7 @@ LONGEST = 60  # seconds between two tries
 NETWORK = "A network came up, so the desk was locked."
 QUIET = "Nobody was here for a while, so the desk was locked."
 SIGNED = "Signed. It is in the casebook now."
+IN_ENGLISH = "It could not be done. Why, and what to do next, in English:"
 DEFECT = "A defect in Intake: the cases cannot be opened."
 TICK = 1.0  # seconds between two looks at the clock
 # Unlike the monotonic one, it counts the time that the machine slept.
@@ -167,6 +168,12 @@ class Session:
             self.desk = self.progress = None
             self.told = [*why]
 
+    def refusal(self, refused: Refused) -> list[str]:
+        """Return what to tell of a refusal. One with a path or a number in it is English only."""
+        own = self.wordings[self.language].text(refused.what)
+        foreign = self.language != "en" and own == refused.what
+        return [IN_ENGLISH] * foreign + [refused.what, refused.hint]
+
     def watch(self) -> None:
         """Look every second, also when no request comes."""
         threading.Thread(target=self._watch, daemon=True).start()
@@ -193,7 +200,7 @@ class Session:
             index.fill({tag: facts.text for tag, facts in found.facts.items()})
             desk = Desk(found, drafts, inbox.rows(found), index)
         except Refused as refused:
-            told = [refused.what, refused.hint]
+            told = self.refusal(refused)
         except Exception:  # noqa: BLE001 - a traceback may hold a source's words: it is dropped
             told = [DEFECT]
         with self.hold:

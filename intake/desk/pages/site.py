@@ -198,7 +198,7 @@ class Pages:
     def fail(self, error: Exception) -> Response:
         """Answer what went wrong: with a sentence, or with the bare status of a constant page."""
         if isinstance(error, Refused):
-            self.session.told += [error.what, error.hint]
+            self.session.told += self.session.refusal(error)
             return go(self.session.place)
         return Response(status=error.code if isinstance(error, HTTPException) else 500)
 
