@@ -5,7 +5,7 @@ Rules:
 - A sentence of `intake` is found in four places: the form's declaration; `Sentence` in
   intake/form.py; `_(…)` in templates/source; and in intake/server every string that begins with a
   capital letter, a dash or a brace, in a constant (a name in capitals) or in a function that calls
-  `text(…)`. One of `desk` is found in `_(…)` in templates/desk/pages, and in `MODULES` of the desk,
+  `text(…)`. One of `desk` is found in `_(…)` and `both(…)` in templates/desk, and in `MODULES`,
   there also in the calls of `SAYING`. What `intake` has, `desk` need not have.
 - Nothing is guessed: no fuzzy entries. A sentence that changed is a new sentence to translate.
 - The files depend on their words only, not on the day, the machine or Babel's version; so a test
@@ -186,7 +186,7 @@ def _everywhere() -> Iterator[tuple[Path, list[str]]]:
 
 def _at_the_desk() -> Iterator[tuple[Path, list[str]]]:
     folder = ROOT / "templates" / "desk"
-    for path in [*sorted((folder / "pages").glob("*.html")), folder / "tally_body.html"]:
+    for path in sorted(folder.rglob("*.html")):
         if path.exists():
             yield path, list(_of_template(path))
     room = ROOT / "intake" / "desk"

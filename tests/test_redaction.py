@@ -170,7 +170,7 @@ def test_every_occurrence_is_struck_in_every_answer() -> None:
     file = made(typed, [NAME], ("account", "vet_hint"))
     assert shown(file) == "x▇\n▇။ ▇"
     assert file.strikes == 3
-    assert "Passages struck out: 3." in written(file)
+    assert "Passages struck out: 3" in written(file)
 
 
 @pytest.mark.parametrize(

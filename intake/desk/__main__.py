@@ -31,7 +31,7 @@ from intake.desk import (
     tally,
 )
 from intake.desk.cases import GROUNDS, OFFERED, STATES, Case, named
-from intake.desk.pages import network
+from intake.desk.pages import language, network
 from intake.desk.pages.serving import Server
 from intake.desk.pages.session import Session
 from intake.desk.present import Present, arrive
@@ -136,8 +136,7 @@ def read(given: Namespace) -> None:
         raise Misuse(f"Case {case.number} is {_standing(case)}.", "Its words are not shown.")
     opened = open_case(case)
     if given.html is not None:
-        my = Wording.load("my", Settings.from_environment().form)
-        made = page.html(case, opened, my, demo=book.keyring.demo)
+        made = page.html(case, opened, _burmese(), demo=book.keyring.demo)
         files.write(given.html, made, replace=False)
         say(f"{given.html} is there, in the clear. Open it here, and delete it after reading.")
     if given.html is None or given.text:
@@ -217,7 +216,7 @@ def redact(given: Namespace) -> None:
     case = _case(found, given.case)
     opened = open_case(case)
     strike = passage.read(files.read(given.strike, _PASSAGES)) if given.strike else []
-    my = Wording.load("my", Settings.from_environment().form).text
+    my = _burmese().text
     file = redaction.redact(case, opened, given.keep.split(","), strike, my)
     files.write(given.out, redaction.html(file, my, demo=book.keyring.demo), replace=False)
     say(
@@ -258,7 +257,7 @@ def count(given: Namespace) -> None:
     covers = tally.Covers(opener, found.total, days.clock(), fingerprint)
     counted = tally.count(found.facts.values(), found.form, covers, assumed)
     say(figures.text(counted))
-    my, demo = Wording.load("my", form), book.keyring.demo
+    my, demo = _burmese(), book.keyring.demo
     made = (figures.as_csv(counted), figures.as_json(counted), figures.html(counted, my, demo=demo))
     for path, data in zip((given.csv, given.json, given.html), made, strict=True):
         if path is not None:
@@ -442,6 +441,11 @@ def _open(given: Namespace) -> tuple[casebook.Casebook, State, Callable[[Case], 
     found = state.fold(book.chains(identities))
     form = Form.load(Settings.from_environment().form)
     return book, found, partial(reading.open_case, book.folder, found, identities, form)
+
+
+def _burmese() -> Wording:
+    """Return the wording that stands beside English on a page that is written into a file."""
+    return language.load(Settings.from_environment().form)["my"]
 
 
 def _case(found: State, number: str) -> Case:
