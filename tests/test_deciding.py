@@ -520,8 +520,9 @@ def test_what_decide_says(desk: Desk, capsys: pytest.CaptureFixture[str]) -> Non
     desk.run("decide", number, *given, *desk.here("alice"))
     assert "Decisions signed: 1" in capsys.readouterr().out
     assert at.seen(desk, "bob").cases[tags()[0]].state == "triaged"
-    with pytest.raises(Misuse, match="not one that a case can have"):
+    with pytest.raises(Misuse, match="no ground for triaged") as refused:
         desk.run("decide", number, "--as", "triaged", "--ground", "abuse", *desk.here("alice"))
+    assert refused.value.hint == "Those are: complete, urgent, other"
     with pytest.raises(SystemExit):
         desk.run("decide", "--help")
     assert "python -m intake.desk decide" in capsys.readouterr().out

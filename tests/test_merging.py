@@ -674,8 +674,9 @@ def test_the_mark_of_a_casebook_is_a_file(tmp_path: Path, thing: str) -> None:
         os.mkfifo(stick / "casebook.json")
     else:
         (stick / "casebook.json").symlink_to(one.casebook / "casebook.json")
-    with pytest.raises(Misuse, match="is not a casebook"):
+    with pytest.raises(Misuse, match="is not a casebook") as refused:
         at.merge(other, stick, "bob")
+    assert "copy wrote" in refused.value.hint
 
 
 # ---- a person's view ----------------------------------------------------------------------------

@@ -165,6 +165,11 @@ def test_a_desk_that_never_locks_is_refused(
         desk.run("open", *desk.here("alice"), "--lock-after", minutes, "--despite-network")
 
 
+def test_a_folder_for_exports_that_is_not_there_is_said_at_once(desk: Desk, tmp_path: Path) -> None:
+    with pytest.raises(Misuse, match="is no folder"):
+        desk.run("open", *desk.here("alice"), "--exports", tmp_path / "none", "--despite-network")
+
+
 @pytest.mark.parametrize("flags", [None, "zero"])
 def test_what_cannot_be_told_is_refused(tmp_path: Path, flags: str | None) -> None:
     folder = tmp_path / "net"

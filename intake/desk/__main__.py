@@ -156,6 +156,8 @@ def show(given: Namespace) -> None:
     """
     if not 0 < given.lock_after <= _LONGEST:  # nor is it a number that is none
         raise Misuse(f"The desk locks after at most {_LONGEST} minutes.", "Take 5, say.")
+    if given.exports and not given.exports.is_dir():
+        raise Misuse(f"{given.exports} is no folder.", "Make it first, for files of sources alone.")
     if not given.despite_network:
         network.refuse()
     book, (reader, *_) = _arrive(given)
@@ -286,6 +288,9 @@ def decide(given: Namespace) -> None:
     book, reader = _reader(given)
     found = state.fold(book.chains(reader.quarters()))
     what, grounds = {"note": "", "state": given.state}, tuple(given.grounds)
+    if not set(grounds) <= set(OFFERED[given.state]):
+        fit = ", ".join(OFFERED[given.state])
+        raise Misuse(f"One of these is no ground for {given.state}.", f"Those are: {fit}")
     tags = [_case(found, number).tag for number in given.cases]
     drafts = [deciding.Draft(tag, "decided", what, grounds) for tag in tags]
     say(f"Decisions signed: {deciding.write(book, drafts, reader)}")

@@ -63,6 +63,8 @@ def run(
         place = other / part
         if place.is_symlink() or (place.exists() and not place.is_dir()):
             raise Misuse(f"{place} is no folder.", "Name the casebook on the stick.")
+    if not casebook.plain(other / "casebook.json"):
+        raise Misuse(f"{other} is not a casebook.", "Name a folder that copy wrote to the stick.")
     theirs = casebook.load(other)  # (1)
     if theirs.keyring.deployment != book.keyring.deployment:
         raise Misuse(f"{other} is a casebook of other people.", "Take the stick of your own desks.")
