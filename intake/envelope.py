@@ -10,6 +10,12 @@ follow-ups, slices of files, withdrawals and decoys, and all rows of a period ha
 Rules:
 - Nothing is sealed that is not padded first: :func:`seal` takes no bytes, only an envelope.
 - What says who, when or how much is inside the seal. The day is the finest time there is.
+- A row's id follows from what is in it, so that nobody keeps other words under it; but for decoys,
+  whose ids are drawn. Whoever lacks the nonce sees 16 random bytes in both.
+
+Bodies: of a testimony the form's answers; of words ``{"words"}``; of a withdrawal nothing. A file
+is slices ``{"number"}`` from 0 with :data:`CONTENT` bytes of it each (the last one fewer), all with
+one nonce, and an end ``{"name", "number", "sha256", "size"}`` without content, numbered after them.
 """
 
 from __future__ import annotations
@@ -17,15 +23,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date
 
-from intake import canonical
+from intake import canonical, receipt
 from intake.age.recipient import Recipient
 from intake.age.sealing import seal as seal_age
 from intake.errors import BadRequest, MachineTrouble
 
 VERSION = 1
-TESTIMONY = "testimony"
-KINDS = frozenset({TESTIMONY, "words", "slice", "withdrawal", "decoy"})
+TESTIMONY, WORDS, SLICE, WITHDRAWAL, DECOY = "testimony", "words", "slice", "withdrawal", "decoy"
+KINDS = frozenset({TESTIMONY, WORDS, SLICE, WITHDRAWAL, DECOY})
 PLAINTEXT = 32_768  # bytes
+CONTENT = 32_000  # bytes of a file in one slice
 SEALED = 34_427  # bytes, with one hybrid recipient
 
 
@@ -47,6 +54,11 @@ class Envelope:
     nonce: bytes
     body: object
     content: bytes = b""
+
+    @property
+    def row(self) -> bytes:
+        """The 16-byte id that its row must have, unless it is a decoy."""
+        return receipt.submission_id(self.nonce, canonical.dump(self.body) + self.content)
 
     def plaintext(self) -> bytes:
         """Return exactly 32,768 bytes. Raises :class:`BadRequest` if the content is too long."""
@@ -80,5 +92,5 @@ def seal(envelope: Envelope, recipient: Recipient) -> bytes:
 
 def self_check(recipient: Recipient) -> None:
     """Seal an empty envelope, to find at start-up what would fail at a submission."""
-    blank = Envelope("decoy", date.min, "", (0, b""), b"", b"", b"", {})
+    blank = Envelope(DECOY, date.min, "", (0, b""), b"", b"", b"", {})
     seal(blank, recipient)

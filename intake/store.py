@@ -15,7 +15,7 @@ Rules:
 import contextlib
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -72,10 +72,17 @@ class Store:
 
         ``still`` is asked first, under the lock: if it says no, nothing is stored. Return its word.
         """
-        statement = self._insert(envelopes).values(id=row, period=period, sealed=sealed)
+        return self.add_all([(row, sealed)], period, still)
+
+    def add_all(
+        self, rows: Iterable[tuple[bytes, bytes]], period: str, still: Callable[[], bool]
+    ) -> bool:
+        """Store pairs of id and sealed envelope as :meth:`add` does: all of them, or none."""
+        statement = self._insert(envelopes).on_conflict_do_nothing()
         with self.transaction() as connection:
             if kept := still():
-                connection.execute(statement.on_conflict_do_nothing())
+                for row, sealed in rows:
+                    connection.execute(statement, {"id": row, "period": period, "sealed": sealed})
         return kept
 
     def settle(self) -> None:

@@ -31,10 +31,11 @@ from intake.bundle import MAX_LINE, BundleHeader, Entry
 from intake.bundle.reading import Opened, open_bundle
 from intake.desk import cores, record, staging
 from intake.desk.casebook import Casebook
-from intake.desk.judging import ASTRAY, DECOY, OLDER, UNKNOWN, Brought, Judge, Judged
+from intake.desk.judging import ASTRAY, OLDER, UNKNOWN, Brought, Judge, Judged
 from intake.desk.present import Present
 from intake.desk.record import Draft, Pen
 from intake.desk.state import HERE, KEPT, OK, VERDICTS, Row, State, fold
+from intake.envelope import DECOY
 from intake.errors import BadFile, BadKeyring, Misuse
 from intake.keyring import Keyring
 from intake.quorum import open_package

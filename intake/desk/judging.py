@@ -25,10 +25,10 @@ from intake.bundle import BundleHeader, Entry
 from intake.desk import opened, record, staging
 from intake.desk.casebook import Casebook
 from intake.desk.state import CLOSED, FOREIGN, HERE, Row
-from intake.envelope import Envelope
+from intake.envelope import DECOY, Envelope
 from intake.errors import BadFile, NoMatchingKey
 
-DECOY, OLDER, UNKNOWN = "decoy", "older", "unknown"  # what else is counted
+OLDER, UNKNOWN = "older", "unknown"  # what else is counted, beside decoys
 ASTRAY = "astray"  # a verdict that is none yet: other bytes are in the row's place
 
 
@@ -110,15 +110,15 @@ class Judge:
             return Judged(row._replace(verdict=FOREIGN))
         except (NoMatchingKey, BadFile):
             return Judged(row._replace(verdict=CLOSED))
-        in_words = envelope.kind in opened.WORDS
         # Dangerous line: without it, other words than the source's are kept under the row's name.
-        if not opened.is_bound(entry.id, envelope) and (in_words or (known and not same)):
+        decoy = envelope.kind == DECOY
+        if not opened.is_bound(entry.id, envelope) and not (decoy and (same or not known)):
             return Judged(row._replace(verdict=FOREIGN))
-        if here.blob or (same and envelope.kind == DECOY):
+        if here.blob or (same and decoy):
             return Judged(here)
         version, digest = envelope.keyring
         counts = {
-            DECOY: envelope.kind == DECOY,
+            DECOY: decoy,
             OLDER: version < self._version,
             UNKNOWN: self._keyrings.get(version) != digest,
         }

@@ -26,10 +26,9 @@ from markupsafe import Markup
 
 from intake.desk import page, zawgyi
 from intake.desk.cases import Case
-from intake.desk.opened import WORDS
 from intake.desk.passage import SHORTEST, searched, spellings, stands, struck
 from intake.desk.reading import Opened, Shown, Words
-from intake.envelope import TESTIMONY
+from intake.envelope import TESTIMONY, WORDS
 from intake.errors import Misuse, Unsafe
 
 DAY = "day"  # keep it, and days stay days
@@ -111,7 +110,7 @@ def redact(
     """
     if case.hidden:
         raise Unsafe("The source has withdrawn this case.", "Nothing of it may be passed on.")
-    items = [item for item in opened if item.received.kind in WORDS]
+    items = [item for item in opened if item.received.kind in {TESTIMONY, WORDS}]
     asked = [one for item in items for _, section in item.sections for one in section]
     said = [one for one in asked if one.kind != _CONSENT]
     if unknown := sorted(set(keep) - {one.key for one in said} - {DAY}):

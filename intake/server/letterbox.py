@@ -1,10 +1,11 @@
-"""Seal and store: the one place where a testimony becomes a row.
+"""Seal and store: the one place where words become a row.
 
 Procedure of :func:`post` (every step in memory but the last):
-1. Take the form's seed: from it come the nonce and the receipt.
+1. Take the form's seed: from it comes the nonce, and the receipt if the source brings none.
 2. From the receipt and the deployment come the reply secret and the case tag.
-3. Name the row after nonce and answers, so that the same form twice is one row.
-4. Put all of it into an envelope of the one size, and seal it to the recipient of today's period.
+3. Put all of it into an envelope of the one size; its row is named after nonce and words, so that
+   the same form twice is one row.
+4. Seal it to the recipient of today's period.
 5. Store the sealed row in one durable transaction, if in it what was followed is still in force;
    else begin again. Only then is there a receipt to show.
 
@@ -18,8 +19,8 @@ import functools
 
 from intake import envelope, receipt
 from intake.age.recipient import Recipient
+from intake.envelope import Envelope
 from intake.errors import BadKeyring
-from intake.form import Testimony
 from intake.server import inforce
 from intake.settings import Settings
 from intake.store import Store
@@ -31,7 +32,7 @@ class Letterbox:
     def __init__(self, settings: Settings) -> None:
         """Prepare. ``keyring`` is the one in force when it was last read, and ``demo`` stays."""
         self._settings = settings
-        self._store = Store(settings.url, settings.data)
+        self.store = Store(settings.url, settings.data)
         self._recipient = functools.lru_cache(1)(_checked)
         self.keyring: inforce.InForce | None = None
         self.demo = False
@@ -50,30 +51,47 @@ class Letterbox:
         self._recipient(keyring.recipient)
         return keyring
 
-    def post(self, today: inforce.InForce, seed: bytes, testimony: Testimony, language: str) -> str:
-        """Seal ``testimony`` and store it; return the receipt's digits.
+    def post(  # noqa: PLR0913, PLR0917 - what an envelope needs
+        self,
+        today: inforce.InForce,
+        seed: bytes,
+        kind: str,
+        body: object,
+        language: str,
+        digits: str = "",
+    ) -> str:
+        """Seal ``body`` and store it; return the receipt's digits, the form's own without any.
 
         Raises :class:`MachineTrouble` or :class:`BadKeyring`; then nothing was stored.
         """
-        nonce, digits = receipt.nonce(seed), receipt.receipt(seed)  # (1)
-        reply = receipt.reply_secret(today.deployment, digits)  # (2)
-        row = receipt.submission_id(nonce, testimony.canonical())  # (3)
-        sealed = envelope.seal(  # (4)
-            envelope.Envelope(
-                kind=envelope.TESTIMONY,
-                day=today.day,
-                language=language,
-                keyring=(today.version, today.sha256),
-                case=receipt.case_tag(reply),
-                reply=reply,
-                nonce=nonce,
-                body=testimony.as_object(),
-            ),
-            self._recipient(today.recipient),
-        )
-        if not self._store.add(row, today.period, sealed, lambda: self.today() == today):  # (5)
-            return self.post(self.today(), seed, testimony, language)
-        return digits
+        nonce, own = receipt.nonce(seed), digits or receipt.receipt(seed)  # (1)
+        row, sealed = self.sealed(today, envelope_of(today, kind, language, nonce, own, body))
+        if not self.store.add(row, today.period, sealed, lambda: self.follows(today)):  # (5)
+            return self.post(self.today(), seed, kind, body, language, digits)
+        return own
+
+    def sealed(self, today: inforce.InForce, made: Envelope) -> tuple[bytes, bytes]:
+        """Return the row of an envelope: its id, and its bytes sealed for ``today``."""
+        return made.row, envelope.seal(made, self._recipient(today.recipient))  # (4)
+
+    def follows(self, today: inforce.InForce) -> bool:
+        """Return whether what was followed is still in force. Asked under the store's lock."""
+        return self.today() == today
+
+
+def envelope_of(  # noqa: PLR0913, PLR0917 - what an envelope needs
+    today: inforce.InForce,
+    kind: str,
+    language: str,
+    nonce: bytes,
+    digits: str,
+    body: object,
+    content: bytes = b"",
+) -> Envelope:
+    """Return an envelope of the case of a receipt."""
+    reply = receipt.reply_secret(today.deployment, digits)  # (2)
+    keyring, case = (today.version, today.sha256), receipt.case_tag(reply)
+    return Envelope(kind, today.day, language, keyring, case, reply, nonce, body, content)  # (3)
 
 
 def _checked(recipient: str) -> Recipient:

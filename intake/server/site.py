@@ -16,6 +16,7 @@ from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
 from intake import days, misplaced, receipt
+from intake.envelope import TESTIMONY
 from intake.errors import BadKeyring, MachineTrouble, Unsafe
 from intake.form import Form
 from intake.server import answers, requests
@@ -82,7 +83,8 @@ def take(site: Site, language: str) -> Response:
         if seed is None:
             shown.trouble, seed = "stale", receipt.new_seed()
         elif testimony := shown.check(typed, today.day, site.wordings[language]):
-            digits = site.letterbox.post(today, seed, testimony, language)
+            words = testimony.as_object()
+            digits = site.letterbox.post(today, seed, TESTIMONY, words, language)
             return page(site, language, "receipt", groups=receipt.groups(digits))
     except BadKeyring:
         shown.trouble = "closed"
