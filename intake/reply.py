@@ -47,10 +47,14 @@ class Mailbox:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One reply before it is sealed. ``text`` is empty in a notice."""
+    """One reply before it is sealed; ``number`` counts those of a case from 1.
+
+    A notice has the number 0 and no text.
+    """
 
     kind: str
     day: date
+    number: int = 0
     text: str = ""
 
     def plaintext(self) -> bytes:
