@@ -7,6 +7,8 @@ INTAKE_DATA         folder of the store and of the bundle key          ``data``
 INTAKE_KEYS         folder of the installed keyring                    ``keys``
 INTAKE_FORM         the form's declaration                             ``intake/forms/cdm.toml``
 INTAKE_DATABASE     SQLAlchemy URL of the store                        SQLite in INTAKE_DATA
+INTAKE_FILES        files that a source can send at once, 0 for none   5
+INTAKE_FILE_MB      MiB that one of them may have                      25
 =================== ================================================== ==========================
 
 Rule: no secret is ever a setting.
@@ -18,27 +20,47 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from intake.errors import Misuse
+
 ROOT = Path(__file__).resolve().parent.parent
 FORM = Path(__file__).resolve().parent / "forms" / "cdm.toml"
+
+FILES, FILE_MB = 5, 25
+MOST_FILES, MOST_MB = 50, 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Paths and the database URL; ``None`` for the default database."""
+    """Paths, the database URL (``None`` for the default one), and limits of files."""
 
     data: Path
     keys: Path
     form: Path = FORM
     database: str | None = None
+    files: int = FILES
+    file_mb: int = FILE_MB
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
-        """Read the settings; relative paths count from the working folder."""
+        """Read the settings; relative paths count from the working folder.
+
+        Raises :class:`Misuse` if a number is none.
+        """
+        try:
+            files = int(environment.get("INTAKE_FILES", FILES))
+            file_mb = int(environment.get("INTAKE_FILE_MB", FILE_MB))
+        except ValueError:
+            files = file_mb = -1
+        if not (0 <= files <= MOST_FILES and 0 < file_mb <= MOST_MB):
+            what = "INTAKE_FILES or INTAKE_FILE_MB is not a number that makes sense."
+            raise Misuse(what, f"Take 0 to {MOST_FILES} files of 1 to {MOST_MB} MiB.")
         return cls(
             data=Path(environment.get("INTAKE_DATA", "data")).absolute(),
             keys=Path(environment.get("INTAKE_KEYS", "keys")).absolute(),
             form=Path(environment.get("INTAKE_FORM", FORM)).absolute(),
             database=environment.get("INTAKE_DATABASE"),
+            files=files,
+            file_mb=file_mb,
         )
 
     @property
