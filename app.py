@@ -10,7 +10,7 @@ import sys
 
 from intake.errors import BadKeyring, Refused
 from intake.server.letterbox import Letterbox
-from intake.server.site import create_app
+from intake.server.returns import create_app
 from intake.settings import Settings
 
 try:

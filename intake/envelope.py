@@ -29,8 +29,8 @@ from intake.age.sealing import seal as seal_age
 from intake.errors import BadRequest, MachineTrouble
 
 VERSION = 1
-TESTIMONY, WORDS, SLICE, WITHDRAWAL, DECOY = "testimony", "words", "slice", "withdrawal", "decoy"
-KINDS = frozenset({TESTIMONY, WORDS, SLICE, WITHDRAWAL, DECOY})
+KINDS = ("testimony", "words", "slice", "withdrawal", "decoy")
+TESTIMONY, WORDS, SLICE, WITHDRAWAL, DECOY = KINDS
 PLAINTEXT = 32_768  # bytes
 CONTENT = 32_000  # bytes of a file in one slice
 SEALED = 34_427  # bytes, with one hybrid recipient

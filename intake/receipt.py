@@ -12,8 +12,6 @@ Rules:
 - Every arrow is HMAC-SHA256 and cannot be walked back: who opens an envelope finds the reply
   secret, but neither the seed nor the receipt.
 - Nothing here is stored, logged or shown, but for the receipt, shown once to its source.
-- A receipt is typed back in Latin, Burmese or Shan digits, mixed or not, with any spacing. Whether
-  it is mistyped is told by its check digit alone, which anybody can compute.
 """
 
 import hmac
@@ -22,12 +20,6 @@ import secrets
 SEED = 32  # bytes
 DIGITS = 24  # 23 random ones (76 bits) and a check digit
 GROUP = 4
-ZEROS = "0\u1040\u1090"  # of the Latin, Burmese and Shan digits
-SPACERS = "-\u2010\u2011\u2012\u2013\u2014\u200b\u200c\u200d\u2060\ufeff.,\u104a\u104b"
-LONGEST = 500  # characters that are looked at
-
-_DIGITS = {ord(zero) + n: str(n) for zero in ZEROS for n in range(10)}
-_READ = {**dict.fromkeys(map(ord, SPACERS)), **_DIGITS}
 
 
 def new_seed() -> bytes:
@@ -64,15 +56,6 @@ def check_digit(digits: str) -> str:
 def groups(digits: str) -> list[str]:
     """Return the receipt as people copy it: six groups of four."""
     return [digits[i : i + GROUP] for i in range(0, len(digits), GROUP)]
-
-
-def read(typed: str) -> str | None:
-    """Return the 24 digits of a receipt that was typed back, None if they cannot be right."""
-    digits = "".join(typed[:LONGEST].translate(_READ).split())
-    whole = len(typed) <= LONGEST and digits.isascii() and digits.isdecimal()
-    if whole and len(digits) == DIGITS and check_digit(digits[:-1]) == digits[-1]:
-        return digits
-    return None
 
 
 def reply_secret(deployment: bytes, digits: str) -> bytes:

@@ -19,8 +19,10 @@ import hashlib
 from dataclasses import asdict, dataclass
 from datetime import date
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
+
 from intake import canonical
-from intake.age.grammar import derive
 from intake.age.recipient import Recipient
 from intake.age.sealing import seal as seal_age
 from intake.errors import BadRequest, MachineTrouble
@@ -71,7 +73,8 @@ def mailbox(deployment: bytes, secret: bytes) -> Mailbox:
     key = hashlib.scrypt(
         secret, salt=deployment, n=_COST, r=_BLOCK, p=_LANES, maxmem=memory, dklen=32
     )
-    where, seed, notice = (derive(key, b"", b"intake " + label) for label in _LABELS)
+    hkdf = (HKDF(hashes.SHA256(), 32, None, b"intake " + label) for label in _LABELS)  # RFC 5869
+    where, seed, notice = (one.derive(key) for one in hkdf)
     return Mailbox(where[:16], seed, notice[:16])
 
 

@@ -25,9 +25,6 @@ from intake.errors import Misuse
 ROOT = Path(__file__).resolve().parent.parent
 FORM = Path(__file__).resolve().parent / "forms" / "cdm.toml"
 
-FILES, FILE_MB = 5, 25
-MOST_FILES, MOST_MB = 50, 1024
-
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -37,8 +34,8 @@ class Settings:
     keys: Path
     form: Path = FORM
     database: str | None = None
-    files: int = FILES
-    file_mb: int = FILE_MB
+    files: int = 5
+    file_mb: int = 25
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -46,21 +43,13 @@ class Settings:
 
         Raises :class:`Misuse` if a number is none.
         """
-        try:
-            files = int(environment.get("INTAKE_FILES", FILES))
-            file_mb = int(environment.get("INTAKE_FILE_MB", FILE_MB))
-        except ValueError:
-            files = file_mb = -1
-        if not (0 <= files <= MOST_FILES and 0 < file_mb <= MOST_MB):
-            what = "INTAKE_FILES or INTAKE_FILE_MB is not a number that makes sense."
-            raise Misuse(what, f"Take 0 to {MOST_FILES} files of 1 to {MOST_MB} MiB.")
         return cls(
             data=Path(environment.get("INTAKE_DATA", "data")).absolute(),
             keys=Path(environment.get("INTAKE_KEYS", "keys")).absolute(),
             form=Path(environment.get("INTAKE_FORM", FORM)).absolute(),
             database=environment.get("INTAKE_DATABASE"),
-            files=files,
-            file_mb=file_mb,
+            files=_number(environment, "INTAKE_FILES", range(51), 5),
+            file_mb=_number(environment, "INTAKE_FILE_MB", range(1, 1025), 25),
         )
 
     @property
@@ -84,3 +73,10 @@ class Settings:
         # Dangerous line: after a bare "?" the rest of a folder's name would be a URL's options.
         path = str(self.data / "intake.db").replace("%", "%25").replace("?", "%3F")
         return self.database or f"sqlite:///{path}"
+
+
+def _number(environment: Mapping[str, str], name: str, allowed: range, default: int) -> int:
+    text = environment.get(name, f"{default}")
+    if not text.isdecimal() or int(text) not in allowed:
+        raise Misuse(f"{name} is no number from {allowed[0]} to {allowed[-1]}.", "Mend it.")
+    return int(text)

@@ -29,6 +29,7 @@ from intake.errors import MachineTrouble
 # Wait half a minute for another writer; the other three are measured, see the rules above.
 _PRAGMAS = ("busy_timeout=30000", "journal_mode=TRUNCATE", "synchronous=FULL", "secure_delete=ON")
 
+Pairs = Iterable[tuple[bytes, bytes]]  # id, and sealed envelope
 metadata = sa.MetaData()
 envelopes = sa.Table(
     "envelopes",
@@ -65,19 +66,11 @@ class Store:
         with self.transaction() as connection:
             metadata.create_all(connection)
 
-    def add(
-        self, row: bytes, period: str, sealed: bytes, still: Callable[[], bool] = lambda: True
-    ) -> bool:
-        """Store a sealed envelope durably; the same id again changes nothing.
+    def add(self, rows: Pairs, period: str, still: Callable[[], bool] = lambda: True) -> bool:
+        """Store pairs of id and sealed envelope durably, all or none; an id that is here stays.
 
         ``still`` is asked first, under the lock: if it says no, nothing is stored. Return its word.
         """
-        return self.add_all([(row, sealed)], period, still)
-
-    def add_all(
-        self, rows: Iterable[tuple[bytes, bytes]], period: str, still: Callable[[], bool]
-    ) -> bool:
-        """Store pairs of id and sealed envelope as :meth:`add` does: all of them, or none."""
         statement = self._insert(envelopes).on_conflict_do_nothing()
         with self.transaction() as connection:
             if kept := still():

@@ -5,8 +5,9 @@ every import, name and string in the code, so that a call that decrypts, a secre
 around the contracts is found though nothing new is imported.
 
 Rules:
-- What a server gets names nothing that opens, and imports no module that does. The one secret that
-  it keeps signs bundles and opens nothing (``SIGNER``).
+- What a server gets names nothing that opens, and imports no module that does, but for ``MAILBOX``:
+  it opens replies with a key made from the receipt that its source just typed. The one secret that
+  the server keeps signs bundles and opens nothing (``SIGNER``).
 - Elsewhere too, only the reading half of age calls what opens; all others go through ``unseal``.
 - Nothing is imported, fetched or run by a name that is made at run time.
 - What is imported from outside stands on the lists below. To add to them, answer first: can it load
@@ -27,6 +28,7 @@ from intake.settings import ROOT
 ROOMS = ("intake.ceremony", "intake.desk")  # offline: they are not on a server
 SERVED = ("app.py", "deploy/gunicorn_conf.py")  # what a server loads beside intake/
 SIGNER = "intake/admin/setup.py"
+MAILBOX = "intake.server.mailbox"
 SEEKER = "intake/misplaced.py"  # finds secrets by how they are spelled
 
 
@@ -40,8 +42,10 @@ def _reading_half() -> tuple[str, ...]:
 
 
 HALF = _reading_half()
-OPENING = (*HALF, "intake.locked", "intake.quorum")
-CLOSED = (*ROOMS, *OPENING)  # what a server runs without
+LOCKS = ("intake.locked", "intake.quorum", "intake.age.armor")
+OPENING = (*HALF, *LOCKS)
+CLOSED = (*ROOMS, *OPENING)  # what nothing on a server imports, but for the mailbox
+ABSENT = (*ROOMS, *LOCKS)  # what a server runs without
 
 # In a name, whatever stands before and after it.
 PRIMITIVE = r"(?i:decrypt|decaps|unwrap|private_?key)|^exchange$"
@@ -85,10 +89,11 @@ class Zone(NamedTuple):
 
 
 ONLINE = Zone(OPENS, CLOSED, SERVER)
+BOX = Zone(PRIMITIVE, ABSENT, SERVER)
 OFFLINE = Zone(PRIMITIVE, (), DESK)
 LOOPBACK = Zone(PRIMITIVE, (), PAGES)
 READING = Zone(r"(?!)", (), DESK)
-ZONES = ((HALF, READING), (("intake.desk.pages",), LOOPBACK), (CLOSED, OFFLINE))
+ZONES = ((HALF, READING), ((MAILBOX,), BOX), (("intake.desk.pages",), LOOPBACK), (CLOSED, OFFLINE))
 
 
 def within(name: str, modules: tuple[str, ...]) -> bool:

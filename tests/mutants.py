@@ -48,16 +48,17 @@ SPINE = {
     ),
     "row stored before sealing": Mutant(
         "intake/server/letterbox.py",
-        "        sealed = envelope.seal(  # (4)\n",
-        "        self._store.add(row, today.period, testimony.canonical())\n"
+        "        if not self.store.add([row], today.period, lambda: self.follows(today)):  # (5)\n",
+        "        from intake import canonical\n"
         "        from intake.rows import Rows\n"
-        "        Rows(self._settings.url, self._settings.data).remove([row])\n"
-        "        sealed = envelope.seal(  # (4)\n",
+        "        self.store.add([(row[0], canonical.dump(body))], today.period)\n"
+        "        Rows(self.settings.url, self.settings.data).remove([row[0]])\n"
+        "        if not self.store.add([row], today.period, lambda: self.follows(today)):  # (5)\n",
         "sealed",
     ),
 }
 
-_POST = "        nonce, digits = receipt.nonce(seed), receipt.receipt(seed)  # (1)\n"
+_POST = "        nonce, digits, language = source  # (1)\n"
 BOUNDARY = {
     "a request asks for the desk, which is not there": Mutant(
         "intake/server/letterbox.py",
@@ -66,19 +67,19 @@ BOUNDARY = {
         "asked for intake.desk",
         without=ROOMS,
     ),
-    "a request loads the keys that open, which are there": Mutant(
+    "a request loads what unlocks secrets, which is there": Mutant(
         "intake/server/letterbox.py",
         _POST,
-        f"        from intake.age import identity\n{_POST}",
-        "asked for intake.age.identity",
+        f"        from intake import locked\n{_POST}",
+        "asked for intake.locked",
     ),
 }
 
 ROTATION = {
     "the keyring is read once and kept": Mutant(
         "intake/server/letterbox.py",
-        "keyring = inforce.load(self._settings)",
-        "keyring = self.kept = getattr(self, 'kept', None) or inforce.load(self._settings)",
+        "keyring = load(self.settings)",
+        "keyring = self.kept = getattr(self, 'kept', None) or load(self.settings)",
         "dead period",
     ),
 }

@@ -12,7 +12,7 @@ from flask.testing import FlaskClient
 
 from intake import days, files, installed
 from intake.rows import Rows
-from intake.server.site import create_app
+from intake.server.returns import create_app
 from intake.settings import FORM, Settings
 from tests.makers import Deployment, make_deployment
 

@@ -578,7 +578,7 @@ def test_posts_during_an_export_wait_for_the_next(
 
 def test_a_row_of_another_size_stays_and_is_named(server: Server) -> None:
     entries = server.fill(W47, 2)
-    server.store.add(b"odd" + bytes(13), W47, b"short")
+    server.store.add([(b"odd" + bytes(13), b"short")], W47)
     code, _, err = server.run("export", server.stick)
     assert (code, "another size" in err) == (INCOMPLETE, True)
     header, found = read(server.bundles()[0])

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from intake.settings import ROOT
-from tests.boundaries import CLOSED
+from tests.boundaries import ABSENT
 from tests.mutants import BOUNDARY, SPINE, Mutant
 from tests.spine import play
 
@@ -47,10 +47,10 @@ def break_(root: Path, mutant: Mutant) -> None:
 def test_the_spine(tmp_path: Path) -> None:
     """Form, sealed row, bundle, desk, read: equal, escaped, and refused where it must be.
 
-    The server has neither the offline rooms nor a module that opens anything.
+    The server has neither the offline rooms nor a module that unlocks a secret.
     """
-    online = checkout(tmp_path / "online", without=CLOSED)
-    for gone in ("intake/desk", "intake/age/unsealing.py", "intake/locked.py", "templates/desk"):
+    online = checkout(tmp_path / "online", without=ABSENT)
+    for gone in ("intake/desk", "intake/age/armor.py", "intake/locked.py", "templates/desk"):
         assert (ROOT / gone).exists()
         assert not (online / gone).exists()
     play(ROOT, tmp_path / "machines", online)

@@ -35,14 +35,14 @@ def made(tmp_path: Path) -> Rows:
 
 
 def test_making_it_again_keeps_the_rows(made: Rows) -> None:
-    made.add(number(1), "p1", SEALED)
+    made.add([(number(1), SEALED)], "p1")
     made.create()
     assert made.counts().total() == 1
 
 
 def test_the_same_id_again_changes_nothing(made: Rows) -> None:
-    made.add(number(1), "p1", SEALED)
-    made.add(number(1), "p2", b"other")
+    made.add([(number(1), SEALED)], "p1")
+    made.add([(number(1), b"other")], "p2")
     assert made.get(number(1)) == SEALED
     assert (made.counts().total(), made.counts()["p1"], made.counts()["p2"]) == (1, 1, 0)
     assert list(made.counts()) == ["p1"]
@@ -50,7 +50,7 @@ def test_the_same_id_again_changes_nothing(made: Rows) -> None:
 
 def test_rows_come_in_pages_by_id_and_by_period(made: Rows) -> None:
     for n in range(25):
-        made.add(number(n), "p1" if n % 5 else "p2", SEALED + bytes([n]))
+        made.add([(number(n), SEALED + bytes([n]))], "p1" if n % 5 else "p2")
     expected = sorted(number(n) for n in range(25) if n % 5)
     found, after = [], b""
     while page := made.page("p1", after, 7):
@@ -65,7 +65,7 @@ def test_rows_come_in_pages_by_id_and_by_period(made: Rows) -> None:
 
 def test_removing_counts_what_was_there(made: Rows) -> None:
     for n in range(3):
-        made.add(number(n), "p1", SEALED)
+        made.add([(number(n), SEALED)], "p1")
     assert made.remove([number(0), number(2), number(9)]) == 2
     assert made.remove([number(0)]) == 0
     assert made.remove([]) == 0
@@ -101,7 +101,7 @@ def test_every_connection_is_durable_and_overwrites(made: Rows, pragma: str, val
 def test_deleted_rows_leave_no_bytes_in_any_file(made: Rows, tmp_path: Path) -> None:
     marks = [f"canary {n} of many".encode() * 50 for n in range(60)]
     for n, mark in enumerate(marks):
-        made.add(number(n), "p1", mark)
+        made.add([(number(n), mark)], "p1")
     files = [path for path in tmp_path.iterdir() if path.is_file()]
     assert any(b"canary 7 of many" in path.read_bytes() for path in files)
     made.remove([number(n) for n in range(60) if n != 8])
@@ -115,7 +115,7 @@ def test_a_refusal_holds_nothing_of_the_row(made: Rows, tmp_path: Path) -> None:
     with made.transaction() as connection:
         connection.execute(text("DROP TABLE envelopes"))
     with pytest.raises(MachineTrouble) as caught:
-        made.add(number(1), "p1", b"canary")
+        made.add([(number(1), b"canary")], "p1")
     shown = f"{caught.value!r} {caught.value.what} {caught.value.hint}"
     assert "canary" not in shown
     assert number(1).hex() not in shown
@@ -141,9 +141,9 @@ def test_a_store_that_cannot_be_used_is_a_sentence(tmp_path: Path, what: str) ->
 
 def test_posts_go_on_between_two_pages(made: Rows) -> None:
     for n in range(10):
-        made.add(number(n), "p1", SEALED)
+        made.add([(number(n), SEALED)], "p1")
     first = made.page("p1", b"", 5)
-    made.add(number(99), "p1", SEALED)
+    made.add([(number(99), SEALED)], "p1")
     rest = made.page("p1", first[-1][0], 100)
     assert len(first) + len(rest) in {10, 11}
     assert made.counts().total() == 11
@@ -155,7 +155,7 @@ def test_a_transaction_waits_for_maintenance(made: Rows, tmp_path: Path) -> None
     done = threading.Event()
 
     def add() -> None:
-        made.add(number(1), "p1", SEALED)
+        made.add([(number(1), SEALED)], "p1")
         done.set()
 
     waiting = threading.Thread(target=add)
@@ -171,7 +171,8 @@ def test_processes_that_write_at_once_lose_nothing(made: Rows, tmp_path: Path) -
         "import sys; from pathlib import Path; from intake.rows import Rows\n"
         "folder, start = Path(sys.argv[1]), int(sys.argv[2])\n"
         "store = Rows(f'sqlite:///{folder}/intake.db', folder)\n"
-        "for n in range(start, start + 40): store.add(n.to_bytes(16, 'big'), 'p1', b'x' * 30000)\n"
+        "for n in range(start, start + 40):\n"
+        "    store.add([(n.to_bytes(16, 'big'), b'x' * 30000)], 'p1')\n"
     )
     root = Path(module.__file__).parent.parent
     writers = [
@@ -183,12 +184,12 @@ def test_processes_that_write_at_once_lose_nothing(made: Rows, tmp_path: Path) -
 
 
 def test_a_new_file_put_in_place_is_used_at_once(made: Rows, tmp_path: Path) -> None:
-    made.add(number(1), "p1", SEALED)
+    made.add([(number(1), SEALED)], "p1")
     with sqlite3.connect(tmp_path / "intake.db") as connection:
         connection.execute("VACUUM INTO ?", (str(tmp_path / "fresh"),))
     connection.close()
     (tmp_path / "fresh").rename(tmp_path / "intake.db")
-    made.add(number(2), "p1", SEALED)
+    made.add([(number(2), SEALED)], "p1")
     assert made.counts().total() == 2
 
 

@@ -62,7 +62,7 @@ def test_rows_of_a_database_are_found(tmp_path: Path) -> None:
     store.create()
     for number in range(40):  # so that envelopes spread over pages that are not in order
         sealed = seal(WORDS if number == 17 else b"\0" * 9000, [KEY.recipient()])
-        store.add(bytes([number * 37 % 256]) * 16, "2026-w47", sealed)
+        store.add([(bytes([number * 37 % 256]) * 16, sealed)], "2026-w47")
     (tmp_path / "note.txt").write_text(f"# kept for later\n{KEY.encode()}\n")
     assert ransack(steal(tmp_path)).canaries == {CANARY}
     assert ransack(steal(tmp_path / "intake.db")).canaries == set()

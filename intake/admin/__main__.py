@@ -121,7 +121,7 @@ def do_export(given: Namespace) -> None:
 
 
 def do_acknowledge(given: Namespace) -> None:
-    """Delete the rows that a return names, which two reviewers signed.
+    """Delete the rows that a return names, and put its replies: two reviewers signed it.
 
     Example:
       python -m intake.admin acknowledge /media/stick/1a2b3c4d-000007.return
@@ -130,11 +130,25 @@ def do_acknowledge(given: Namespace) -> None:
     if done.again:
         say(f"Return {done.number} is already done; nothing changed.", _STATUS)
         return
-    say(f"Return {done.number}: {done.deleted} deleted, {done.gone} already gone")
+    rows = f"{done.deleted} deleted, {done.gone} already gone"
+    say(f"Return {done.number}: {rows}, {done.replies} replies put into mailboxes")
     say(*[f"  {done.closed} of the ended periods may die: retire"] * bool(done.closed), _STATUS)
     if done.different:
         what = f"Rows that are not what the desk has read, and were kept: {done.different}."
         raise Incomplete(what, f"Tell the reviewers, and export them again: {_ME} export FOLDER")
+    if done.spoilt:
+        what = f"Replies that were cut or altered on their way, and were not put: {done.spoilt}."
+        number = done.number - 1
+        raise Incomplete(what, f"The desk sends them again with: acknowledge --after {number}")
+
+
+def do_replies(given: Namespace) -> None:
+    """Put the replies of a return into their mailboxes; all of it is done, as by acknowledge.
+
+    Example:
+      python -m intake.admin replies install /media/stick/1a2b3c4d-000007.return
+    """
+    do_acknowledge(given)
 
 
 def do_status(given: Namespace) -> None:
@@ -187,6 +201,7 @@ _COMMANDS = {
     "rotate": (do_rotate, ""),
     "export": (do_export, "folder [--period] [--all] [--empty]"),
     "acknowledge": (do_acknowledge, "file"),
+    "replies install": (do_replies, "file"),
     "status": (do_status, "[--json]"),
     "doctor": (do_doctor, ""),
 }

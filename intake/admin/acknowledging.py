@@ -1,4 +1,4 @@
-"""Returns to deletions: exactly the rows that two reviewers signed for.
+"""What a return does: exactly the rows that two reviewers signed for go, and their replies come.
 
 Procedure of :func:`acknowledge`, under the lock of ``chain``:
 1. Open the return under the installed keyring: two active reviewers signed it.
@@ -7,10 +7,12 @@ Procedure of :func:`acknowledge`, under the lock of ``chain``:
 3. Wait for an export that was not finished: it must find its rows.
 4. For 256 rows at a time: a row whose id *and* SHA-256 match is deleted. One with the same id and
    other bytes stays and is counted, because the desk has not seen these bytes.
-5. Save number and hash.
+5. For 256 replies at a time: each that is whole gets its place in its mailbox. A place that is
+   taken stays as it is, be it by the same reply or by what its source put there to delete it.
+6. Save number and hash.
 
-What a crash leaves: before (5), some rows deleted, each of which was signed for. The same command
-again deletes the rest and counts those as already gone.
+What a crash leaves: before (6), some rows deleted and some replies put, each of which was signed
+for. The same command again does the rest and counts those as already gone.
 """
 
 import hashlib
@@ -18,16 +20,17 @@ from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
-from intake import installed
+from intake import installed, reply
 from intake.admin import chain
 from intake.bundle import Entry, ReturnHeader
 from intake.bundle.reading import open_return
 from intake.errors import BadFile, BadKeyring, Misuse
 from intake.keyring import Keyring
+from intake.replies import Replies
 from intake.rows import Rows
 from intake.settings import Settings
 
-_BATCH = 256  # rows of one transaction
+_BATCH = 256  # rows or replies of one transaction
 
 GAP = 1000  # how many numbers may be left out, so that two who collude cannot use them all up
 
@@ -36,7 +39,8 @@ GAP = 1000  # how many numbers may be left out, so that two who collude cannot u
 class Acknowledged:
     """What became of the rows of one return; ``again`` if it was done before.
 
-    ``closed`` counts bundles that say that a period is empty: there is no row of theirs.
+    ``closed`` counts bundles that say that a period is empty: there is no row of theirs. ``spoilt``
+    replies were cut or altered on their way.
     """
 
     number: int
@@ -44,11 +48,13 @@ class Acknowledged:
     gone: int = 0
     different: int = 0
     closed: int = 0
+    replies: int = 0
+    spoilt: int = 0
     again: bool = False
 
 
 def acknowledge(settings: Settings, path: Path, watch: chain.Watch) -> Acknowledged:
-    """Delete what the return at ``path`` signs for.
+    """Delete the rows that the return at ``path`` signs for, and put its replies.
 
     Raises :class:`BadFile`, :class:`BadKeyring`, :class:`Misuse`, :class:`MachineTrouble`.
     """
@@ -73,9 +79,15 @@ def acknowledge(settings: Settings, path: Path, watch: chain.Watch) -> Acknowled
             gone += sum(sealed is None for _, sealed in found)
             different += sum(sealed is not None for _, sealed in found) - len(matching)
             deleted += store.remove(matching)
-        chain.save(settings, chain.RETURNS, mark)  # (5)
-        closed = len(opened.acknowledged) - len(rows)
-        return Acknowledged(header.number, deleted, gone, different, closed)
+        boxes, spoilt = Replies(settings.url, settings.data), header.replies
+        pieces = watch("Putting replies", opened, header.replies)
+        whole = ((e.mailbox, e.id, sealed) for e, sealed, _ in pieces if sealed)
+        while some := list(islice(whole, _BATCH)):  # (5)
+            boxes.put(some)
+            spoilt -= len(some)
+        chain.save(settings, chain.RETURNS, mark)  # (6)
+        closed, put = len(opened.acknowledged) - len(rows), header.replies - spoilt
+        return Acknowledged(header.number, deleted, gone, different, closed, put, spoilt)
 
 
 def _is(entry: Entry, sealed: bytes | None) -> bool:
@@ -90,8 +102,9 @@ def _check(header: ReturnHeader, before: chain.Mark, keyring: Keyring) -> None:
             "Nothing was deleted. Export again; the desk imports it, then: desk acknowledge --after"
         )
         raise BadFile(what, f"{hint} {before.number}")
-    if header.replies:  # until the server has mailboxes
-        raise BadFile("This return carries replies, and this server cannot deliver them yet.")
+    if header.replies and header.size != reply.SEALED:
+        what = "The replies of this return have another size than replies have."
+        raise BadFile(what, "Another version of Intake made it. Update the desk and this server.")
     version, sha256 = header.keyring
     if version > keyring.version or (version == keyring.version and sha256 != keyring.sha256):
         what = f"The desk made this return under another keyring {version} than this server has."

@@ -16,6 +16,7 @@ import hashlib
 from flask import Request, Response
 
 LEVEL = 9
+SIZE = 16_384  # bytes; the length of every page is a multiple of it
 
 
 def headers(style: str) -> dict[str, str]:
@@ -37,10 +38,18 @@ def headers(style: str) -> dict[str, str]:
 
 
 def finish(response: Response, request: Request, fixed: dict[str, str]) -> Response:
-    """Add the ``fixed`` headers, and compress where the browser takes it."""
+    """Add the ``fixed`` headers, compress where the browser takes it, and fill to a whole size.
+
+    Compression makes the length follow from what is on the page, also from a drawn number; so it is
+    filled afterwards, in the gzip header. Uncompressed, spaces follow the page.
+    """
+    page = response.get_data()
     if request.accept_encodings["gzip"]:
-        # No time and no name in the gzip header (RFC 1952): mtime 0.
-        response.set_data(gzip.compress(response.get_data(), LEVEL, mtime=0))
+        # RFC 1952: no time and no name, and flag 4 for a field that nobody reads, with its length.
+        page = gzip.compress(page, LEVEL, mtime=0)
+        fill = -(len(page) + 2) % SIZE
+        page = page[:3] + b"\4" + page[4:10] + fill.to_bytes(2, "little") + bytes(fill) + page[10:]
         response.headers["Content-Encoding"] = "gzip"
+    response.set_data(page + b" " * (-len(page) % SIZE))
     response.headers.extend(fixed)
     return response

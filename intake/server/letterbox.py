@@ -1,7 +1,7 @@
 """Seal and store: the one place where words become a row.
 
 Procedure of :func:`post` (every step in memory but the last):
-1. Take the form's seed: from it comes the nonce, and the receipt if the source brings none.
+1. Take the source's nonce and receipt, which follow from a form's seed.
 2. From the receipt and the deployment come the reply secret and the case tag.
 3. Put all of it into an envelope of the one size; its row is named after nonce and words, so that
    the same form twice is one row.
@@ -16,14 +16,23 @@ Rules:
 """
 
 import functools
+from typing import NamedTuple
 
 from intake import envelope, receipt
 from intake.age.recipient import Recipient
 from intake.envelope import Envelope
 from intake.errors import BadKeyring
-from intake.server import inforce
+from intake.server.inforce import InForce, load
 from intake.settings import Settings
 from intake.store import Store
+
+
+class Source(NamedTuple):
+    """Whose words: the nonce of their form (32 bytes), the digits of their receipt, a language."""
+
+    nonce: bytes
+    digits: str
+    language: str
 
 
 class Letterbox:
@@ -31,67 +40,50 @@ class Letterbox:
 
     def __init__(self, settings: Settings) -> None:
         """Prepare. ``keyring`` is the one in force when it was last read, and ``demo`` stays."""
-        self._settings = settings
+        self.settings = settings
         self.store = Store(settings.url, settings.data)
         self._recipient = functools.lru_cache(1)(_checked)
-        self.keyring: inforce.InForce | None = None
+        self.keyring: InForce | None = None
         self.demo = False
 
-    def today(self) -> inforce.InForce:
+    def today(self) -> InForce:
         """Return whom to seal to. Raises :class:`BadKeyring` if the site is closed today.
 
         The keyring is read each time, about a millisecond, so that one that was just installed is
         followed without a restart.
         """
         self.keyring = None
-        self.keyring = keyring = inforce.load(self._settings)
+        self.keyring = keyring = load(self.settings)
         self.demo = keyring.demo
         if not keyring.recipient:
             raise BadKeyring("The keyring has no period for today.")
         self._recipient(keyring.recipient)
         return keyring
 
-    def post(  # noqa: PLR0913, PLR0917 - what an envelope needs
-        self,
-        today: inforce.InForce,
-        seed: bytes,
-        kind: str,
-        body: object,
-        language: str,
-        digits: str = "",
-    ) -> str:
-        """Seal ``body`` and store it; return the receipt's digits, the form's own without any.
+    def post(self, today: InForce, source: Source, kind: str, body: object) -> None:
+        """Seal ``body`` and store it.
 
         Raises :class:`MachineTrouble` or :class:`BadKeyring`; then nothing was stored.
         """
-        nonce, own = receipt.nonce(seed), digits or receipt.receipt(seed)  # (1)
-        row, sealed = self.sealed(today, envelope_of(today, kind, language, nonce, own, body))
-        if not self.store.add(row, today.period, sealed, lambda: self.follows(today)):  # (5)
-            return self.post(self.today(), seed, kind, body, language, digits)
-        return own
+        row = self.row(today, source, kind, body)
+        if not self.store.add([row], today.period, lambda: self.follows(today)):  # (5)
+            self.post(self.today(), source, kind, body)
 
-    def sealed(self, today: inforce.InForce, made: Envelope) -> tuple[bytes, bytes]:
-        """Return the row of an envelope: its id, and its bytes sealed for ``today``."""
+    def row(
+        self, today: InForce, source: Source, kind: str, body: object, content: bytes = b""
+    ) -> tuple[bytes, bytes]:
+        """Return a row of the source's case: its id, and its bytes sealed for ``today``."""
+        nonce, digits, language = source  # (1)
+        reply = receipt.reply_secret(today.deployment, digits)  # (2)
+        keyring, case = (today.version, today.sha256), receipt.case_tag(reply)
+        made = Envelope(
+            kind, today.day, language, keyring, case, reply, nonce, body, content
+        )  # (3)
         return made.row, envelope.seal(made, self._recipient(today.recipient))  # (4)
 
-    def follows(self, today: inforce.InForce) -> bool:
+    def follows(self, today: InForce) -> bool:
         """Return whether what was followed is still in force. Asked under the store's lock."""
-        return self.today() == today
-
-
-def envelope_of(  # noqa: PLR0913, PLR0917 - what an envelope needs
-    today: inforce.InForce,
-    kind: str,
-    language: str,
-    nonce: bytes,
-    digits: str,
-    body: object,
-    content: bytes = b"",
-) -> Envelope:
-    """Return an envelope of the case of a receipt."""
-    reply = receipt.reply_secret(today.deployment, digits)  # (2)
-    keyring, case = (today.version, today.sha256), receipt.case_tag(reply)
-    return Envelope(kind, today.day, language, keyring, case, reply, nonce, body, content)  # (3)
+        return load(self.settings) == today
 
 
 def _checked(recipient: str) -> Recipient:

@@ -21,7 +21,7 @@ from intake.errors import BadKeyring, MachineTrouble, Unsafe
 from intake.form import Form
 from intake.server import answers, requests
 from intake.server.fields import DeclaredForm, generate
-from intake.server.letterbox import Letterbox
+from intake.server.letterbox import Letterbox, Source
 from intake.settings import ROOT, Settings
 from intake.wording import LANGUAGES, Wording
 
@@ -38,7 +38,10 @@ class Site:
 
 
 def create_app(settings: Settings) -> Flask:
-    """Return the WSGI app. Raises :class:`Unsafe` if a secret lies where none may be."""
+    """Return the WSGI app that takes letters; ``returns`` adds the way back.
+
+    Raises :class:`Unsafe` if a secret lies where none may be.
+    """
     if found := misplaced.find([settings.keys, settings.data]):
         raise Unsafe(
             f"A secret lies on the server, in {found[0]}.",
@@ -57,6 +60,7 @@ def create_app(settings: Settings) -> Flask:
         path = "/" if language == LANGUAGES[0] else f"/{language}"
         app.add_url_rule(path, f"show-{language}", partial(show, site, language), methods=["GET"])
         app.add_url_rule(path, f"take-{language}", partial(take, site, language), methods=["POST"])
+    app.extensions["site"] = site
     app.register_error_handler(Exception, partial(fail, site))
     fixed = answers.headers(style)
     app.after_request(lambda response: answers.finish(response, request, fixed))
@@ -83,9 +87,9 @@ def take(site: Site, language: str) -> Response:
         if seed is None:
             shown.trouble, seed = "stale", receipt.new_seed()
         elif testimony := shown.check(typed, today.day, site.wordings[language]):
-            words = testimony.as_object()
-            digits = site.letterbox.post(today, seed, TESTIMONY, words, language)
-            return page(site, language, "receipt", groups=receipt.groups(digits))
+            source = Source(receipt.nonce(seed), receipt.receipt(seed), language)
+            site.letterbox.post(today, source, TESTIMONY, testimony.as_object())
+            return page(site, language, "receipt", digits=source.digits, groups=receipt.groups)
     except BadKeyring:
         shown.trouble = "closed"
     except MachineTrouble:
@@ -116,8 +120,8 @@ def page(site: Site, language: str, name: str, code: int = 200, **content: objec
         numerals=wording.numerals,
         language=language,
         languages=LANGUAGES,
-        demo=site.letterbox.demo,
-        keyring=site.letterbox.keyring,
+        start="" if language == LANGUAGES[0] else f"/{language}",
+        letterbox=site.letterbox,
         style=site.style,
         **content,
     )
@@ -127,6 +131,6 @@ def page(site: Site, language: str, name: str, code: int = 200, **content: objec
 def fail(site: Site, error: Exception) -> Response:
     """Answer any error with a constant page in the language of the path."""
     # A traceback holds a source's words: it is dropped, not logged.
-    language = request.path.strip("/")
+    language = request.path.split("/")[1]
     code = error.code if isinstance(error, HTTPException) and error.code else 500
     return notice(site, language if language in LANGUAGES else LANGUAGES[0], code)

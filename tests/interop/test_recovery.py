@@ -193,10 +193,10 @@ def plant() -> tuple[str, list[str]]:
     store = rows.Rows(f"sqlite:///{demo.SERVER}/data/intake.db", demo.SERVER / "data")
     facts = (now.first, "en", (1, bytes(32)), bytes(16), bytes(32), bytes(32))
     decoy, other, swapped = (bytes([n]) * 16 for n in (1, 2, 3))
-    store.add(decoy, now.name, envelope.seal(Envelope("decoy", *facts, {}), to))
-    store.add(other, now.name, seal(b"\x1b[31m".ljust(envelope.PLAINTEXT), [to]))
+    store.add([(decoy, envelope.seal(Envelope("decoy", *facts, {}), to))], now.name)
+    store.add([(other, seal(b"\x1b[31m".ljust(envelope.PLAINTEXT), [to]))], now.name)
     words = {"answers": {"account": "under a name of another"}, "form": "cdm", "version": 1}
-    store.add(swapped, now.name, envelope.seal(Envelope("testimony", *facts, words), to))
+    store.add([(swapped, envelope.seal(Envelope("testimony", *facts, words), to))], now.name)
     return decoy.hex(), [other.hex(), swapped.hex()]
 
 
