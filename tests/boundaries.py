@@ -68,8 +68,8 @@ PLAIN = (
     r"typing|unicodedata"
 )
 SERVER = (
-    rf"{PLAIN}|flask|flask_wtf|gevent|gunicorn|sqlalchemy|types\.FrameType|urllib\.parse|werkzeug|"
-    r"wtforms"
+    rf"{PLAIN}|flask|flask_wtf|gevent|gunicorn|sqlalchemy|tempfile|types\.FrameType|urllib\.parse|"
+    r"werkzeug|wtforms"
 )
 # Worker processes (``desk/cores.py``) unpickle, by name, what this process sent them, and it what
 # they sent back, through pipes that nobody else writes to. Nothing of a file or stick is unpickled.

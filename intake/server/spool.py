@@ -1,0 +1,78 @@
+"""One file on its way: sealed slice by slice, with no more of it in memory than one slice.
+
+Rules:
+- What is written is sealed. The spool file is in the store's folder, never in a temporary one, and
+  has no name: when it is closed, or the power goes, nothing of it is left to find.
+- Its records are an id and a sealed row, all of one size, in the order of the slices.
+"""
+
+import contextlib
+import hashlib
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import IO, Self
+
+from intake.envelope import CONTENT, SEALED
+from intake.errors import MachineTrouble
+
+_ID = 16  # bytes
+Seal = Callable[[dict[str, object], bytes], tuple[bytes, bytes]]
+
+
+class Spool:
+    """The slices of one file; ``size`` is how many bytes of it were taken."""
+
+    def __init__(self, records: IO[bytes], seal: Seal) -> None:
+        """Begin. ``seal`` makes the row of a slice from its body and its content."""
+        self._records = records
+        self._seal = seal
+        self._held = bytearray()
+        self._sha256 = hashlib.sha256()
+        self._number = 0
+        self.size = 0
+
+    @classmethod
+    @contextlib.contextmanager
+    def open(cls, folder: Path, seal: Seal) -> Iterator[Self]:
+        """Have a spool in ``folder`` for one file. Raises :class:`MachineTrouble`."""
+        try:
+            # Dangerous line: what goes into this file must be sealed already.
+            with tempfile.TemporaryFile(dir=folder) as records:
+                yield cls(records, seal)
+        except OSError:
+            what = "There is no room for what a source sends, or its folder cannot be written."
+            raise MachineTrouble(what, "Run: python -m intake.admin doctor") from None
+
+    def take(self, data: bytes) -> None:
+        """Take the next bytes of the file."""
+        self._sha256.update(data)
+        self.size += len(data)
+        while data:
+            room = CONTENT - len(self._held)
+            self._held += data[:room]
+            data = data[room:]
+            if len(self._held) == CONTENT:
+                self._slice()
+
+    def end(self, name: str) -> None:
+        """Seal the rest, and the end with the file's name. Nothing can be taken after it."""
+        if self._held:
+            self._slice()
+        whole = {"name": name, "sha256": self._sha256.hexdigest(), "size": self.size}
+        self._write(whole, b"")
+
+    def rows(self) -> Iterator[tuple[bytes, bytes]]:
+        """Yield pairs of id and sealed row, from the first."""
+        self._records.seek(0)
+        while row := self._records.read(_ID):
+            yield row, self._records.read(SEALED)
+
+    def _slice(self) -> None:
+        self._write({}, bytes(self._held))
+        self._held.clear()
+
+    def _write(self, body: dict[str, object], content: bytes) -> None:
+        row, sealed = self._seal({**body, "number": self._number}, content)
+        self._records.write(row + sealed)
+        self._number += 1
