@@ -42,7 +42,6 @@ class Letterbox:
         """Prepare. ``keyring`` is the one in force when it was last read, and ``demo`` stays."""
         self.settings = settings
         self.store = Store(settings.url, settings.data)
-        self.folder = settings.data
         self._recipient = functools.lru_cache(1)(_checked)
         self.keyring: InForce | None = None
         self.demo = False

@@ -141,7 +141,9 @@ def add_files(back: Back, language: str) -> Response:
     """POST: seal files while they arrive, and store each when it is whole."""
     requests.check_origin(request)
     letterbox = back.site.letterbox
-    got = uploads.receive(request, letterbox, letterbox.today(), language, in_thread)
+    settings = letterbox.settings
+    limits = uploads.Limits(settings.files, settings.file_mb << 20)
+    got = uploads.receive(request, letterbox, letterbox.today(), language, limits, in_thread)
     return case(back, language, got.digits, 400 if got.trouble else 200, told="files", files=got)
 
 

@@ -37,12 +37,12 @@ from werkzeug.sansio.multipart import (
     State,
 )
 
-from intake import receipt
 from intake.envelope import SLICE
 from intake.errors import BadKeyring, MachineTrouble
 from intake.server.inforce import InForce
-from intake.server.letterbox import Letterbox, envelope_of
+from intake.server.letterbox import Letterbox, Source
 from intake.server.spool import Spool
+from intake.server.typed import read
 
 PIECE = 32 * 1024  # bytes read at a time
 HEADERS = 64 * 1024  # bytes in which a part's headers, or what is before the first part, must end
@@ -123,8 +123,9 @@ class _Upload:
 
     def store(self, name: str, events: Iterator[Event]) -> str:
         """Store the file that comes next, whole, and return "", or the trouble that kept it out."""
-        seal = partial(self._sealed, secrets.token_bytes(32))
-        with Spool.open(self.letterbox.folder, seal) as spool:
+        source = Source(secrets.token_bytes(32), self.digits, self.language)
+        seal = partial(self.letterbox.row, self.today, source, SLICE)
+        with Spool.open(self.letterbox.settings.data, seal) as spool:
             for piece in _data(events):
                 if spool.size + len(piece) > self.limit:
                     return "too_large"
@@ -133,13 +134,9 @@ class _Upload:
                 return "none"  # a browser sends this where no file was chosen
             return "" if self.slowly(partial(self._commit, spool, name)) else "keys"  # (3)
 
-    def _sealed(self, nonce: bytes, body: object, content: bytes) -> tuple[bytes, bytes]:
-        made = envelope_of(self.today, SLICE, self.language, nonce, self.digits, body, content)
-        return self.letterbox.sealed(self.today, made)
-
     def _commit(self, spool: Spool, name: str) -> bool:
         spool.end(name[:LONGEST_NAME])
-        return self.letterbox.store.add_all(spool.rows(), self.today.period, self._follows)
+        return self.letterbox.store.add(spool.rows(), self.today.period, self._follows)
 
     def _follows(self) -> bool:
         # What began before midnight is of the day it began: nobody sends 25 MB again for that.
@@ -191,7 +188,7 @@ def _digits(events: Iterator[Event]) -> str:
         typed += piece
         if len(typed) > LONGEST_RECEIPT:
             raise RequestEntityTooLarge
-    digits = receipt.read(typed.decode("utf-8", "replace"))
+    digits = read(typed.decode("utf-8", "replace"))
     if digits is None:
         raise BadRequest
     return digits
