@@ -31,8 +31,18 @@ class Busy(Exception):  # noqa: N818 - no defect: everybody has the same right t
 
 def in_thread(work: Callable[[], Result]) -> Result:
     """Do ``work`` in a thread, and give way to this worker's other requests until it is done."""
-    done: Result = gevent.get_hub().threadpool.apply(work)
-    return done
+
+    def guarded() -> tuple[Result, ...] | Exception:
+        try:
+            return (work(),)
+        except Exception as error:  # noqa: BLE001 - it goes on below
+            return error
+
+    # Dangerous line: what fails in a thread of gevent's is printed, with the receipt in it.
+    done: tuple[Result, ...] | Exception = gevent.get_hub().threadpool.apply(guarded)
+    if isinstance(done, Exception):
+        raise done
+    return done[0]
 
 
 class Places:
