@@ -249,7 +249,8 @@ def commands(
 
     ``table`` maps a command's name, ``show`` or ``keyring show``, to what does it and to its
     arguments, those it need not have in brackets: ``draft --root [--out]``. ``options`` says what
-    argparse is to know of an argument, by its name; one that is not there is a path.
+    argparse is to know of an argument, by its name, or by that of the command and its own; one that
+    is not there is a path.
     """
     texts = {name: inspect.getdoc(do) or "" for name, (do, _) in table.items()}
     lines = "\n".join(texts.values()).splitlines()
@@ -269,7 +270,7 @@ def commands(
         for word in arguments.split():
             argument = word.strip("[]")
             must: dict[str, Any] = {"required": True} if word.startswith("-") else {}
-            how = options.get(argument, PATH) | must
+            how = options.get(f"{name} {argument}", options.get(argument, PATH)) | must
             if not argument.startswith("-"):
                 how["metavar"] = argument.upper()
             own.add_argument(argument, **how)

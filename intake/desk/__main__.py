@@ -6,7 +6,7 @@ Rules:
 """
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -31,6 +31,7 @@ from intake.desk import (
     tally,
 )
 from intake.desk.cases import GROUNDS, OFFERED, STATES, Case, named
+from intake.desk.outgoing import Going
 from intake.desk.pages import language, network
 from intake.desk.pages.serving import Server
 from intake.desk.pages.session import Session
@@ -296,6 +297,25 @@ def decide(given: Namespace) -> None:
     say(f"Decisions signed: {deciding.write(book, drafts, reader)}")
 
 
+def reply(given: Namespace) -> None:
+    r"""Answer the source of a case, and sign it. It goes out with the next return of two of you.
+
+    The text stands in a file, so that no terminal remembers it: delete it after.
+
+    Example:
+      python -m intake.desk reply 3f2a91bc --text reply.txt --casebook casebook \
+        --reviewer keys/alice
+    """
+    try:
+        text = files.read(given.text, _PASSAGES).decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Misuse(f"{given.text} is not text in UTF-8.", "Save it again as UTF-8.") from None
+    book, reader = _reader(given)
+    case = _case(state.fold(book.chains(reader.quarters())), given.case)
+    deciding.write(book, [deciding.reply(case, text)], reader)
+    say(f"Reply to case {case.number} signed; not sent yet.", f"Next: delete {given.text}.")
+
+
 def withdraw(given: Namespace) -> None:
     r"""Say that a source takes their words back. The second reviewer who says so makes them go.
 
@@ -371,27 +391,48 @@ def forget(given: Namespace) -> None:
 
 
 def acknowledge(given: Namespace) -> None:
-    r"""Tell the server what it may delete, after the second copy was read back.
+    r"""Tell the server what it may delete, after the second copy was read back; answer sources.
 
     Example:
       python -m intake.desk acknowledge --casebook casebook --second-copy /disk/casebook \
         --reviewer keys/alice --reviewer keys/bob --out /stick/1.return
     """
+    if given.decoys < 0:
+        raise Misuse("There are no fewer than 0 decoys.", "Take 20, say.")
     book, present = _arrive(given)
-    second, after = given.second_copy, given.after
-    header, waits = acknowledging.run(book, second, present, given.out, after)
+    signers, second = " and ".join(who.name for who in present), given.second_copy
+    done = acknowledging.run(
+        *(book, second, present, given.out),
+        after=given.after,
+        decoys=given.decoys,
+        agree=partial(_agree, signers, given.yes),
+        watch=partial(terminal.progress, "Sealing what goes back"),
+    )
+    header, waits, cargo = done.header, done.waits, done.cargo
     if second.stat().st_dev == book.folder.stat().st_dev:
         say("Mind: both copies are on one disk. A disk that fails, or is taken, takes both.")
     if header:
         say(f"Return {header.number}: {header.acknowledged} rows are in both copies, and may go.")
+        carried = f"{len(cargo.heard)} notices, {len(cargo.replies)} replies, {cargo.decoys} decoys"
+        say(f"To sources it carries: {carried}.")
         say(f"Next: carry {given.out} to the server.")
+    say(*(f"  {number:6}  cases {doubt}" for doubt, number in sorted(cargo.waits.items())))
     say(*(f"  {number:6}  {doubt}" for doubt, number in sorted(waits.items())))
     if waits:
-        signers = " and ".join(who.name for who in present)
         raise Incomplete(
             f"Rows that {signers} cannot vouch for, and that stay on the server: {waits.total()}.",
             "If they wait for somebody: copy, then acknowledge again with them. The others stay.",
         )
+
+
+def _agree(signers: str, yes: bool, going: Sequence[Going]) -> None:
+    """Show each reply that goes out, and ask whether it does."""
+    told = [(one.case, said) for one in going for _, said in one.replies.values()]
+    for case, said in told:
+        say(f"Reply to case {case.number}, by {said.author}:", *page.barred(said.note), "")
+    if told:
+        question = f"{signers}: have both of you read these {len(told)} replies, and do they go?"
+        terminal.confirm(question, assume=yes)
 
 
 def ends(given: Namespace) -> None:
@@ -485,8 +526,8 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "--after": {
         "type": int,
         "metavar": "NUMBER",
-        "default": 0,
-        "help": "the server's last return, as its status says, if those here came later",
+        "help": "the server's last return, as its status says, if those here came later, or if a "
+        "later one was lost: what went back in it goes again",
     },
     "--as": {
         "dest": "state",
@@ -501,6 +542,12 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--exports": {**PATH, "help": "the folder that exported files go to"},
     "--keyring": {**PATH, "help": "the keyring, as the roots signed it"},
+    "--decoys": {
+        "type": int,
+        "metavar": "NUMBER",
+        "default": 0,
+        "help": "how many replies to nobody go along, so that the others are not counted",
+    },
     "--desk": {"metavar": "NAME", "help": "the desk's name, such as desk-a"},
     "--format": {"choices": ("json", "csv"), "default": "json", "help": "json if it is not said"},
     "--from": {**PATHS, "dest": "other", "help": "the folders of other casebooks"},
@@ -525,6 +572,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "--second-copy": {**PATH, "help": "the second copy's folder"},
     "--strike": {**PATH, "help": "a file with the passages to strike out, one on each line"},
     "--text": {**FLAG, "help": "print the text too"},
+    "reply --text": {**PATH, "help": "a file with the reply, of at most 1000 characters"},
     "--to": {**PATH, "help": "the second copy's folder"},
     "--yes": {**FLAG, "help": "do not ask"},
     "bundle": {**PATH, "help": "what the server's export wrote"},
@@ -547,12 +595,16 @@ _COMMANDS = {
     "redact": (redact, "case --casebook --reviewer --keep [--strike] --out"),
     "tally": (count, f"--casebook --reviewer [--archive] {_ASSUMED} [--csv] [--json] [--html]"),
     "decide": (decide, "cases --as --ground --casebook --reviewer"),
+    "reply": (reply, "case --text --casebook --reviewer"),
     "withdraw": (withdraw, "case --casebook --reviewer [--yes]"),
     "copy": (copy, "--casebook --to"),
     "merge": (merge, "--from --casebook --reviewer"),
     "reseal": (reseal, "--casebook --reviewer"),
     "forget": (forget, "quarter --casebook --reviewer [--yes]"),
-    "acknowledge": (acknowledge, "--casebook --second-copy --reviewer --out [--after]"),
+    "acknowledge": (
+        acknowledge,
+        "--casebook --second-copy --reviewer --out [--after] [--decoys] [--yes]",
+    ),
     "ends": (ends, "name --casebook --out"),
     "repair": (repair, "--casebook [--yes]"),
 }

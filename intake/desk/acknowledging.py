@@ -1,4 +1,4 @@
-"""What the server may delete: a return file, signed by two reviewers.
+"""A return: what the server may delete, and what it carries back, signed by two reviewers.
 
 Procedure of :func:`run`:
 1. Read the second copy back: all chains and the blobs of all rows that are here and that no return
@@ -6,8 +6,9 @@ Procedure of :func:`run`:
 2. Of these rows, take those whose words one of the two can vouch for.
    A bundle that says that a period is over and empty is acknowledged as a row is, once no row of
    the period waits: its id is the start of the SHA-256 of its line 1. Then its key may die.
-3. Write the return, numbered one higher than the last one known here, signed by both.
-4. Record it. If that fails, the file is taken away again.
+3. Choose the notices and replies that go back, let the two agree, and seal them (``outgoing``).
+4. Write the return, numbered one higher than the last one known here, signed by both.
+5. Record it. If that fails, the file is taken away again.
 
 Rules:
 - One of the two may be planted, and may have recorded anything. So nobody's word is taken for it: a
@@ -20,15 +21,18 @@ Rules:
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
+from intake import reply
 from intake.age.identity import Identity
 from intake.bundle import MAX_COUNT, SIGNERS, Entry, ReturnHeader
 from intake.bundle.writing import write_return
-from intake.desk import copying, record
+from intake.desk import copying, outgoing, record
 from intake.desk.casebook import Casebook
 from intake.desk.cases import Received
+from intake.desk.outgoing import Cargo, Going
 from intake.desk.present import Present
 from intake.desk.reading import open_words
 from intake.desk.state import State, fold
@@ -38,13 +42,34 @@ _NO_WORDS = "hold no words that prove which row they are (decoys, say); not poss
 _UNKNOWN = "wait for a reviewer who is not here to sign"
 
 
-def run(
-    casebook: Casebook, second: Path, present: Sequence[Present], out: Path, after: int = 0
-) -> tuple[ReturnHeader | None, Counter[str]]:
-    """Write the return file and record it, unless every row must wait.
+Agree = Callable[[Sequence[Going]], None]
 
-    Return its line 1, and how many rows wait for what. ``after`` is the last return that the server
-    did, for those who came later than it was recorded. Raises any :class:`Refused`.
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Line 1 of the return, None if there is none; how many rows wait for what; what it carries."""
+
+    header: ReturnHeader | None
+    waits: Counter[str]
+    cargo: Cargo
+
+
+def run(  # noqa: PLR0913 - each is another's choice
+    casebook: Casebook,
+    second: Path,
+    present: Sequence[Present],
+    out: Path,
+    *,
+    after: int | None = None,
+    decoys: int = 0,
+    agree: Agree = lambda _: None,
+    watch: outgoing.Watch = lambda packed, _: packed,
+) -> Done:
+    """Write the return file and record it, unless there is nothing for it.
+
+    ``after`` is the last return that the server did: what went back in later ones goes again, and
+    who came later counts on from it. ``agree`` is shown what goes out, and raises unless the
+    signers agree. Raises any :class:`Refused`.
     """
     if len(present) < SIGNERS:
         raise Misuse("An acknowledgement needs two reviewers.", "Give --reviewer twice.")
@@ -53,13 +78,9 @@ def run(
     keyring = casebook.keyring
     keys = {who.name: who.quarters() for who in present}
     with casebook.locked():
-        chains = casebook.chains([identity for own in keys.values() for identity in own])
+        identities = [identity for own in keys.values() for identity in own]
+        chains = casebook.chains(identities)
         state = fold(chains)
-        if not state.pending and not state.closings:
-            raise Misuse(
-                "There is nothing to acknowledge: every row that is here was acknowledged.",
-                "If a return was lost, import the server's next bundle; it names the rows again.",
-            )
         rows = {row: state.blob(state.rows[row].blob or b"") for row in sorted(state.pending)}
         logs = [path for path in copying.listed(casebook) if path.parts[0] != "blobs"]
         blobs = [record.blob_path(Path(), rows[row]) for row in rows if rows[row]]
@@ -68,38 +89,54 @@ def run(
         known = {(r.id, r.blob): r for case in state.cases.values() for r in case.received}
         entries: list[Entry] = []
         waits: Counter[str] = Counter()
+        words: set[bytes] = set()
         for row, blob in rows.items():  # (2)
-            doubt = _doubt(second, known.get((row, blob)), keys) if blob else _NO_WORDS
+            received = known.get((row, blob))
+            doubt = _doubt(second, received, keys) if blob else _NO_WORDS
             if doubt and row not in state.gone:
                 waits[doubt] += 1
             elif len(entries) < MAX_COUNT:
                 entries.append(Entry(row, state.pending[row].sha256))
+                words |= {received.case} if received else set()
         entries += _closings(state, {entry.id for entry in entries})
-        if not entries:
-            return None, waits
         entries.sort(key=lambda entry: entry.id)
+        going, left = outgoing.choose(state, keys, words, after)  # (3)
+        if not (entries or going or decoys or waits or left):
+            raise Misuse(
+                "There is nothing to acknowledge, and nothing to send back.",
+                "If a return was lost, import the server's next bundle; it names the rows again.",
+            )
+        agree(going)
+        pen = casebook.pen(present[0], chains)
+        what_for = (casebook.folder, keyring.deployment, identities, pen.day)
+        cargo = outgoing.pack(*what_for, going, decoys, watch)
+        cargo.waits.update(left)
+        if not (entries or cargo.sealed):
+            return Done(None, waits, cargo)
         header = ReturnHeader(
             deployment=keyring.deployment,
-            number=max(state.number, after) + 1,
+            number=max(state.number, after or 0) + 1,
             keyring=(keyring.version, keyring.sha256),
+            size=reply.SEALED if cargo.sealed else 0,
         )
         signers = {who.name: who.signing().sign for who in present}
-        header = write_return(out, header, signers, entries)  # (3)
+        header = write_return(out, header, signers, entries, cargo.listed)  # (4)
         what = {
+            "heard": sorted(cargo.heard),
             "kind": "acknowledged",
             "list": header.listed,
             "manifest": header.sha256,
             "number": header.number,
+            "replies": sorted(cargo.replies),
             "rows": [(entry.id, entry.sha256) for entry in entries],
             "signers": list(signers),
         }
         try:
-            pen = casebook.pen(present[0], chains)
-            pen.append([record.Draft(what, casebook.everyone(pen.day))])  # (4)
+            pen.append([record.Draft(what, casebook.everyone(pen.day))])  # (5)
         except Refused:
             out.unlink(missing_ok=True)
             raise
-    return header, waits
+    return Done(header, waits, cargo)
 
 
 def _closings(state: State, named: set[bytes]) -> list[Entry]:

@@ -80,7 +80,7 @@ def load(
     given = (book.folder, [key.encode() for key in identities], typed)
     before = before or {}
     fresh = [case for case in state.cases.values() if not _same(case, before.get(case.tag))]
-    rows = (_light(case) for case in watch(fresh, len(fresh)))
+    rows = (light(case) for case in watch(fresh, len(fresh)))
     with contextlib.closing(cores.each(Reader, given, rows)) as told:
         read = {case.tag: Facts(case, *said) for case, said in zip(fresh, told, strict=True)}
     for tag, case in state.cases.items():
@@ -96,7 +96,7 @@ def _same(case: Case, before: Facts | None) -> bool:
     return was == now  # all but the event, which may have been carried over
 
 
-def _light(case: Case) -> list[Received]:
+def light(case: Case) -> list[Received]:
     """Return what a worker opens of a case: what is hidden stays closed."""
     shown = [] if case.hidden else case.received
     return [item._replace(event=replace(item.event, what={}, heads={})) for item in shown]

@@ -8,9 +8,11 @@ Rules:
 - A mark is on while one of those that stand side by side sets it: no merge loses a warning.
 - Words are withdrawn by two different reviewers (``State.gone``), and hidden from the first voice
   on: one planted reviewer destroys nothing.
+- A reply is never replaced. It goes out when two of the case's people sign a return (``outgoing``).
 - Codes are what is stored; labels are English msgids.
 """
 
+import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
@@ -18,6 +20,7 @@ from typing import Any, NamedTuple
 
 from intake.desk.chain import Event
 from intake.errors import Misuse
+from intake.reply import TEXT
 from intake.signatures import octets
 
 RECEIVED, TRIAGED, CONTACTED, PARTIAL = "received", "triaged", "contacted", "partial"
@@ -87,6 +90,7 @@ OFFERED: Mapping[str, tuple[str, ...]] = {
     INSIDE: ("vouched", "other"),
     CERTIFY: ("vouched", "document_seen", "other"),
 }
+REPLIED = "replied"
 VOICES = 2  # different reviewers, to verify and to withdraw
 NOTE = 1000  # characters of a note
 SHORTEST = 4  # hex digits that name a case
@@ -130,13 +134,13 @@ class Decision:
 
     @property
     def kind(self) -> str:
-        """``decided``, ``marked`` or ``withdrawn``."""
+        """``decided``, ``marked``, ``replied`` or ``withdrawn``."""
         return str(self.event.what["kind"])
 
     @property
     def about(self) -> str:
-        """What it says something new about: a mark, or its kind."""
-        return str(self.what.get("mark", self.kind))
+        """What it says something new about: a mark, a reply's id, or its kind."""
+        return str(self.what.get("mark", self.what.get("id", self.kind)))
 
     @property
     def what(self) -> Mapping[str, Any]:
@@ -159,6 +163,7 @@ class Case:
     """A case that our keys open. ``people`` were ever assigned, ``assigned`` are now.
 
     ``received`` has each envelope once; ``offered`` is what else was recorded of the same rows.
+    ``sent`` has the number of the last return that each reply went in, by its 16-byte id.
     """
 
     tag: bytes
@@ -168,6 +173,7 @@ class Case:
     offered: list[Received] = field(default_factory=list)
     decisions: list[Decision] = field(default_factory=list)
     erased: bool = False
+    sent: Mapping[bytes, int] = field(default_factory=dict)
     _latest: dict[str, list[Decision]] = field(default_factory=dict)
 
     @property
@@ -234,6 +240,15 @@ class Case:
         """Whether its words are not to be shown, counted or exported."""
         return self.erased or self.asks or bool(self.withdrawing)
 
+    @property
+    def replies(self) -> dict[bytes, Decision]:
+        """The replies to its source by their 16-byte ids, in their order."""
+        return {octets(d.what["id"], 16): d for d in self.decisions if d.kind == REPLIED}
+
+    def sent_in(self, reply: Decision) -> int:
+        """Return the number of the return that a reply went in last, 0 if in none."""
+        return self.sent.get(octets(reply.what["id"], 16), 0)
+
     def _on(self, mark: str) -> list[Decision]:
         return [one for one in self._latest.get(mark, []) if one.what["on"]]
 
@@ -244,6 +259,8 @@ class Case:
             raise ValueError
         decision = Decision(event, self._heard(event))
         before = self._latest.get(decision.about, [])
+        if before and decision.kind == REPLIED:
+            raise ValueError  # an id that another reply has
         forever = decision.kind == "withdrawn"
         beside = [one for one in before if forever or not saw(event, one.event)]
         self._latest[decision.about] = [*beside, decision]
@@ -278,6 +295,7 @@ def check(what: Mapping[str, Any], grounds: object) -> None:
     fields, code = {
         "decided": ({"state"}, what.get("state")),
         "marked": ({"mark", "on"}, what.get("mark")),
+        REPLIED: ({"id"}, None),
         "withdrawn": (set[str](), None),
     }[kind]
     if kind == "marked":
@@ -285,6 +303,8 @@ def check(what: Mapping[str, Any], grounds: object) -> None:
         if code == DUPLICATE:
             fields = {*fields, "of"}
             octets(what["of"], 16)
+    elif kind == REPLIED:
+        known = bool(octets(what["id"], 16)) and _is_reply(note)
     else:
         known = kind == "withdrawn" or code in STATES
     offered = OFFERED.get(str(code), ())
@@ -293,6 +313,16 @@ def check(what: Mapping[str, Any], grounds: object) -> None:
         raise ValueError
     if not isinstance(note, str) or len(note) > NOTE:
         raise ValueError
+
+
+def _is_reply(text: object) -> bool:
+    hidden = {"Cc", "Cs"}  # control characters and halves of pairs
+    return (
+        isinstance(text, str)
+        and bool(text.strip())
+        and len(text) <= TEXT
+        and not any(unicodedata.category(c) in hidden for c in text if c != "\n")
+    )
 
 
 def saw(event: Event, other: Event) -> bool:

@@ -13,6 +13,7 @@ Rules:
 """
 
 import hmac
+import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -23,7 +24,7 @@ from intake.age.sealing import seal
 from intake.age.unsealing import unseal
 from intake.desk import cases, reading, record, resealing
 from intake.desk.casebook import ASSIGNED, Casebook
-from intake.desk.cases import Case
+from intake.desk.cases import REPLIED, Case
 from intake.desk.present import Present
 from intake.desk.state import fold
 from intake.errors import BadFile, Incomplete, Misuse, NoMatchingKey, Refused
@@ -44,6 +45,11 @@ class Draft(NamedTuple):
     kind: str
     what: dict[str, Any]
     grounds: tuple[str, ...] = ()
+
+    @property
+    def about(self) -> tuple[object, ...]:
+        """What no two drafts are about."""
+        return self.case, self.kind, self.what.get("mark"), self.what.get("id")
 
     def event(self) -> dict[str, Any]:
         """Return what its event will say."""
@@ -93,9 +99,8 @@ class Drafts:
         self.seen = {octets(tag, 16) for tag in raw["seen"]}
 
     def add(self, draft: Draft) -> None:
-        """Keep a draft; it replaces one about the same thing."""
-        same = (draft.case, draft.kind, draft.what.get("mark"))
-        self.pending = [d for d in self.pending if (d.case, d.kind, d.what.get("mark")) != same]
+        """Keep a draft; it replaces one about the same thing, but a reply none."""
+        self.pending = [one for one in self.pending if one.about != draft.about]
         self.pending.append(draft)
 
     def undo(self, position: int) -> None:
@@ -114,6 +119,12 @@ class Drafts:
         files.write(self.path, seal(plaintext, [self.identity.recipient()]))
 
 
+def reply(case: Case, typed: str) -> Draft:
+    """Return the draft of a reply to the source of a case."""
+    what = {"id": secrets.token_hex(16), "note": typed.replace("\r\n", "\n").strip()}
+    return Draft(case.tag, REPLIED, what)
+
+
 def _tag(identity: Identity, line: bytes) -> bytes:
     key = identity.encode().encode()
     return hmac.digest(key, FORMAT.encode() + b"\n" + line, "sha256").hex().encode()
@@ -126,6 +137,8 @@ def check(case: Case, draft: Draft, active: frozenset[str] | set[str]) -> None:
     """
     if case.erased:
         raise Misuse("The words of this case are gone for ever.", "Nothing is to be decided.")
+    if draft.kind == REPLIED and case.hidden:
+        raise Misuse("The source of this case withdrew.", "No reply goes to it.")
     if draft.kind == _GIVEN:
         names = draft.what.get("assigned", ())
         if (
@@ -140,6 +153,11 @@ def check(case: Case, draft: Draft, active: frozenset[str] | set[str]) -> None:
     try:
         cases.check(draft.event(), draft.grounds)
     except (ValueError, TypeError, LookupError):
+        if draft.kind == REPLIED:
+            raise Misuse(
+                "This is no text for a reply.",
+                "Write 1 to 1000 characters, and no other control characters than line breaks.",
+            ) from None
         raise Misuse(
             "This decision is not one that a case can have.", "Choose again, and mind the grounds."
         ) from None

@@ -24,7 +24,7 @@ from pathlib import Path
 
 from intake import files
 from intake.desk import page, visible
-from intake.desk.cases import Case
+from intake.desk.cases import REPLIED, Case
 from intake.desk.opened import testimony
 from intake.desk.reading import Opened
 from intake.envelope import TESTIMONY
@@ -54,6 +54,7 @@ def as_json(cases: Cases) -> str:
             "conflict": bool(case.conflict),
             "decisions": [
                 {"author": d.author, "day": f"{d.day}", "grounds": d.grounds, **d.what}
+                | ({"return": case.sent_in(d) or None} if d.kind == REPLIED else {})
                 for d in case.decisions
             ],
             "duplicate_of": case.duplicate_of and case.duplicate_of.hex(),

@@ -17,7 +17,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from intake.desk import visible
-from intake.desk.cases import Case
+from intake.desk.cases import Case, Decision
 from intake.desk.reading import Opened, Words, summary
 from intake.wording import Wording
 
@@ -52,6 +52,16 @@ def provenance(item: Opened) -> str:
     return f"{source} · keyring {version} ({digest.hex()[:8]}) · {recorded}"
 
 
+def conversation(case: Case, opened: Sequence[Opened]) -> list[Opened | Decision]:
+    """Return what came and the replies that went, by their days; of one day, what came first."""
+    return sorted([*opened, *case.replies.values()], key=lambda one: one.day)
+
+
+def barred(words: str) -> list[str]:
+    """Return what somebody typed as lines for a terminal, escaped, each with a bar before it."""
+    return [f"    │ {line}" for line in visible.text(words).split("\n")]
+
+
 def one_line(answers: Sequence[Words]) -> str:
     """Return answers for a table, escaped."""
     return ", ".join(words.known or visible.line(words.typed) for words in answers)
@@ -60,7 +70,8 @@ def one_line(answers: Sequence[Words]) -> str:
 def render(template: str, **shown: object) -> str:
     """Return a template of the desk, filled; what a source typed goes through its filters."""
     filled = _environment().get_template(template)
-    return filled.render(titles=TITLES, provenance=provenance, **shown)
+    ours = {"titles": TITLES, "provenance": provenance, "conversation": conversation}
+    return filled.render(**ours, barred=barred, **shown)
 
 
 @cache

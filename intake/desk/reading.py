@@ -9,6 +9,7 @@ Rules:
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import NamedTuple
 
@@ -55,6 +56,11 @@ class Opened:
     envelope: Envelope | None = None
     sections: Sequence[tuple[str, Sequence[Shown]]] = ()
     fault: str = ""
+
+    @property
+    def day(self) -> date:
+        """When the source sent it."""
+        return self.received.day
 
 
 def open_case(

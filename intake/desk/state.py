@@ -87,6 +87,8 @@ class State:
 
     ``erasures`` has who said that a row's blob must go, and what took its place; ``wished`` whom
     each author wants as a case's reviewers since two last agreed, ``given`` whom two agreed on.
+    ``heard`` has, by the hash of a case's tag, the last return with a notice for it, and ``sent``,
+    by a reply's id, the last one that it went in.
     ``moved`` is what two said of the former, ``withdrawn`` the blobs that two called so, with all
     that took their place, and ``gone`` the ids of rows that have no other. ``named`` are all blobs
     of which anybody wrote. ``early`` are decisions that no case takes yet.
@@ -105,6 +107,8 @@ class State:
         default_factory=lambda: defaultdict(dict)
     )
     given: dict[bytes, tuple[str, ...]] = field(default_factory=dict)
+    heard: dict[bytes, int] = field(default_factory=dict)
+    sent: dict[bytes, int] = field(default_factory=dict)
     moved: dict[bytes, bytes] = field(default_factory=dict)
     withdrawn: set[bytes] = field(default_factory=set)
     gone: set[bytes] = field(default_factory=set)
@@ -157,6 +161,7 @@ def fold(chains: Mapping[str, Chain]) -> State:
         recorded, case.received = case.received, _once(case.received, state)
         chosen = {item.blob for item in case.received}
         case.offered = [item for item in recorded if item.blob not in chosen]
+        case.sent = state.sent
         case.erased = any(item.blob in state.withdrawn for item in recorded)
     return state
 
@@ -319,10 +324,14 @@ def _carried(_state: State, _event: Event) -> None:
 def _acknowledged(state: State, event: Event) -> None:
     number = _count(event.what["number"])
     rows = [(octets(row, 16), octets(digest, 32)) for row, digest in _list(event.what["rows"])]
+    heard = [octets(case, 32) for case in _list(event.what.get("heard", []))]
+    sent = [octets(reply, 16) for reply in _list(event.what.get("replies", []))]
     # Dangerous line: without it, one planted author takes the last number, and nobody has another.
     if number > state.number + _GAP:
         raise ValueError
     state.number = max(state.number, number)
+    for known, names in ((state.heard, heard), (state.sent, sent)):
+        known.update({name: max(number, known.get(name, 0)) for name in names})
     for row, digest in rows:
         if state.closings.get(row) == digest:
             del state.closings[row]
@@ -340,6 +349,7 @@ _KINDS = {
     "marked": _decided,
     "part": _rows,
     "received": _received,
+    "replied": _decided,
     "resealed": _resealed,
     "withdrawn": _decided,
 }

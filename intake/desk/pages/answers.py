@@ -55,6 +55,7 @@ def prepare(app: Flask, session: Session) -> None:
         "urgent": inbox.URGENT,
         "dangers": inbox.dangers(session.form),
         "titles": page.TITLES,
+        "conversation": page.conversation,
     }
     app.context_processor(lambda: shared)
     styles = ("case.css", "tally.css", "desk.css")

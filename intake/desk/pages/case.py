@@ -12,8 +12,8 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from intake import canonical
-from intake.desk import exporting, zawgyi
-from intake.desk.cases import DUPLICATE, Case, named
+from intake.desk import deciding, exporting, zawgyi
+from intake.desk.cases import DUPLICATE, REPLIED, Case, named
 from intake.desk.deciding import Draft
 from intake.desk.pages.session import Desk
 from intake.desk.reading import Opened
@@ -43,6 +43,8 @@ def key(draft: Draft) -> str:
 def draft(desk: Desk, case: Case, posted: MultiDict[str, str]) -> Draft:
     """Return what was decided on the page. Raises :class:`Misuse`."""
     kind = posted.get("kind", "")
+    if kind == REPLIED:
+        return deciding.reply(case, posted.get("note", ""))
     if kind == "assigned":
         return Draft(case.tag, kind, {"assigned": sorted(set(posted.getlist("names")))})
     what: dict[str, Any] = {"note": posted.get("note", "").replace("\r\n", "\n").strip()}

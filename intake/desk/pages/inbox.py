@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from intake.desk import reading
 from intake.desk.caseload import Caseload, Facts
-from intake.desk.cases import MARKS, STATES, Case
+from intake.desk.cases import MARKS, REPLIED, STATES, Case
 from intake.desk.deciding import Drafts
 from intake.desk.reading import Words
 from intake.form import Answer, Form, Question
@@ -118,9 +118,10 @@ def choose(
 
 def flags(found: Iterable[Row], name: str, drafts: Drafts) -> Iterator[tuple[bytes, set[str]]]:
     """Yield what each case still asks of a reviewer."""
-    drafted = {draft.case for draft in drafts.pending}
+    drafted = {draft.case for draft in drafts.pending if draft.kind != REPLIED}
     for case in (row.case for row in found):
-        decided = case.tag in drafted or any(one.author == name for one in case.decisions)
+        said = {one.author for one in case.decisions if one.kind != REPLIED}
+        decided = case.tag in drafted or name in said
         on = {
             "undecided": not decided,
             "unread": case.tag not in drafts.seen,
