@@ -11,6 +11,7 @@ and beneath them what they share:
 
 - ``form`` the declared form · ``declaration`` its checks · ``wording`` its languages
 - ``receipt`` what a form hides · ``locked`` secrets at rest · ``quorum`` what k of n open
+- ``reply`` what travels back, and its mailbox · ``replies`` those in the store
 - ``envelope`` the sealed row · ``keyring`` whom to seal to and believe · ``signatures`` on it
 - ``installed`` the keyring in force · ``days`` the day to act on · ``rows`` the store, for admins
 - ``bundle/`` what travels · ``store`` the tables · ``settings`` where things are
@@ -19,7 +20,8 @@ and beneath them what they share:
 - ``terminal`` the one place that prints and asks · ``errors`` everything we refuse
 
 Import rule: ``server | admin | ceremony | desk`` → the shared modules → ``age`` → ``errors``. Rooms
-never import each other. ``server`` and ``admin`` hold nothing that opens an envelope; ``desk`` and
+never import each other. ``server`` and ``admin`` hold nothing that opens an envelope (and only
+``server/mailbox`` opens a reply, with the key that follows from its source's own receipt); ``desk`` and
 ``ceremony`` hold nothing that connects to a network or a database; only ``desk/pages`` listens, on
 loopback. ``make check`` enforces it.
 """
