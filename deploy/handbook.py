@@ -19,8 +19,8 @@ Rules:
 
 Comments in the document for this file: ``day``, ``testimonies`` (how many come), ``exit``, ``off``
 (a machine that forgets), ``seized`` (one that a thief has), ``read`` (who reads), ``case`` (CASE is
-a case of exactly these from here on, about which nothing was decided), and ``strike`` (what
-somebody writes into the file of passages).
+a case of exactly these from here on, about which nothing was decided), and ``strike`` and ``reply``
+(what somebody writes into the file of passages, or of the answer to a source).
 """
 
 from __future__ import annotations
@@ -253,9 +253,10 @@ class Story:
             case "case":
                 self.cases.append(self.choose(note.value.split(", ")))
                 self.names += f"CASE={self.cases[-1][:8]}\n"
-            case "strike":
-                reader, passage = note.value.split(": ")
-                (self.folder / reader / "memory/strike.txt").write_text(passage, encoding="utf-8")
+            case "strike" | "reply":
+                reader, text = note.value.split(": ")
+                path = self.folder / reader / "memory" / f"{note.kind}.txt"
+                path.write_text(text, encoding="utf-8")
             case "seized":
                 self.lost = self.sent.keys() - self.heard.keys()
                 (self.folder / note.value).rename(self.folder / "thief")

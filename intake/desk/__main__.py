@@ -431,7 +431,7 @@ def _agree(signers: str, yes: bool, going: Sequence[Going]) -> None:
     for case, said in told:
         say(f"Reply to case {case.number}, by {said.author}:", *page.barred(said.note), "")
     if told:
-        question = f"{signers}: have both of you read these {len(told)} replies, and do they go?"
+        question = f"{signers}: have you all read this? Do these replies go out: {len(told)}?"
         terminal.confirm(question, assume=yes)
 
 
