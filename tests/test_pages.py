@@ -37,7 +37,7 @@ from intake.desk.pages import answers, guard, inbox, network, session, site
 from intake.desk.pages import case as one_case
 from intake.desk.pages.serving import Server
 from intake.desk.pages.session import Session
-from intake.errors import Misuse, Unsafe, WrongPassphrase
+from intake.errors import Incomplete, Misuse, Unsafe, WrongPassphrase
 from intake.settings import ROOT
 from intake.wording import LOCALE
 from tests.desk_browser import FORM, WAIT, Browser, entered, files, served
@@ -692,6 +692,46 @@ def test_signing_wants_the_passphrase_and_writes_all(desk: Desk, browser: Browse
     assert browser.get(third).text.count(f'href="{first}"') >= 2  # in the head, and in the history
 
 
+def test_replies_wait_beside_each_other_and_are_shown_where_they_went(
+    desk: Desk, browser: Browser
+) -> None:
+    link = case_links(browser.get("/").text)[0]
+    page = browser.get(link).text
+    assert "Whoever takes the receipt from the source reads this too." in page
+    assert re.search(
+        r'<textarea id="note-replied" name="note"[^>]* maxlength="1000" required', page
+    )
+    browser.post("/language", {"language": "my"})
+    assert "ပြေစာကို ယူသွားသူမည်သူမဆို ဤစာကို ဖတ်နိုင်ပါသည်" in browser.get(link).text
+    browser.post("/language", {"language": "en"})
+    for text in (CANARY, CANARY, "<b>\u202e\r\n🕊"):
+        page = decide(browser, link, kind="replied", note=text, grounds=[])
+    assert page.count('class="pending"') == 3
+    assert link not in case_links(browser.get("/?flag=withdrawn").text)
+    assert link in case_links(browser.get("/?flag=undecided").text), "an answer decides nothing"
+    browser.post("/sign", {"passphrase": "demo-alice"})
+    text = browser.get(link)
+    while 'http-equiv="refresh" content="1"' in text.text:
+        text = browser.get(link)
+    assert text.text.count(CANARY) >= 4, "in the conversation and in the history"
+    assert text.text.count("not sent yet") == 6
+    assert "&lt;b&gt;" in text.text
+    assert '<b class="u">U+202E</b>' in text.text
+    tag = bytes.fromhex(link.rpartition("/")[2])
+    case = desk.state("alice").cases[tag]
+    notes = [one.note for one in case.replies.values()]
+    assert notes == [CANARY, CANARY, "<b>\u202e\n🕊"]
+    assert case.state == "received"
+    desk.run("copy", "--to", desk.root / "second")
+    people = [part for name in case.assigned for part in desk.here(name)]
+    where = ("--second-copy", desk.root / "second", "--out", desk.root / "1.return")
+    with contextlib.suppress(Incomplete):  # other cases have other people
+        desk.run("acknowledge", *where, *people, "--yes")
+    browser.post("/lock")
+    browser.unlock()
+    assert browser.get(link).text.count("sent in return 1") == 6
+
+
 def test_words_that_were_withdrawn_are_shown_nowhere(desk: Desk, browser: Browser) -> None:
     found = case_links(browser.post("/search", {"query": CANARY}).text)
     decide(browser, found[0], kind="withdrawn", grounds=[])
@@ -700,6 +740,9 @@ def test_words_that_were_withdrawn_are_shown_nowhere(desk: Desk, browser: Browse
     pages = "".join(browser.get(path).text for path in ("/", found[0], "/sign", "/tally"))
     assert "Withdrawn: the words are not shown." in pages
     assert CANARY not in pages
+    assert "note-replied" not in pages
+    text = decide(browser, found[0], kind="replied", note="x", grounds=[])
+    assert "The source of this case withdrew." in words_of(text)
     assert case_links(browser.post("/search", {"query": CANARY}).text) == []
     assert case_links(browser.get("/?flag=withdrawn").text) == found
     (case,) = (c for c in desk.state("alice").cases.values() if c.hidden)
@@ -728,6 +771,9 @@ def test_words_that_were_withdrawn_are_shown_nowhere(desk: Desk, browser: Browse
             },
             "A case is no duplicate of itself.",
         ),
+        ({"kind": "replied", "grounds": []}, "This is no text for a reply."),
+        ({"kind": "replied", "note": "a\tb", "grounds": []}, "This is no text for a reply."),
+        ({"kind": "replied", "note": "က" * 1001, "grounds": []}, "This is no text for a reply."),
         ({"kind": "assigned", "names": ["alice"]}, "A case has two different reviewers."),
         ({"kind": "assigned", "names": ["alice", "eve"]}, "A case has two different reviewers."),
     ],
