@@ -125,7 +125,7 @@ class _Upload:
         """Store the file that comes next, whole, and return "", or the trouble that kept it out."""
         source = Source(secrets.token_bytes(32), self.digits, self.language)
         seal = partial(self.letterbox.row, self.today, source, SLICE)
-        with Spool.open(self.letterbox.settings.data, seal) as spool:
+        with Spool.within(self.letterbox.settings.data, seal) as spool:
             for piece in _data(events):
                 if spool.size + len(piece) > self.limit:
                     return "too_large"
