@@ -39,7 +39,7 @@ from werkzeug.sansio.multipart import (
 
 from intake.envelope import SLICE
 from intake.errors import BadKeyring, MachineTrouble
-from intake.server.inforce import InForce
+from intake.server.inforce import InForce, load
 from intake.server.letterbox import Letterbox, Source
 from intake.server.spool import Spool
 from intake.server.typed import read
@@ -140,7 +140,7 @@ class _Upload:
 
     def _follows(self) -> bool:
         # What began before midnight is of the day it began: nobody sends 25 MB again for that.
-        return replace(self.letterbox.today(), day=self.today.day) == self.today
+        return replace(load(self.letterbox.settings), day=self.today.day) == self.today
 
 
 def _events(request: Request) -> Iterator[Event]:
