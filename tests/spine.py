@@ -187,13 +187,13 @@ def server(machines: Machines) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def serve(root: Path, environment: Mapping[str, str]) -> Iterator[str]:
+def serve(root: Path, environment: Mapping[str, str], *tracer: str) -> Iterator[str]:
     """Serve a checkout with the configuration of the deployment; yield ``host:port``."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     process = subprocess.Popen(
-        [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn_conf.py"],
+        [*tracer, sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn_conf.py"],
         cwd=root,
         env={**environment, "INTAKE_BIND": address},
         stdout=subprocess.PIPE,

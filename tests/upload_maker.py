@@ -86,8 +86,8 @@ def sealed_rows(site: Site) -> list[tuple[bytes, bytes]]:
     return [row for period in site.store.counts() for row in site.store.page(period, b"", 10**6)]
 
 
-def files(site: Site) -> dict[str, bytes]:
-    """Open all rows with the periods' identities, and join what belongs together.
+def files(site: Site) -> list[tuple[str, bytes]]:
+    """Open all rows with the periods' identities, join the files; in order of names.
 
     Asserts that every slice is bound to its row, and that every file is whole.
     """
@@ -104,7 +104,7 @@ def files(site: Site) -> dict[str, bytes]:
         words = spelled.encode() + content
         assert receipt.submission_id(bytes.fromhex(raw["nonce"]), words) == row
         found[raw["nonce"]][raw["body"]["number"]] = raw["body"], content
-    return dict(map(_joined, found.values()))
+    return sorted(map(_joined, found.values()))
 
 
 def _joined(slices: dict[int, tuple[Any, bytes]]) -> tuple[str, bytes]:

@@ -34,7 +34,7 @@ class Spool:
 
     @classmethod
     @contextlib.contextmanager
-    def open(cls, folder: Path, seal: Seal) -> Iterator[Self]:
+    def within(cls, folder: Path, seal: Seal) -> Iterator[Self]:
         """Have a spool in ``folder`` for one file. Raises :class:`MachineTrouble`."""
         try:
             # Dangerous line: what goes into this file must be sealed already.

@@ -39,7 +39,7 @@ from werkzeug.sansio.multipart import (
 
 from intake.envelope import SLICE
 from intake.errors import BadKeyring, MachineTrouble
-from intake.server.inforce import InForce
+from intake.server.inforce import InForce, load
 from intake.server.letterbox import Letterbox, Source
 from intake.server.spool import Spool
 from intake.server.typed import read
@@ -125,7 +125,7 @@ class _Upload:
         """Store the file that comes next, whole, and return "", or the trouble that kept it out."""
         source = Source(secrets.token_bytes(32), self.digits, self.language)
         seal = partial(self.letterbox.row, self.today, source, SLICE)
-        with Spool.open(self.letterbox.settings.data, seal) as spool:
+        with Spool.within(self.letterbox.settings.data, seal) as spool:
             for piece in _data(events):
                 if spool.size + len(piece) > self.limit:
                     return "too_large"
@@ -140,7 +140,7 @@ class _Upload:
 
     def _follows(self) -> bool:
         # What began before midnight is of the day it began: nobody sends 25 MB again for that.
-        return replace(self.letterbox.today(), day=self.today.day) == self.today
+        return replace(load(self.letterbox.settings), day=self.today.day) == self.today
 
 
 def _events(request: Request) -> Iterator[Event]:

@@ -17,7 +17,7 @@ from intake.settings import ROOT
 CALLS = {
     *("get_data", "load_object", "loads", "mmap", "open", "open_bundle", "open_return"),
     *("parse_qsl", "read_bytes", "read_text", "readline", "split_signature", "unseal"),
-    *("unseal_stream", "canonical.load", "files.read"),
+    *("unseal_stream", "canonical.load", "files.read", "request.stream"),
 }
 
 KEYRING = "test_a_keyring", "test_a_step_to_the_next_keyring"
@@ -28,6 +28,7 @@ CHAIN = ("test_a_chain",)
 SIGNATURE = "test_a_signature_in_its_file", "test_a_signature_line"
 BLOB = "test_a_blob", "test_words_whose_name_was_made_to_fit"
 FORM = "test_a_form_body", "test_a_form_body_with_its_headers_through_the_whole_site"
+UPLOAD = "test_a_body_with_files", "test_a_body_with_files_through_the_store"
 COPIED = ()  # whole bytes are compared or copied, and nothing in them is looked at
 OURS = ()  # comes with the checkout, from this machine, or from who types the command
 WRITES = ()  # opens to write or to lock
@@ -120,6 +121,7 @@ READERS: dict[str, tuple[str, ...]] = {
     ),
     "server/requests.py:read_fields": FORM,
     "server/site.py:create_app": OURS,
+    "server/uploads.py:_events": UPLOAD,
     "store.py:Store._held": WRITES,
     "terminal.py:Passphrases.__init__": ("test_a_demo_s_passphrases",),
     "terminal.py:_drop_output": WRITES,

@@ -1,0 +1,307 @@
+"""Files over a real gunicorn: cut off, killed, traced, and beside other people's words.
+
+Rules:
+- The server runs with the configuration of the deployment and its two workers.
+- What is stored is opened as the desk opens it. Words that a source sent before stay, whatever
+  happens to a file after them.
+- No test waits for a time that is not needed: the server's own state says when to go on.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+
+import pytest
+
+from intake.envelope import SEALED
+from intake.settings import ROOT
+from tests import spine
+from tests.site_maker import Site, make_site
+from tests.upload_maker import BOUNDARY, KIND, body, file, files, first, sealed_rows
+
+WAIT = 60  # seconds
+DATA = bytes(range(256)) * 4_000  # 1 MB in 32 slices
+WHOLE = body(first(), file("သက်သေ.jpg", DATA))
+CANARY = b"canary-5f1d"
+CALLS = "write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg,sendmmsg,sendfile,splice,vmsplice,"
+CALLS += "tee,copy_file_range,io_submit,io_uring_enter,recvfrom,mmap"
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Site:
+    """A site that is open."""
+    return make_site(tmp_path)
+
+
+@contextmanager
+def served(site: Site, *tracer: str, **more: str) -> Iterator[str]:
+    """Serve the site from this checkout; yield ``host:port``."""
+    own = {"INTAKE_DATA": str(site.settings.data), "INTAKE_KEYS": str(site.settings.keys)}
+    quiet = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"}
+    with spine.serve(ROOT, {**quiet, **own, **more}, *tracer) as address:
+        yield address
+
+
+def head(address: str, length: int, *lines: str) -> bytes:
+    """Return the head of a POST of a body of ``length`` bytes."""
+    own = [f"Host: {address}", f"Origin: http://{address}", f"Content-Type: {KIND}"]
+    own += [f"Content-Length: {length}"] if length >= 0 else []
+    return "\r\n".join(["POST /en/file HTTP/1.1", *own, *lines, "", ""]).encode()
+
+
+def connect(address: str) -> socket.socket:
+    """Open a connection."""
+    host, port = address.split(":")
+    return socket.create_connection((host, int(port)), WAIT)
+
+
+def send(address: str, data: bytes = WHOLE) -> tuple[int, str]:
+    """Send a body as a browser does; return status and page."""
+    headers = {"Origin": f"http://{address}", "Content-Type": KIND}
+    with closing(HTTPConnection(address, timeout=WAIT)) as connection:
+        connection.request("POST", "/en/file", data, headers)
+        answer = connection.getresponse()
+        return answer.status, answer.read().decode()
+
+
+def workers() -> list[int]:
+    """Return the ids of the workers of the server that this process started."""
+    parents: dict[int, int] = {}
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            parents[int(path.parent.name)] = int(path.read_text().rpartition(")")[2].split()[1])
+        except OSError:
+            continue  # it ended meanwhile
+    ours = {pid for pid, parent in parents.items() if parent == os.getpid() and _serves(pid)}
+    return sorted(pid for pid, parent in parents.items() if parent in ours and _serves(pid))
+
+
+def _serves(pid: int) -> bool:
+    try:
+        arguments = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return b"gunicorn" in arguments and b"python" in arguments[0]
+
+
+def spools(folder: Path) -> dict[int, int]:
+    """Return the bytes that each worker has spooled, of those that spool into ``folder``."""
+    found = {}
+    for pid in workers():
+        for link in Path(f"/proc/{pid}/fd").glob("*"):
+            try:
+                if link.readlink().match(f"{folder}/*(deleted)"):
+                    found[pid] = link.stat().st_size
+            except OSError:
+                continue
+    return found
+
+
+def wait_for(site: Site, size: int) -> int:
+    """Return the worker that has spooled at least so many bytes, when there is one."""
+    end = time.monotonic() + WAIT
+    while time.monotonic() < end:
+        for pid, spooled in spools(site.settings.data).items():
+            if spooled >= size:
+                return pid
+        time.sleep(0.01)
+    raise AssertionError("nothing is spooled")
+
+
+def test_a_browser_that_asks_first(site: Site) -> None:
+    """Expect: 100-continue is answered before the body, and then the file is taken."""
+    with served(site) as address, connect(address) as link:
+        link.sendall(head(address, len(WHOLE), "Expect: 100-continue", "Connection: close"))
+        assert link.recv(100).startswith(b"HTTP/1.1 100 Continue\r\n")
+        link.sendall(WHOLE)
+        assert link.makefile("rb").read().startswith(b"HTTP/1.1 200 OK\r\n")
+    assert files(site) == [("သက်သေ.jpg", DATA)]
+
+
+def test_a_body_in_chunks_or_without_a_length_is_refused(site: Site) -> None:
+    with served(site) as address:
+        for line in ("Transfer-Encoding: chunked", "X-None: 0"):
+            with connect(address) as link:
+                link.sendall(head(address, -1, line, "Connection: close"))
+                link.sendall(b"%x\r\n%s\r\n0\r\n\r\n" % (len(WHOLE), WHOLE))
+                assert link.makefile("rb").read().startswith(b"HTTP/1.1 400 ")
+        spine.submit(address)
+    assert files(site) == []
+    assert len(sealed_rows(site)) == 1
+
+
+STAGES = {
+    "in the head": -1,
+    "before the body": 0,
+    "in the receipt": WHOLE.index(b'"receipt"') + 20,
+    "in the file's head": WHOLE.index(b"octet-stream"),
+    "before the file": WHOLE.index(DATA[:100]),
+    "in the first slice": WHOLE.index(DATA[:100]) + 10_000,
+    "in the middle": len(WHOLE) // 2,
+    "before the last line": len(WHOLE) - len(BOUNDARY) - 8,
+    "in the last line": len(WHOLE) - 5,
+}
+
+
+@pytest.mark.parametrize("way", [socket.SHUT_WR, socket.SHUT_RDWR], ids=["half", "both"])
+def test_a_line_that_is_cut_at_any_stage_leaves_nothing(site: Site, way: int) -> None:
+    with served(site) as address:
+        spine.submit(address)
+        words = sealed_rows(site)
+        for place in STAGES.values():
+            begun = head(address, len(WHOLE)) + WHOLE[: max(place, 0)]
+            with connect(address) as link:
+                link.sendall(begun if place >= 0 else begun[:-9])
+                link.shutdown(way)
+                assert b" 200 OK" not in link.makefile("rb").read()
+        assert spools(site.settings.data) == {}
+        assert sealed_rows(site) == words
+        status, page = send(address)
+        assert status == 200, page
+    assert files(site) == [("သက်သေ.jpg", DATA)]
+
+
+def test_a_worker_that_is_killed_in_the_middle(site: Site) -> None:
+    """SIGKILL while it spools: nothing of the file, the words are safe, the next one arrives."""
+    with served(site) as address:
+        spine.submit(address)
+        words = sealed_rows(site)
+        with connect(address) as link:
+            link.sendall(head(address, len(WHOLE)) + WHOLE[:-1000])
+            os.kill(wait_for(site, 20 * SEALED), signal.SIGKILL)
+            assert link.makefile("rb").read() == b""
+        assert sealed_rows(site) == words
+        assert {path.name for path in site.settings.data.iterdir()} <= {
+            *("bundle.key", "installed", "intake.db", "intake.db-journal", "lock", "floor"),
+            *(f"place-{number}" for number in range(os.cpu_count() or 1)),
+        }
+        assert send(address)[0] == 200
+    assert files(site) == [("သက်သေ.jpg", DATA)]
+    assert set(words) < set(sealed_rows(site))
+
+
+@pytest.mark.slow
+def test_a_worker_that_is_killed_at_any_moment_leaves_a_file_whole_or_absent(site: Site) -> None:
+    """Also in the transaction: the moments are spread over what one upload takes."""
+    large = body(first(), file("x", DATA * 8))
+    outcomes = []
+    with served(site) as address, ThreadPoolExecutor(1) as pool:
+        spine.submit(address)
+        words = sealed_rows(site)
+        for step in (None, None, *range(20)):  # the first two are whole: the second says how long
+            start = time.monotonic()
+            sent = pool.submit(_status, address, large)
+            if step is None:
+                assert sent.result() == 200
+                taken = time.monotonic() - start
+            else:
+                time.sleep(taken * step / 16)
+                for pid in workers():
+                    os.kill(pid, signal.SIGKILL)
+                stored = files(site)
+                assert stored in ([], [("x", DATA * 8)])
+                assert stored or sent.result() != 200
+                outcomes.append(len(stored))
+            added = {row for row, _ in sealed_rows(site)} - {row for row, _ in words}
+            assert site.store.remove(added) == len(added)
+            assert sealed_rows(site) == words
+            _wait_for_workers()
+    assert set(outcomes) == {0, 1}, outcomes
+
+
+def _status(address: str, data: bytes) -> int:
+    try:
+        return send(address, data)[0]
+    except OSError:
+        return 0
+
+
+def _wait_for_workers() -> None:
+    end = time.monotonic() + WAIT
+    while len(workers()) < 2:
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.mark.slow
+def test_other_sources_are_answered_while_a_large_file_comes_in(site: Site) -> None:
+    """Words go through while it spools and while it is stored, in the very same worker."""
+    large = body(first(), file("large", DATA * 50))
+    with served(site, INTAKE_FILE_MB="60") as address, ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(send, address, large)
+        busy = wait_for(site, SEALED)
+        (other,) = set(workers()) - {busy}
+        os.kill(other, signal.SIGSTOP)  # so that only the busy one can answer
+        waits = []
+        while not sent.done():
+            start = time.monotonic()
+            spine.submit(address)
+            waits.append(time.monotonic() - start)
+        os.kill(other, signal.SIGCONT)
+        assert sent.result()[0] == 200
+    assert len(waits) >= 5, waits
+    assert files(site) == [("large", DATA * 50)]
+
+
+@pytest.mark.slow
+def test_a_large_file_takes_no_more_memory_than_a_small_one(
+    site: Site, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """50 MB through workers that are warm: the peak of neither grows by 8 MB."""
+    with served(site, INTAKE_FILE_MB="60") as address:
+        for _ in range(20):
+            send(address)
+            spine.submit(address)
+        for pid in workers():
+            Path(f"/proc/{pid}/clear_refs").write_text("5")  # the peak counts from here
+        before = {pid: _kilobytes(pid, "VmRSS") for pid in workers()}
+        assert send(address, body(first(), file("large", DATA * 50)))[0] == 200
+        grown = {pid: _kilobytes(pid, "VmHWM") - before[pid] for pid in workers()}
+    with capsys.disabled():
+        print(f"\n  51 MB: peaks of the workers grew by {sorted(grown.values())} KiB")  # noqa: T201
+    assert len(before) == 2
+    assert max(grown.values()) < 8 * 1024
+    assert ("large", DATA * 50) in files(site)
+
+
+def _kilobytes(pid: int, name: str) -> int:
+    found = re.search(rf"{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
+    assert found is not None
+    return int(found[1])
+
+
+def test_no_plaintext_reaches_a_disk(site: Site, tmp_path: Path) -> None:
+    """Every call that writes, traced: a canary in each KB of 5 MB, and in the name, is in none.
+
+    That the tracer sees them is shown by the calls that read the client's socket.
+    """
+    assert shutil.which("strace"), "Install strace, and run this test again."
+    data = b"".join(CANARY + os.urandom(1024 - len(CANARY)) for _ in range(5 << 10))
+    trace = tmp_path / "trace"
+    tracer = ["strace", "-D", "-f", "-qq", "-yy", "-s", "2000000", "-e", f"trace={CALLS}"]
+    with served(site, *tracer, "-o", str(trace)) as address:
+        sent = body(first(), file(f"{CANARY.decode()}.jpg", data), file("half", data))
+        with connect(address) as link:  # one that is cut, and one that is whole
+            link.sendall(head(address, len(sent)) + sent[: len(sent) * 3 // 4])
+            wait_for(site, 20 * SEALED)
+        assert send(address, sent)[0] == 200
+    calls = trace.read_bytes().split(b"\n")
+    seen = [line for line in calls if CANARY in line]
+    assert sum(line.count(CANARY) for line in seen) > 10_000
+    callers = {re.match(rb"\d+ +(?:<\.\.\. )?(\w+)", line) for line in seen}
+    assert {found and found[1] for found in callers} == {b"recvfrom"}
+    assert any(b"pwrite64(" in line and b"intake.db" in line for line in calls)
+    assert any(b"write(" in line and b"(deleted)" in line for line in calls)
+    shared = [line for line in calls if b"MAP_SHARED" in line and b"PROT_WRITE" in line]
+    assert [line for line in shared if str(tmp_path).encode() in line] == []
+    assert len(files(site)) >= 2
