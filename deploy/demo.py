@@ -36,6 +36,8 @@ import webbrowser
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from html import unescape
+from http import HTTPStatus
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
@@ -64,6 +66,10 @@ WAIT = 30  # seconds for the server to answer
 MEMORY = Path("/dev/shm")  # noqa: S108 - in memory, as docs/RECOVERY.md wants it
 LEFT_OUT = ("11b.", "13.", "15.")  # steps of recovery that have another way, or make a file
 AGAIN = "If something is missing or too old in demo/: make demo-clean, then make demo."
+URLENCODED = "application/x-www-form-urlencoded"
+REPLY = "ကျေးဇူးတင်ပါတယ်။ သင်တန်း အပတ်စဉ်ကို ပြောပြနိုင်ပါသလား။"
+WORDS = "အပတ်စဉ် ၅၄ ပါ။"
+NAME, FILE = "ဓာတ်ပုံ ၁.jpg", 200_000
 TESTIMONY = {
     "consent_store": "yes",
     "c_count": "yes",
@@ -215,23 +221,49 @@ def answers(port: int) -> bool:
     return False
 
 
-def send_testimony(url: str) -> str:
-    """Fill in the form as a browser does; return the receipt's digits."""
+def ask(url: str, path: str, body: bytes | None = None, kind: str = URLENCODED) -> str:
+    """Ask the site for a page, or post to it as a browser does; return the page."""
     address = url.removeprefix("http://").rstrip("/")
+    headers = {"Content-Type": kind, "Origin": url.rstrip("/")}
     with contextlib.closing(HTTPConnection(address, timeout=WAIT)) as connection:
-        connection.request("GET", "/")
-        page = connection.getresponse().read().decode()
-        seed = re.search(r'name="_seed" value="(\w+)"', page)
-        fields = {**TESTIMONY, "_seed": seed[1] if seed else ""}
-        fields["account"] = str(fields["account"]).replace("\n", "\r\n")
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Origin": url.rstrip("/")}
-        connection.request("POST", "/", urlencode(fields, doseq=True), headers)
+        if body is None:
+            connection.request("GET", path)
+        else:
+            connection.request("POST", path, body, headers)
         answer = connection.getresponse()
         page = answer.read().decode()
-    groups = re.findall(r"<small>(\d{4})</small>", page)
-    if answer.status != 200 or len(groups) != 6:  # noqa: PLR2004 - OK, and six groups of four
-        sys.exit(f"The demo stopped: the site answered {answer.status} and gave no receipt.")
-    return " ".join(groups)
+    if answer.status != HTTPStatus.OK:
+        sys.exit(f"The demo stopped: the site answered {answer.status} to {path}.")
+    return unescape(page)
+
+
+def seed_on(page: str) -> str:
+    """Return the hidden seed of a page."""
+    return str(re.findall(r'name="_seed" value="(\w+)"', page)[0])
+
+
+def send_testimony(url: str) -> str:
+    """Fill in the form as a browser does; return the receipt's digits."""
+    fields = {**TESTIMONY, "_seed": seed_on(ask(url, "/"))}
+    fields["account"] = str(fields["account"]).replace("\n", "\r\n")
+    page = ask(url, "/", urlencode(fields, doseq=True).encode())
+    return " ".join(re.findall(r"<small>(\d{4})</small>", page))
+
+
+def come_back(url: str, digits: str) -> str:
+    """Type a receipt in Burmese digits; return the page of its mailbox."""
+    typed = digits.translate({ord("0") + n: chr(0x1040 + n) for n in range(10)})
+    return ask(url, "/en/back", urlencode({"receipt": typed}).encode())
+
+
+def send_file(url: str, digits: str, name: str, data: bytes) -> None:
+    """Send a file under a receipt, as a browser does."""
+    mark = b"--" + secrets.token_hex(16).encode()
+    start = mark + b"\r\nContent-Disposition: form-data; name="
+    body = start + b'"receipt"\r\n\r\n' + digits.encode() + b"\r\n"
+    body += start + b'"file"; filename="' + name.encode() + b'"\r\n\r\n' + data + b"\r\n"
+    kind = f"multipart/form-data; boundary={mark[2:].decode()}"
+    ask(url, "/en/file", body + mark + b"--\r\n", kind)
 
 
 def rows() -> dict[bytes, bytes]:
@@ -297,12 +329,32 @@ def read(shown: set[str]) -> list[Path]:
 
 
 def acknowledge() -> None:
-    """Two reviewers who did not sign the import let the server delete what was read back twice."""
+    """Let the server delete what was read back twice, and answer sources; all reviewers sign."""
     back = STICK / f"{len(list(STICK.glob('*.return'))) + 1:06}.return"
     tool("desk", "copy", "--casebook", CASEBOOK, "--to", COPY)
     where = ("--casebook", CASEBOOK, "--second-copy", COPY, "--out", back)
-    tool("desk", "acknowledge", *where, *present(*REVIEWERS[1:]))
-    tool("admin", "acknowledge", back)
+    said = tool("desk", "acknowledge", *where, "--yes", *present(*REVIEWERS))
+    said += tool("admin", "acknowledge", back)
+    told = (line for line in said.splitlines() if line.startswith(("To sources", "Return")))
+    print(*(f"     {line}" for line in told), sep="\n")
+
+
+def answer(number: str, name: str) -> None:
+    """Write and sign the reply of a reviewer to a case."""
+    text = DESK / "reply.txt"
+    text.write_text(REPLY, encoding="utf-8")
+    case = ("--casebook", CASEBOOK, *present(name))
+    tool("desk", "reply", number, "--text", text, *case)
+    text.unlink()
+
+
+def answer_all() -> None:
+    """Do what `a` does: answer each case that was not answered, and carry the return."""
+    for number, (name, case) in cases().items():
+        if not any("id" in decision for decision in case["decisions"]):
+            answer(number, name)
+    acknowledge()
+    print("     Come back with a receipt: /back (Burmese), /en/back (English)\n")
 
 
 def decide(number: str, people: list[str]) -> str:
@@ -355,12 +407,35 @@ def scripted(url: str, clock: Steps) -> None:
     wanted = ("Internal", "  All cases in", "  Counted  ", "  Military", "  Battalion")
     print(*(f"     {line}" for line in told.splitlines() if line.startswith(wanted)), sep="\n")
     clock.step(f"decided: {' and '.join(people)} each signed that it is verified; and the tally")
+    answer(number, people[0])
     acknowledge()
     if rows():
-        sys.exit("The demo stopped: the server kept what two reviewers acknowledged.")
-    clock.step("two reviewers acknowledged; the server has nothing left")
+        sys.exit("The demo stopped: the server kept what the reviewers acknowledged.")
+    clock.step("a reply written, and acknowledged by reviewers; the server has no letter left")
+    converse(url, digits, number, people[0])
+    clock.step("the source came back: read the reply, added words and a file; equal at the desk")
     if not LATER.exists():
         rotate(clock)
+
+
+def converse(url: str, digits: str, number: str, name: str) -> None:
+    """Let the source come back, read, add words and a file; and see at the desk what came."""
+    page, data = come_back(url, digits), secrets.token_bytes(FILE)
+    if REPLY not in page or "was opened by people" not in page:
+        sys.exit("The demo stopped: the reply is not in the mailbox.")
+    print(f"\n     In the mailbox: a note that the letter was opened, and: {REPLY}")
+    words = {"receipt": digits, "_seed": seed_on(page), "words": WORDS}
+    ask(url, "/en/words", urlencode(words).encode())
+    send_file(url, digits, NAME, data)
+    sealed = len(rows()) - 1
+    print(f"     Added: words, and a file of {FILE:,} bytes in {sealed} sealed rows of one size.")
+    carry()
+    out = DESK / "files"
+    out.mkdir()
+    said = tool("desk", "files", number, "--casebook", CASEBOOK, *present(name), "--out", out)
+    if [path.read_bytes() for path in out.iterdir()] != [data]:
+        sys.exit(f"The demo stopped: the file at the desk is not the one that was sent.\n{said}")
+    acknowledge()
 
 
 def rotate(clock: Steps) -> None:
@@ -408,7 +483,8 @@ def interact(url: str) -> None:
     keys = sys.stdin.isatty()
     if keys:
         print("  r  carry the stick and read what arrived     t  what a thief of the server has")
-        actions: dict[str, Callable[[], None]] = {"r": read_and_open, "t": thief}
+        print("  a  answer every source, and carry the return")
+        actions: dict[str, Callable[[], None]] = {"r": read_and_open, "t": thief, "a": answer_all}
     else:
         print("  make demo-read, from another terminal, carries the stick and reads.")
         actions = {}
