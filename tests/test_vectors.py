@@ -30,6 +30,7 @@ from intake.desk.cases import Case
 from intake.desk.chain import Chain
 from intake.desk.state import fold
 from intake.errors import Refused
+from intake.server import mailbox
 from intake.settings import ROOT
 from tests.make_vectors import VECTORS, Vector, decode, envelopes
 from tests.make_vectors.every import KINDS, vectors
@@ -108,6 +109,15 @@ def read_bundle(file: File) -> tuple[Told, list[str]]:
             listed, doubled, stray = bundle.entries, len(bundle.doubled), bundle.stray
     told |= {"verdicts": " ".join(verdicts[entry] for entry in listed) or "-"}
     return {**told, "doubled": str(doubled), "stray": str(stray)}, []
+
+
+def read_reply(file: File) -> tuple[Told, list[str]]:
+    plaintext, key = file.body, file.get("identity")
+    if key:
+        plaintext = unseal(plaintext, [Identity.parse(key)])
+    found = mailbox.parse(plaintext)
+    told = {"kind": found.kind, "day": found.day.isoformat(), "number": str(found.number)}
+    return {**told, "text-sha256": hashlib.sha256(found.text.encode()).hexdigest()}, []
 
 
 def read_package(file: File) -> tuple[Told, list[str]]:
@@ -202,6 +212,7 @@ READERS: Mapping[str, Callable[[File], tuple[Told, list[str]]]] = {
     "envelope": read_envelope,
     "keyring": read_keyring,
     "bundle": read_bundle,
+    "reply": read_reply,
     "package": read_package,
     "event": read_event,
     "casebook": read_casebook,
@@ -277,7 +288,7 @@ def test_each_rule_is_one_of_the_documents_and_has_a_vector() -> None:
     rules = {f"7.{number}" for number in re.findall(r"^(\d)\. ", keyring_rules, re.MULTILINE)}
     named = {vector.rule for vector in vectors() if vector.rule}
     assert named <= sections | rules
-    assert rules | {"1", "2", "5", "9", "10", "11", "12.1", "12.2", "12.3"} <= named
+    assert rules | {"1", "2", "5", "9", "10", "11", "11.1", "12.1", "12.2", "12.3"} <= named
 
 
 def test_the_readme_names_every_header() -> None:
