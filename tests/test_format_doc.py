@@ -19,6 +19,8 @@ from unittest import mock
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from mnemonic import Mnemonic
 
 from intake import (
@@ -32,6 +34,7 @@ from intake import (
     locked,
     quorum,
     receipt,
+    reply,
     signatures,
     words,
 )
@@ -308,11 +311,57 @@ def test_check_digit() -> None:
     assert last == f"check digit {receipt.check_digit(digits)}"
 
 
+def test_receipt_typed() -> None:
+    points = {
+        key: "".join(chr(int(point, 16)) for point in line.split())
+        for key, line in table("receipt-spelling").items()
+    }
+    assert points == {"zeros": receipt.ZEROS, "spacers": receipt.SPACERS}
+    assert f"at most {receipt.LONGEST} code points" in TEXT
+    for line in BLOCKS["receipt-typed"].splitlines():
+        typed, read = line.rsplit(None, 1)
+        assert str(receipt.read(typed)).lower() == read, line
+
+
+def test_mailbox() -> None:
+    """Step by step with other people's code; then as ours makes it."""
+    vector, above = table("mailbox"), table("receipt")
+    assert vector["reply-secret"] == above["reply-secret"]
+    secret, salt = (bytes.fromhex(above[key]) for key in ("reply-secret", "deployment"))
+    key = hashlib.scrypt(secret, salt=salt, n=1 << 15, r=8, p=1, maxmem=1 << 26, dklen=32)
+    where, seed, notice = (
+        HKDF(SHA256(), 32, b"", f"intake {label} 1".encode()).derive(key)
+        for label in ("mailbox", "replies", "notice")
+    )
+    recipient = str(Identity.from_seed(seed).recipient()).encode()
+    assert vector == {
+        "reply-secret": above["reply-secret"],
+        "mailbox": where[:16].hex(),
+        "seed": seed.hex(),
+        "notice": notice[:16].hex(),
+        "recipient-sha256": hashlib.sha256(recipient).hexdigest(),
+    }
+    assert reply.mailbox(salt, secret) == reply.Mailbox(where[:16], seed, notice[:16])
+
+
+def test_reply() -> None:
+    assert names("reply-kinds") == reply.KINDS
+    assert table("reply-sizes") == {
+        "plaintext": str(reply.PLAINTEXT),
+        "sealed": str(reply.SEALED),
+        "text": str(reply.TEXT),
+    }
+    plaintext = reply.Reply(reply.REPLY, FIRST, 1, "😀" * reply.TEXT).plaintext()
+    assert json.loads(plaintext).keys() == names("reply-fields")
+    assert f"at most {reply.TEXT:,} code points; empty in a notice" in TEXT
+
+
 def test_envelope() -> None:
     assert names("envelope-kinds") == set(envelope.KINDS)
     assert table("envelope-sizes") == {
         "plaintext": str(envelope.PLAINTEXT),
         "sealed": str(envelope.SEALED),
+        "content": str(envelope.CONTENT),
     }
     plaintext = sent()[1].plaintext()
     line: Any = canonical.load(plaintext.split(b"\n", 1)[0])

@@ -159,6 +159,8 @@ def read_casebook(file: File) -> tuple[Told, list[str]]:
         "cases": {tag.hex(): shown(one) for tag, one in state.cases.items()},
         "assigned": {key.hex(): names for key, (_, names) in state.assigned.items()},
         "gone": sorted(state.erased()),
+        "heard": {key.hex(): number for key, number in state.heard.items()},
+        "sent": {reply.hex(): number for reply, number in state.sent.items()},
     }
     told = {key: canonical.dump(value).decode() for key, value in values.items()}
     told |= {key: " ".join(named(said, state.faults)) or "-" for key, said in NAMED.items()}
@@ -202,6 +204,12 @@ def shown(case: Case) -> dict[str, object]:
         "hidden": case.hidden,
         "marks": sorted(case.marks),
         "received": [(item.id, item.blob) for item in case.received],
+        "replies": [(name, one.author, case.sent_in(one)) for name, one in case.replies.items()],
+        "slices": [
+            (item.id, part.file, part.number, part.end, part.key or None)
+            for item in case.received
+            if (part := item.part)
+        ],
         "state": case.state,
         "voices": sorted(case.voices),
         "withdrawing": sorted(case.withdrawing),

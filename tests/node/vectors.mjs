@@ -18,10 +18,12 @@ import { bech32 } from "@scure/base";
 import * as cctv from "cctv-age";
 import * as bundles from "./bundle.mjs";
 import * as casebook from "./casebook.mjs";
+import { envelope, files } from "./envelope.mjs";
 import { carry, choose, fold } from "./fold.mjs";
 import * as f from "./format.mjs";
 import * as keyrings from "./keyring.mjs";
-import { envelope, quorum_package } from "./reader.mjs";
+import { quorum_package } from "./reader.mjs";
+import * as replies from "./replies.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const DOCS = here("../../docs/");
@@ -70,6 +72,11 @@ const judges = {
     const trusted = { bundle_key: v.get("bundle-key"), deployment: v.get("deployment") };
     return judged(bundles.bundle(v.body, trusted));
   },
+  async reply(v) {
+    const sealed = v.get("layer") === "sealed";
+    const r = replies.reply(sealed ? await f.open(v.body, v.all("identity")) : v.body);
+    return { kind: r.kind, day: r.day, number: r.number, "text-sha256": f.sha256(r.text) };
+  },
   async package(v) {
     const files = Object.entries(JSON.parse(v.body)).map(([k, b]) => [k, Buffer.from(b, "base64")]);
     const keys = v.pairs.filter(([k]) => k.startsWith("key-")).map(([k, x]) => [k.slice(4), x]);
@@ -90,11 +97,11 @@ const judges = {
     const read = files.map(([name, frames]) => laid(name.split("~")[0], frames, known));
     const { chains, parted } = choose(read);
     const carrying = carry(chains, known);
-    const { cases, assigned, gone, lost, left_out } = fold(chains);
+    const { cases, assigned, gone, heard, sent, lost, left_out } = fold(chains);
     const named = { "left-out": left_out.sort(), carrying, lost, parted };
     const words = Object.entries(named).map(([key, value]) => [key, value.join(" ") || "-"]);
     const fault = Object.values(named).flat()[0];
-    const told = { cases, assigned, gone };
+    const told = { cases, assigned, gone, heard, sent };
     const values = Object.entries(told).map(([key, value]) => [key, f.write(value)]);
     return { ...Object.fromEntries([...values, ...words]), fault };
   },
@@ -190,9 +197,19 @@ function format_examples() {
   const table = (name) => Object.fromEntries(block(name).map((line) => line.split(/ +(.*)/s)));
   const key = table("age-key");
   const receipt = table("receipt");
+  const box = table("mailbox");
   const nonce = f.hmac(Buffer.from(receipt.seed, "hex"), "intake nonce 1");
   const reply = f.hmac(Buffer.from(receipt.deployment, "hex"), receipt.receipt);
   const recipient = f.recipient_of(key.identity, "3");
+  const mailbox = replies.mailbox(reply, Buffer.from(receipt.deployment, "hex"));
+  const digits = (text) => {
+    try {
+      return replies.typed(text);
+    } catch (error) {
+      if (error instanceof f.Refused) return "none";
+      throw error;
+    }
+  };
   const read = (line) => f.read(Buffer.from(line)) && "";
   const first_16 = (bytes) => bytes.toString("hex", 0, 16);
   return [
@@ -205,6 +222,16 @@ function format_examples() {
     ["reply-secret", () => same(reply.toString("hex"), receipt["reply-secret"])],
     ["case-tag", () => same(first_16(f.hmac(reply, "intake case 1")), receipt["case-tag"])],
     ["row-id", () => same(first_16(f.hmac(nonce, receipt.body)), receipt["row-id"])],
+    ...block("receipt-typed").map((line) => {
+      const [, text, read_as] = /^(.*?) +(\S+)$/s.exec(line);
+      return [text, () => same(digits(text), read_as)];
+    }),
+    ["receipt-groups", () => same(digits(receipt.groups), receipt.receipt)],
+    ...["mailbox", "seed", "notice"].map((what) => [what, () => same(mailbox[what], box[what])]),
+    ["mailbox-recipient", async () => {
+      const sealed_to = await f.recipient_of(mailbox.identity, "4.1");
+      return same(f.sha256(sealed_to), box["recipient-sha256"]);
+    }],
   ];
 }
 
