@@ -238,6 +238,17 @@ function format_examples() {
 function examples() {
   const keyring = () => keyrings.verify(example("keyring"));
   const bundle = () => bundles.bundle(example("40ac8df9-000001.bundle"), keyring());
+  // The bytes behind the lists of a bundle or a return, in pieces.
+  const pieces = (name, count, size) => {
+    const all = example(name).subarray(-count * size);
+    return Array.from({ length: count }, (_, i) => all.subarray(i * size, (i + 1) * size));
+  };
+  const rows = async () => {
+    const { rows, size } = bundle();
+    const sealed = pieces("40ac8df9-000001.bundle", rows.length, size);
+    const open = async (one, i) => envelope(await f.open(one, [identity("2026-w47")]), rows[i][0]);
+    return Promise.all(sealed.map(open));
+  };
   const chain = (name, file = "alice.desk-a") =>
     casebook.chain(example(file), file, [keyring()], [identity(name)]);
   const attestation = (name) => {
@@ -250,12 +261,35 @@ function examples() {
   };
   return [
     ["keyring", () => same(keyring().signers, "rosa,ruth")],
-    ["bundle", () => same(bundle().verdicts, "ok")],
-    ["row", async () => {
-      const { rows, size } = bundle();
-      const sealed = example("40ac8df9-000001.bundle").subarray(-size);
-      const e = envelope(await f.open(sealed, [identity("2026-w47")]), rows[0][0]);
-      return same(e.kind, "testimony");
+    ["bundle", () => same(bundle().verdicts, "ok,ok,ok,ok")],
+    ["rows", async () => {
+      const kinds = (await rows()).map((e) => e.kind).sort();
+      return same(kinds, "slice,slice,testimony,words");
+    }],
+    ["words", async () => {
+      const [{ body }] = (await rows()).filter((e) => e.kind === "words");
+      return same(body.words, "နောက်ထပ် စကား");
+    }],
+    ["file", async () => {
+      const [{ name, bytes }, ...others] = files(await rows());
+      return same([name, bytes, others.length], ["ဓာတ်ပုံ.txt", "ဓာတ်ပုံ 🕊\n".repeat(3), 0]);
+    }],
+    ["file, a slice missing", async () => {
+      const some = (await rows()).filter((e) => e.size === 0);
+      return same(files(some).map(({ bytes }) => bytes === null), "true");
+    }],
+    ["replies", async () => {
+      const [{ reply: secret }] = await rows();
+      const { deployment } = keyring();
+      const box = replies.mailbox(Buffer.from(secret, "hex"), Buffer.from(deployment, "hex"));
+      const name = "40ac8df9-000001.return";
+      const { replies_to: lines, size } = bundles.acknowledgement(example(name), keyring());
+      const sealed = pieces(name, lines.length, size);
+      const read = async (one) => replies.reply(await f.open(one, [box.identity]));
+      const told = await Promise.all(sealed.map(read));
+      const notice = lines.findIndex(([, id]) => id === box.notice);
+      return same([lines.every(([to]) => to === box.mailbox), told[notice].kind,
+        told[1 - notice].text], ["true", "notice", "ဖတ်ပြီးပါပြီ။ ဘယ်နေ့ကလဲ။"]);
     }],
     ["return", () => {
       const done = bundles.acknowledgement(example("40ac8df9-000001.return"), keyring());
@@ -273,9 +307,9 @@ function examples() {
     ["chain", async () => {
       const { events, shut, faults } = await chain("archive");
       return same(`${[...events.values()].map((e) => e.what.kind)} ${shut.size} ${faults}`,
-        "received,part,import,acknowledged 0 ");
+        "received,part,received,import,acknowledged 0 ");
     }],
-    ["chain, closed", async () => same((await chain("nobody")).shut.size, 4)],
+    ["chain, closed", async () => same((await chain("nobody")).shut.size, 5)],
     ["casebook", async () => {
       const files = [await chain("archive"), await chain("archive", "bob.desk-a")];
       const { chains } = choose(files);
@@ -283,9 +317,10 @@ function examples() {
       const { cases, left_out, lost } = fold(chains);
       const [[, one]] = Object.entries(cases);
       const told = [one.state, one.marks, one.withdrawing, one.hidden, one.received.length];
+      told.push(one.slices.length, one.replies.map(([, by, number]) => `${by} ${number}`));
       const faults = files.flatMap((file) => file.faults);
       return same([...told, ...faults, ...wrong, ...left_out, ...lost],
-        "contacted,inside,bob,true,1");
+        "contacted,inside,bob,true,4,2,bob 1");
     }],
     ["drafts", async () => {
       const key = identity("bob 2026q4");
