@@ -44,16 +44,8 @@ HEADER = """\
 # Keep what stands in {braces}. Zero-width spaces (U+200B) between phrases let long lines break."""
 INTAKE, DESK = "intake", "desk"
 MODULES = (
-    *(
-        "casebook.py",
-        "cases.py",
-        "deciding.py",
-        "exporting.py",
-        "figures.py",
-        "noticing.py",
-        "page.py",
-    ),
-    *("similar.py", "tables.py", "tally.py"),
+    *("assembling.py", "casebook.py", "cases.py", "deciding.py", "figures.py", "noticing.py"),
+    *("page.py", "reading.py", "similar.py", "tables.py", "tally.py"),
     *("pages/answers.py", "pages/case.py", "pages/inbox.py", "pages/session.py", "pages/site.py"),
 )
 SAYING = frozenset(

@@ -67,6 +67,14 @@ def what(chance: random.Random, book: Book) -> dict[str, Any]:
         ]
         for _ in range(chance.randint(0, 2))
     ]
+    slices = [
+        {**one, "envelope": "slice", "slice": made.sliced(chance.randint(0, 1))["slice"]}
+        for one in records
+    ]
+    back = {
+        "heard": [made.key_of(chance.choice((CASE, OTHER)))],
+        "replies": [made.named("reply", chance.randint(1, 3), 16)],
+    }
     mark = chance.choice(("coercion", "duplicate"))
     of = {"of": bytes([chance.randint(1, 3)] * 16).hex()} if mark == "duplicate" else {}
     texts = chance.sample(sorted(book.lines.values()), min(2, len(book.lines)))
@@ -75,13 +83,16 @@ def what(chance: random.Random, book: Book) -> dict[str, Any]:
         *[made.decided(state)] * 5,
         *[made.marked(mark, on=chance.random() < 0.5, **of)] * 3,
         made.WITHDRAWN,
-        *[made.erased(*erased, cases=chance.choice((cases, {})))] * 6,
+        *[made.erased(*erased, cases=chance.choice((cases, {})))] * 10,
         made.received(*records, assigned=people),
         made.received(
             *({**one, "people": chance.sample(("alice", "bob", "carol"), 2)} for one in records),
             kind="resealed",
             assigned=people,
         ),
+        made.received(*slices, assigned=people),
+        *[made.replied(reply=chance.randint(1, 3))] * 2,
+        *[made.acknowledged(chance.randint(1, 9), **back)] * 2,
         made.part(*rows, cases=cases),
         made.imported(rows=rows, cases=cases),
         {"events": texts, "kind": "carried"},

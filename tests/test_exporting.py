@@ -1,4 +1,4 @@
-"""Exports: the table has every case and no formula; a file of a source gets no say in its name."""
+"""Exports: the table has every case and no formula."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import csv
 import io
 import json
 import re
-import secrets
 import stat
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from intake import days, terminal
+from intake import days
 from intake.desk import exporting, visible
 from intake.desk.reading import Opened
-from intake.errors import MachineTrouble, Misuse
+from intake.errors import Misuse
 from intake.form import Answer
 from tests.case_maker import CASE, FORM_HERE, case, envelope, received, told
 from tests.desk_maker import ANSWERS, Desk, sealed_row
@@ -178,53 +177,3 @@ def test_words_that_the_source_withdraws_are_in_no_export(
         assert str(ANSWERS["account"])[:10] not in data.decode("utf-8-sig")
         assert "SGT" not in data.decode("utf-8-sig")
         assert b"\\u101b" not in data
-
-
-@pytest.mark.parametrize(
-    "name",
-    [
-        "../../etc/cron.d/x",
-        "/etc/passwd",
-        "\u202egnp.exe",
-        "a\x00b\n\x1b[2J",
-        "",
-        "ဓာတ်ပုံ.jpg",
-        "x" * 9999,
-    ],
-)
-def test_a_file_gets_a_random_name(tmp_path: Path, name: str) -> None:
-    content = b"\x89PNG\x00<script>"
-    item = envelope({"name": name}, content, kind="slice")
-    path, shown = exporting.export_file(tmp_path, item)
-    other, _ = exporting.export_file(tmp_path, item)
-    assert path != other
-    assert {path, other} == set(tmp_path.iterdir())
-    assert re.fullmatch("[0-9a-f]{16}", path.name)
-    assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    assert path.read_bytes() == content
-    assert shown == visible.line(name[:120])
-    assert terminal.visible(shown, keep="") == shown
-
-
-@pytest.mark.parametrize("body", [None, [], {}, {"name": 7}, {"name": None}, "name"])
-def test_a_file_without_a_name_is_written_all_the_same(tmp_path: Path, body: object) -> None:
-    path, shown = exporting.export_file(tmp_path, envelope(body, b"x", kind="slice"))
-    assert path.read_bytes() == b"x"
-    assert shown == ""
-
-
-def test_what_is_no_file_or_has_no_folder_is_refused(tmp_path: Path) -> None:
-    for item in (told(ANSWERS), Opened(received(), None, fault="gone")):
-        with pytest.raises(Misuse, match="carries no file"):
-            exporting.export_file(tmp_path, item)
-    with pytest.raises(MachineTrouble):
-        exporting.export_file(tmp_path / "none", envelope({}, b"x", kind="slice"))
-    assert not list(tmp_path.iterdir())
-
-
-def test_a_file_replaces_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(secrets, "token_hex", lambda _: "0" * 16)
-    path, _ = exporting.export_file(tmp_path, envelope({}, b"first", kind="slice"))
-    with pytest.raises(Misuse, match="exists already"):
-        exporting.export_file(tmp_path, envelope({}, b"second", kind="slice"))
-    assert path.read_bytes() == b"first"

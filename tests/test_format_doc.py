@@ -13,12 +13,15 @@ import hashlib
 import hmac
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
 from cryptography.hazmat.primitives.ciphers.aead import ChaCha20Poly1305
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from mnemonic import Mnemonic
 
 from intake import (
@@ -32,6 +35,7 @@ from intake import (
     locked,
     quorum,
     receipt,
+    reply,
     signatures,
     words,
 )
@@ -68,6 +72,7 @@ from intake.desk import (
     state,
 )
 from intake.desk.present import Present
+from intake.server import mailbox, typed
 from intake.settings import ROOT, Settings
 from tests.makers import FIRST, Deployment, identity, make_deployment, sealed_size
 
@@ -113,14 +118,34 @@ def sent() -> tuple[bytes, envelope.Envelope]:
     )
 
 
+def came_later() -> list[envelope.Envelope]:
+    """Return what the example's source sent later: words, and a file of a slice and an end."""
+    first, content = sent()[1], "ဓာတ်ပုံ 🕊\n".encode() * 3
+    told = {"number": 1, "sha256": hashlib.sha256(content).hexdigest(), "size": len(content)}
+    bodies: list[tuple[str, str, object, bytes]] = [
+        (envelope.WORDS, "words", {"words": "နောက်ထပ် စကား"}, b""),
+        (envelope.SLICE, "file", {"number": 0}, content),
+        (envelope.SLICE, "file", {"name": "ဓာတ်ပုံ.txt", **told}, b""),
+    ]
+    return [
+        replace(first, kind=kind, body=body, content=data, nonce=named("nonce", name))
+        for kind, name, body, data in bodies
+    ]
+
+
+def named(what: str, name: str) -> bytes:
+    """Return 32 bytes that follow from a name."""
+    return hashlib.sha256(f"{what} {name}".encode()).digest()
+
+
 def make_examples(folder: Path, work: Path) -> None:
     """Write every example into ``folder``; ``work`` is for what is on the way."""
     made = deployment()
     files.write(folder / "keyring", made.raw, files.PUBLIC)
     files.write(folder / "locked.age", seal(b"00" * 32 + b"\n", [PASSPHRASE]))
     make_package(folder / PERIOD, made)
-    row, example = sent()
-    sealed = envelope.seal(example, made.periods[PERIOD].recipient())
+    rows = sorted([sent()[1], *came_later()], key=lambda one: one.row)
+    sealed = [envelope.seal(one, made.periods[PERIOD].recipient()) for one in rows]
     header = BundleHeader(
         deployment=made.deployment,
         number=1,
@@ -130,16 +155,19 @@ def make_examples(folder: Path, work: Path) -> None:
         size=envelope.SEALED,
         left=0,
     )
-    entries = [Entry(row, hashlib.sha256(sealed).digest())]
+    pairs = zip(rows, sealed, strict=True)
+    entries = [Entry(one.row, hashlib.sha256(data).digest()) for one, data in pairs]
     bundle = folder / header.name
-    write_bundle(bundle, header, entries, [sealed], made.bundle_key.sign)
+    write_bundle(bundle, header, entries, sealed, made.bundle_key.sign)
     present = [make_present(work, made, name) for name in made.reviewers]
     with (
         mock.patch.object(days, "clock", return_value=FIRST),
-        mock.patch.object(importing, "BATCH", 1),
+        mock.patch.object(importing, "BATCH", 3),
     ):
         book = casebook.create(work / "casebook", made.raw, "desk-a")
         importing.run(book, bundle, folder / PERIOD, present)
+        answer = {"id": named("reply", "").hex()[:32], "note": "ဖတ်ပြီးပါပြီ။ ဘယ်နေ့ကလဲ။"}
+        deciding.write(book, [deciding.Draft(sent()[1].case, "replied", answer)], present[1])
         copying.copy(book, work / "second")
         out = folder / header.name.replace(".bundle", ".return")
         acknowledging.run(book, work / "second", present, out)
@@ -308,11 +336,57 @@ def test_check_digit() -> None:
     assert last == f"check digit {receipt.check_digit(digits)}"
 
 
+def test_receipt_typed() -> None:
+    points = {
+        key: "".join(chr(int(point, 16)) for point in line.split())
+        for key, line in table("receipt-spelling").items()
+    }
+    assert points == {"zeros": typed.ZEROS, "spacers": typed.SPACERS}
+    assert f"at most {typed.LONGEST} code points" in TEXT
+    for line in BLOCKS["receipt-typed"].splitlines():
+        given, read = line.rsplit(None, 1)
+        assert str(typed.read(given)).lower() == read, line
+
+
+def test_mailbox() -> None:
+    """Step by step with other people's code; then as ours makes it."""
+    vector, above = table("mailbox"), table("receipt")
+    assert vector["reply-secret"] == above["reply-secret"]
+    secret, salt = (bytes.fromhex(above[key]) for key in ("reply-secret", "deployment"))
+    key = hashlib.scrypt(secret, salt=salt, n=1 << 15, r=8, p=1, maxmem=1 << 26, dklen=32)
+    where, seed, notice = (
+        HKDF(SHA256(), 32, b"", f"intake {label} 1".encode()).derive(key)
+        for label in ("mailbox", "replies", "notice")
+    )
+    recipient = str(Identity.from_seed(seed).recipient()).encode()
+    assert vector == {
+        "reply-secret": above["reply-secret"],
+        "mailbox": where[:16].hex(),
+        "seed": seed.hex(),
+        "notice": notice[:16].hex(),
+        "recipient-sha256": hashlib.sha256(recipient).hexdigest(),
+    }
+    assert reply.mailbox(salt, secret) == reply.Mailbox(where[:16], seed, notice[:16])
+
+
+def test_reply() -> None:
+    assert names("reply-kinds") == reply.KINDS
+    assert table("reply-sizes") == {
+        "plaintext": str(reply.PLAINTEXT),
+        "sealed": str(reply.SEALED),
+        "text": str(reply.TEXT),
+    }
+    plaintext = reply.Reply(reply.REPLY, FIRST, 1, "😀" * reply.TEXT).plaintext()
+    assert json.loads(plaintext).keys() == names("reply-fields")
+    assert f"at most {reply.TEXT:,} code points; empty in a notice" in TEXT
+
+
 def test_envelope() -> None:
     assert names("envelope-kinds") == set(envelope.KINDS)
     assert table("envelope-sizes") == {
         "plaintext": str(envelope.PLAINTEXT),
         "sealed": str(envelope.SEALED),
+        "content": str(envelope.CONTENT),
     }
     plaintext = sent()[1].plaintext()
     line: Any = canonical.load(plaintext.split(b"\n", 1)[0])
@@ -406,15 +480,22 @@ def test_bundle_and_return() -> None:
         first: Any = canonical.load(path.read_bytes().split(b"\n", 1)[0])
         assert first.keys() == names(block)
     row, example = sent()
+    everything = {row: example} | {one.row: one for one in came_later()}
     with open_bundle(bundle, made.keyring.bundle_key, made.deployment) as file:
-        ((entry, sealed, verdict),) = file
-        assert (entry.id, verdict) == (row, "ok")
-        assert sealed is not None
-        assert opened.parse(unseal(sealed, [made.periods[PERIOD]])) == example
-        assert opened.is_bound(entry.id, example)
-        first_entry = entry
+        for entry, sealed, verdict in file:
+            found = opened.parse(unseal(sealed or b"", [made.periods[PERIOD]]))
+            assert (found, verdict) == (everything.pop(entry.id), "ok")
+            assert opened.is_bound(entry.id, found)
+    assert not everything
+    box = reply.mailbox(made.deployment, example.reply)
+    key = Identity.from_seed(box.seed)
     with open_return(returned, made.keyring) as back:
-        assert back.acknowledged == (first_entry,)
+        assert back.acknowledged == file.entries
+        told = {one.id: mailbox.parse(unseal(sealed or b"", [key])) for one, sealed, _ in back}
+    assert {one.mailbox for one in back.entries} == {box.id}
+    assert sorted((one.kind, one.number) for one in told.values()) == [("notice", 0), ("reply", 1)]
+    assert told.pop(box.notice).text == ""
+    assert told.keys() == {named("reply", "")[:16]}
     assert table("bundle-limits") == {
         "file-bytes": str(PART),
         "line-1-bytes": str(MAX_LINE),
@@ -432,17 +513,29 @@ def test_casebook() -> None:
     assert names("row-verdicts") == set(state.VERDICTS)
     assert names("event-kinds") == state._KINDS.keys()
     found = {str(event.what["kind"]): event for event in events}
+    cases_of_decisions = table("decision-fields").keys() - {"duplicate"}
     for kind, fields in table("event-kinds").items():
-        assert sorted(found[kind].what) == fields.split()
-        assert (found[kind].case is not None) == (kind in {"decided", "marked", "withdrawn"})
+        more = names("acknowledged-fields") if kind == "acknowledged" else set()
+        assert set(found[kind].what) == more | set(fields.split())
+        assert (found[kind].case is not None) == (kind in cases_of_decisions)
     received = names("received-fields")
     for kind, known in (("received", received), ("resealed", received | names("resealed-fields"))):
-        assert all(row.keys() == known for row in found[kind].what["rows"])
+        for row in found[kind].what["rows"]:
+            told = row.keys() - known
+            assert told == ({"slice"} if row["envelope"] == "slice" else set())
+            assert not told or row["slice"].keys() == names("slice-fields")
     folded = state.fold(read)
     assert folded.faults == [fault for one in read.values() for fault in one.faults] == []
     row, example = sent()
     case = folded.cases[example.case]
-    assert [one.id for one in case.received] == [row]
+    assert {one.id for one in case.received} == {row, *(one.row for one in came_later())}
+    assert {one.part and (one.part.number, one.part.end) for one in case.received} == {
+        None,
+        (0, False),
+        (1, True),
+    }
+    assert [told.note for told in case.replies.values()] == ["ဖတ်ပြီးပါပြီ။ ဘယ်နေ့ကလဲ။"]
+    assert [case.sent_in(told) for told in case.replies.values()] == [*folded.heard.values()]
     assert (case.state, sorted(case.marks), case.hidden) == ("contacted", ["inside"], True)
 
 
@@ -454,7 +547,9 @@ def test_decisions() -> None:
     assert offered == cases.OFFERED
     assert table("decision-labels") == {**cases.STATES, **cases.MARKS, **cases.GROUNDS}
     assert f"at most {cases.NOTE:,} code points" in TEXT
-    values = {"note": "", "state": "partial", "mark": "inside", "on": False, "of": "00" * 16}
+    values = {"note": "x", "state": "partial", "mark": "inside", "on": False, "of": "00" * 16}
+    values["id"] = "00" * 16
+    assert f"at most {reply.TEXT:,} code points" in TEXT
     for kind, fields in table("decision-fields").items():
         what = {field: values[field] for field in fields.split() if field != "kind"}
         what |= {"kind": "marked", "mark": kind} if kind == "duplicate" else {"kind": kind}

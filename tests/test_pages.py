@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import hashlib
 import os
 import re
 import shutil
@@ -21,7 +22,6 @@ import time
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from copy import copy
-from dataclasses import replace
 from html import unescape
 from pathlib import Path
 
@@ -32,17 +32,20 @@ from werkzeug.test import Client
 
 from deploy import messages
 from intake import days, terminal
+from intake.desk import visible
 from intake.desk.caseload import Facts
 from intake.desk.pages import answers, guard, inbox, network, session, site
 from intake.desk.pages import case as one_case
 from intake.desk.pages.serving import Server
 from intake.desk.pages.session import Session
+from intake.envelope import CONTENT, WORDS
 from intake.errors import Incomplete, Misuse, Unsafe, WrongPassphrase
 from intake.settings import ROOT
 from intake.wording import LOCALE
 from tests.desk_browser import FORM, WAIT, Browser, entered, files, served
 from tests.desk_browser import session as session_of
 from tests.desk_maker import ANSWERS, Desk, Sealed, sealed_row
+from tests.file_maker import follow, sealed, slices_of
 from tests.makers import FIRST
 from tests.test_desk import HOSTILE
 
@@ -812,31 +815,41 @@ def test_a_case_that_is_not_there_is_no_page(browser: Browser) -> None:
     assert browser.ask("POST", f"/case/{'0' * 32}/draft", b"kind=decided").status == 404
 
 
-def test_a_file_goes_into_a_folder_and_never_to_the_browser(
-    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "exports"
+def test_a_file_goes_into_a_folder_and_never_to_the_browser(empty: Desk, tmp_path: Path) -> None:
+    folder, content = tmp_path / "exports", b"MZ" + CANARY.encode()
     folder.mkdir()
-    made = session_of(desk, exports=folder)
+    name = "\u202egnp.exe/../<b>"
+    late, lost = bytes(2 * CONTENT), slices_of("other", content)
+    begun, _, end = slices_of("file", late, "late", number=1)
+    files = [*slices_of("file", content, name), begun, end, lost[0]]
+    rows = [sealed_row("file"), *sealed(*files, follow("other", WORDS, {"words": "ထပ်ပြောမယ်"}))]
+    empty.bring(empty.bundle_for("alice", True, *rows))
+    made = session_of(empty, exports=folder)
     with served(made) as server:
         browser = entered(server)
-        link = case_links(browser.unlock().text)[0]
-        assert made.desk is not None
-        tag = bytes.fromhex(link.rpartition("/")[2])
-        (item,) = made.desk.caseload.opened(made.desk.caseload.facts[tag].case)
-        body = {"name": "\u202egnp.exe/../<b>"}
-        assert item.envelope is not None
-        inside = replace(item.envelope, kind="slice", body=body, content=b"MZ" + CANARY.encode())
-        carried = replace(item, envelope=inside, sections=())
-        monkeypatch.setattr(type(made.desk.caseload), "opened", lambda *_: [carried])
+        browser.unlock()
+        link, other = (f"/case/{row.case.hex()}" for row in (rows[0], rows[-1]))
         page = browser.get(link).text
-        assert "Export this file" in page
+        assert page.count("Export this file") == 1
+        assert "Not all of it is here: 1 of 2 parts" in page
+        assert f'<p class="typed">{visible.html(name)}</p>' in page
+        assert hashlib.sha256(content).hexdigest()[:16] in page
         assert CANARY not in page
-        text = browser.post(f"{link}/export", {"envelope": item.received.id.hex()}).text
-        assert browser.ask("POST", f"{link}/export", b"envelope=00").status == 404
-    (path,) = folder.iterdir()
+        wanted = {one.body["name"]: one.row.hex() for one in (files[1], end)}  # type: ignore[index]
+        text = browser.post(f"{link}/export", {"file": wanted[name]}).text
+        (path,) = folder.iterdir()
+        told = browser.post(f"{link}/export", {"file": wanted["late"]}).text
+        assert "1 of the 2 parts of this file: not here." in told
+        for nothing in (b"file=00", b"", f"file={rows[0].entry.id.hex()}".encode()):
+            assert browser.ask("POST", f"{link}/export", nothing).status == 404
+        page = browser.get(other).text
+        assert "1 parts of a file. Its end is not here yet" in page
+        assert "No testimony here" in page
+        assert "ထပ်ပြောမယ်" in page
+        assert browser.get("/").text.count("No testimony here") == 1
+    assert list(folder.iterdir()) == [path]
     assert re.fullmatch(r"[0-9a-f]{16}", path.name)
-    assert path.read_bytes() == b"MZ" + CANARY.encode()
+    assert path.read_bytes() == content
     assert "Dangerzone" in text
     assert path.name in text
     assert "&lt;U+202E&gt;gnp.exe/../&lt;b&gt;" in text

@@ -74,7 +74,7 @@ NOT_BURMESE = {  # what is wrong: where it shows in a translation
 }
 NAMES = {"Tor", "Browser", "New", "Identity", "BGF", "TOC", "IIMM"}
 DESK_NAMES = {"Ctrl", "C", "Dangerzone", "Intake", "desk", "a"}  # desk-a, too
-DESK_NAMES |= {"exports", "battalion", "expected", "note"}  # options
+DESK_NAMES |= {"exports", "battalion", "expected", "note", "age"}  # options, and a format
 
 
 @pytest.mark.parametrize("wrong", NOT_BURMESE)

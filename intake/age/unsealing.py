@@ -62,16 +62,33 @@ def unseal_stream(source: BinaryIO, sink: BinaryIO, identities: Sequence[AnyIden
     Raises :class:`~intake.age.header.HeaderFailure`, :class:`MacFailure`, :class:`PayloadFailure`,
     :class:`NoMatchingKey` or :class:`WrongPassphrase`. If it raises, discard the sink.
     """
+    file_key = read_key(source, identities)
+    sink.writelines(chunks(source, file_key))
+
+
+def read_key(source: BinaryIO, known: Sequence[AnyIdentity] | bytes) -> bytes:
+    """Read the header of ``source``, and return its 16-byte file key.
+
+    ``known`` is who may open it, or the file key itself. Raises as :func:`unseal_stream`.
+    """
     stanzas, mac, signed = read_header(source)  # (1)
-    file_key = _file_key(stanzas, identities)  # (2)
+    file_key = known if isinstance(known, bytes) else _file_key(stanzas, known)  # (2)
     try:
         grammar.header_mac(file_key, signed).verify(mac)  # (3)
     except InvalidSignature:
         raise _failure(MacFailure, "header") from None
+    return file_key
+
+
+def chunks(source: BinaryIO, file_key: bytes) -> Iterator[memoryview]:
+    """Yield the chunks that follow a header, each as soon as it is verified, in one buffer.
+
+    Raises :class:`PayloadFailure`; what was yielded before that was not altered.
+    """
     nonce = _read(source, grammar.NONCE)
     if len(nonce) != grammar.NONCE:
         raise damaged()
-    sink.writelines(_chunks(source, grammar.derive(file_key, nonce, b"payload")))  # (4)
+    return _chunks(source, grammar.derive(file_key, nonce, b"payload"))  # (4)
 
 
 def _file_key(stanzas: Sequence[Stanza], identities: Sequence[AnyIdentity]) -> bytes:
@@ -147,7 +164,6 @@ def _open_scrypt(stanza: Stanza, passphrase: Passphrase) -> bytes:
 
 
 def _chunks(source: BinaryIO, key: bytes) -> Iterator[memoryview]:
-    """Yield each chunk as soon as it is verified, as stock age releases them, in one buffer."""
     aead, chunk = ChaCha20Poly1305(key), _read(source, _SEALED_CHUNK)
     out = memoryview(bytearray(len(chunk)))  # no later chunk is longer
     for counter, (more, last) in enumerate(grammar.chunk_nonces()):

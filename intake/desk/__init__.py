@@ -27,7 +27,10 @@ module                    what it knows
 ``noticing``              what a reviewer should look at twice
 ``visible``               the one way from a source's words to anything a reviewer looks at
 ``page``                  cases as text, and as a page
-``exporting``             cases as JSON and as a table, one file of a source
+``exporting``             cases as JSON, and as a table
+``slices``                which part of a source's file an envelope is
+``assembling``            a source's file, put together from its slices
+``inner``                 the key of what a source sealed with age themselves
 ``passage``               where a passage stands, and how it could be spelled
 ``redaction``             a case file that may leave the desk
 ``pages``                 the desk pages, in this machine's own browser

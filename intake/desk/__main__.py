@@ -13,6 +13,7 @@ from typing import Any
 from intake import canonical, days, files, keyring, quorum, terminal, words
 from intake.desk import (
     acknowledging,
+    assembling,
     casebook,
     caseload,
     copying,
@@ -30,6 +31,7 @@ from intake.desk import (
     state,
     tally,
 )
+from intake.desk.caseload import Caseload
 from intake.desk.cases import GROUNDS, OFFERED, STATES, Case, named
 from intake.desk.outgoing import Going
 from intake.desk.pages import language, network
@@ -38,7 +40,7 @@ from intake.desk.pages.session import Session
 from intake.desk.present import Present, arrive
 from intake.desk.reading import Opened
 from intake.desk.state import State
-from intake.errors import Incomplete, Misuse
+from intake.errors import BadFile, Incomplete, Misuse
 from intake.form import Form
 from intake.sentences import describe
 from intake.settings import Settings
@@ -113,7 +115,7 @@ def list_cases(given: Namespace) -> None:
         told = {k: page.one_line(a) for k, a in reading.summary(open_case(case)).items()}
         unit = f"{told.get('unit_type', '-')} {told.get('unit_no', '')}".strip()
         cells = [told.get(key, "-") for key in ("urgency", "force", "rank")]
-        table.append([case.number, f"{case.received[0].day}", *cells, unit, _standing(case)])
+        table.append([case.number, f"{case.day}", *cells, unit, _standing(case)])
     widths = [max(map(len, column)) for column in zip(*table, strict=True)]
     for row in table:
         say("  ".join(cell.ljust(w) for cell, w in zip(row, widths, strict=True)).rstrip())
@@ -132,9 +134,7 @@ def read(given: Namespace) -> None:
         --html /run/user/1000/page.html
     """
     book, found, open_case = _open(given)
-    case = _case(found, given.case)
-    if case.hidden:
-        raise Misuse(f"Case {case.number} is {_standing(case)}.", "Its words are not shown.")
+    case = _shown(found, given.case)
     opened = open_case(case)
     if given.html is not None:
         made = page.html(case, opened, _burmese(), demo=book.keyring.demo)
@@ -204,6 +204,39 @@ def export(given: Namespace) -> None:
     files.write(given.out, data, replace=False)
     say(f"{given.out} is there with {len(found.cases)} cases, in the clear.")
     _say_faults(found)
+
+
+def take_files(given: Namespace) -> None:
+    r"""Write all files of a case into a folder, in the clear, each under a random name.
+
+    Example:
+      python -m intake.desk files 3f2a91bc --casebook casebook --reviewer keys/alice \
+        --out /run/user/1000/files
+    """
+    if not given.out.is_dir():
+        raise Misuse(f"{given.out} is no folder.", "Make it first, for files of sources alone.")
+    load = _load(given)
+    case = _shown(load.state, given.case)
+    found = [item.file for item in load.opened(case) if item.file]
+    failed = 0
+    for file in found:
+        try:
+            path, note = assembling.write(load.book.folder, file, load.identities, given.out)
+        except (BadFile, Incomplete) as refused:
+            failed += 1
+            say(f"! {refused.what} {refused.hint}")
+            continue
+        if file.end:
+            said = f"{file.end.size:,} bytes, SHA-256 {file.end.sha256.hex()}"
+            say(f"{path.name} ← {assembling.name(file.end) or '-'}", f"  {said}")
+        say(*[f"  {note}"] * bool(note))
+    say(f"{len(found) - failed} files are in {given.out}, in the clear.")
+    say(*[assembling.ADVICE] * (failed < len(found)))
+    _say_faults(load.state)
+    if failed:
+        raise Incomplete(
+            f"{failed} files of this case are not whole.", "See the lines marked with “!”."
+        )
 
 
 def redact(given: Namespace) -> None:
@@ -480,13 +513,17 @@ def _reader(given: Namespace) -> tuple[casebook.Casebook, Present]:
     return book, reader
 
 
-def _open(given: Namespace) -> tuple[casebook.Casebook, State, Callable[[Case], list[Opened]]]:
-    """Return the casebook, what it says to the first reviewer, and what opens a case for them."""
+def _load(given: Namespace) -> Caseload:
+    """Return what the casebook says to the first reviewer, and what opens a case for them."""
     book, reader = _reader(given)
     identities = reader.quarters()
     found = state.fold(book.chains(identities))
-    form = Form.load(Settings.from_environment().form)
-    return book, found, partial(reading.open_case, book.folder, found, identities, form)
+    return Caseload(book, found, identities, Form.load(Settings.from_environment().form))
+
+
+def _open(given: Namespace) -> tuple[casebook.Casebook, State, Callable[[Case], list[Opened]]]:
+    load = _load(given)
+    return load.book, load.state, load.opened
 
 
 def _burmese() -> Wording:
@@ -496,6 +533,14 @@ def _burmese() -> Wording:
 
 def _case(found: State, number: str) -> Case:
     return named(found.cases.values(), number)
+
+
+def _shown(found: State, number: str) -> Case:
+    """Return a case whose words may be shown."""
+    case = _case(found, number)
+    if case.hidden:
+        raise Misuse(f"Case {case.number} is {_standing(case)}.", "Its words are not shown.")
+    return case
 
 
 def _standing(case: Case) -> str:
@@ -566,7 +611,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
         "default": 5,
         "help": "lock when nobody was there for so long (5)",
     },
-    "--out": {**PATH, "help": "the file to write"},
+    "--out": {**PATH, "help": "the file to write, or the folder for files"},
     "--package": {**PATH, "help": "the period's quorum package; not for a bundle without rows"},
     "--reviewer": {**PATH, "action": "append", "help": "a reviewer's folder; once for each"},
     "--second-copy": {**PATH, "help": "the second copy's folder"},
@@ -592,6 +637,7 @@ _COMMANDS = {
     "read": (read, "case --casebook --reviewer [--html] [--text]"),
     "open": (show, _SHOW),
     "export": (export, "--casebook --reviewer [--format] [--out]"),
+    "files": (take_files, "case --casebook --reviewer --out"),
     "redact": (redact, "case --casebook --reviewer --keep [--strike] --out"),
     "tally": (count, f"--casebook --reviewer [--archive] {_ASSUMED} [--csv] [--json] [--html]"),
     "decide": (decide, "cases --as --ground --casebook --reviewer"),

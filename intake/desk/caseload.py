@@ -2,7 +2,7 @@
 
 Rules:
 - Words are read once, at all cores, and stay in memory only. Nothing here writes.
-- What is hidden (withdrawn, or about to be) has no answers and no text here.
+- What is hidden (withdrawn, or about to be) has no answers and no text here. Nor have files.
 - A case whose words are damaged is there, with its faults.
 """
 
@@ -80,8 +80,8 @@ def load(
     given = (book.folder, [key.encode() for key in identities], typed)
     before = before or {}
     fresh = [case for case in state.cases.values() if not _same(case, before.get(case.tag))]
-    rows = (light(case) for case in watch(fresh, len(fresh)))
-    with contextlib.closing(cores.each(Reader, given, rows)) as told:
+    words = ([r for r in light(c) if not r.part] for c in watch(fresh, len(fresh)))
+    with contextlib.closing(cores.each(Reader, given, words)) as told:
         read = {case.tag: Facts(case, *said) for case, said in zip(fresh, told, strict=True)}
     for tag, case in state.cases.items():
         caseload.facts[tag] = read.get(tag) or replace(before[tag], case=case)
@@ -92,7 +92,10 @@ def _same(case: Case, before: Facts | None) -> bool:
     """Return whether the same was found before that would be found now."""
     if before is None or before.faults or before.case.hidden != case.hidden:
         return False
-    was, now = ([item[:-1] for item in one.received] for one in (before.case, case))
+    was, now = (
+        [item._replace(event=case.received[0].event) for item in one.received]
+        for one in (before.case, case)
+    )
     return was == now  # all but the event, which may have been carried over
 
 
@@ -125,6 +128,9 @@ class Reader:
                 envelope = reading.open_words(self._folder, received, self._identities)
             except Refused as refused:
                 faults.append(f"{refused.what} {refused.hint}")
+                continue
+            if (more := opened.more_words(envelope)) is not None:
+                texts.append(more)
                 continue
             try:
                 answers = opened.testimony(envelope.body).answers

@@ -19,6 +19,7 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from intake.desk.chain import Event
+from intake.envelope import TESTIMONY
 from intake.errors import Misuse
 from intake.reply import TEXT
 from intake.signatures import octets
@@ -96,11 +97,28 @@ NOTE = 1000  # characters of a note
 SHORTEST = 4  # hex digits that name a case
 
 
+class Part(NamedTuple):
+    """Which part of a file a slice is: its ``number`` from 0; of the ``end``, how many there are.
+
+    ``file`` is the start of the hash of the nonce that all slices of the file have. ``key`` is the
+    file key of what the source sealed with age, only with the first slice, or empty.
+    """
+
+    file: bytes
+    number: int
+    end: bool
+    key: bytes = b""
+
+    def told(self) -> dict[str, object]:
+        """Return what an event says of it."""
+        return {**self._asdict(), "key": self.key or None}
+
+
 class Received(NamedTuple):
     """One envelope of a case: its row id, kind, day, keyring, where its words lie and for whom.
 
     ``before`` is the salt that the words had before they were sealed again: with it they have the
-    name of the blob before, and so they are the same.
+    name of the blob before, and so they are the same. ``part`` is there for the slice of a file.
     """
 
     id: bytes
@@ -113,6 +131,12 @@ class Received(NamedTuple):
     case: bytes
     event: Event
     before: bytes = bytes(32)
+    part: Part | None = None
+
+    @property
+    def raw(self) -> bool:
+        """Whether its words are bytes of a file, which nobody reads as words."""
+        return self.part is not None and not self.part.end
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +204,16 @@ class Case:
     def number(self) -> str:
         """The short case number."""
         return self.tag.hex()[:8]
+
+    @property
+    def day(self) -> date:
+        """When its first envelope was sent."""
+        return min(item.day for item in self.received)
+
+    @property
+    def begun(self) -> bool:
+        """Whether its testimony is here, not only what a source sent after it."""
+        return any(item.kind == TESTIMONY for item in self.received)
 
     @property
     def conflict(self) -> tuple[Decision, ...]:

@@ -1,4 +1,4 @@
-"""Cases and files that leave the casebook: JSON, a table for spreadsheets, one file of a source.
+"""Cases that leave the casebook: as JSON, and as a table for spreadsheets.
 
 Rules:
 - All that is written here is in the clear, and the reviewer's to guard and to delete.
@@ -6,8 +6,7 @@ Rules:
 - The table (CSV, RFC 4180, UTF-8 with a mark so that spreadsheets show Burmese) is for reading and
   counting: all that a source wrote goes through ``visible``, every cell is quoted, and nothing in
   it can be a formula (OWASP, "CSV Injection"). Where exactness matters, take the JSON.
-- A file of a source is never opened here. It is written under a random name, and its own name is
-  only shown, spelled.
+- Of a source's file here is what its end says; its bytes are in ``assembling``.
 - A case whose source withdrew is there without words: whoever calls gives none of its envelopes.
 - What would let somebody answer in the source's place stays sealed: reply secret and nonce.
 """
@@ -18,31 +17,24 @@ import io
 import itertools
 import json
 import re
-import secrets
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
 
-from intake import files
 from intake.desk import page, visible
 from intake.desk.cases import REPLIED, Case
 from intake.desk.opened import testimony
 from intake.desk.reading import Opened
+from intake.desk.slices import File
 from intake.envelope import TESTIMONY
-from intake.errors import BadFile, Misuse
+from intake.errors import BadFile
 from intake.form import Answer, Form
 
 Cases = Mapping[str, tuple[Case, Sequence[Opened]]]
 
-ADVICE = (
-    "This file may be made to attack whoever opens it. Carry it to another machine, without keys "
-    "and without a network, make it harmless there with Dangerzone, and look only at that copy."
-)
 _CASE = (
     *("case", "day", "state", "marks", "duplicate_of", "withdrawn"),
-    *("assigned", "envelopes", "unreadable"),
+    *("assigned", "envelopes", "files", "unreadable"),
 )
 _FORMULA = re.compile(r"""(?:^|(?<=[,;|"'\t]))(?=\s*[=+\-@＝＋－＠])""")  # noqa: RUF001 - full width
-_NAME = 120  # characters of a file's own name that are shown
 
 
 def as_json(cases: Cases) -> str:
@@ -63,6 +55,7 @@ def as_json(cases: Cases) -> str:
                     "body": item.envelope and item.envelope.body,
                     "day": item.received.day.isoformat(),
                     "fault": item.fault or None,
+                    "file": item.file and _file(item.file),
                     "id": item.received.id.hex(),
                     "kind": item.received.kind,
                     "language": item.envelope and item.envelope.language,
@@ -77,6 +70,12 @@ def as_json(cases: Cases) -> str:
         for tag, (case, opened) in cases.items()
     ]
     return json.dumps(array, indent=1) + "\n"
+
+
+def _file(file: File) -> dict[str, object]:
+    """Return a file with how many parts are here; without its end, only that."""
+    end = file.end._asdict() | {"sha256": file.end.sha256.hex()} if file.end else {}
+    return {**end, "here": file.here}
 
 
 def as_csv(cases: Cases, form: Form) -> bytes:
@@ -95,10 +94,11 @@ def as_csv(cases: Cases, form: Form) -> bytes:
     writer.writerow([*_CASE, *itertools.chain(*columns), "other"])
     for tag, (case, opened) in cases.items():
         answers, unreadable = _first(opened), sum(bool(item.fault) for item in opened)
+        count = sum(item.file is not None for item in opened)
         row = [
-            *(tag, f"{case.received[0].day}", case.state, " ".join(sorted(case.marks))),
+            *(tag, f"{case.day}", case.state, " ".join(sorted(case.marks))),
             *((case.duplicate_of or b"").hex(), "yes" if case.hidden else ""),
-            *(" ".join(case.assigned), f"{len(opened)}", f"{unreadable}"),
+            *(" ".join(case.assigned), f"{len(opened)}", f"{count}", f"{unreadable}"),
         ]
         for key, labels in asked.items():
             codes = _each(answers.get(key, ()))
@@ -116,24 +116,6 @@ def harmless(cell: str) -> str:
     splits cells otherwise than RFC 4180 has it would begin a new cell there.
     """
     return _FORMULA.sub("'", cell)
-
-
-def export_file(folder: Path, opened: Opened) -> tuple[Path, str]:
-    """Write the file that an envelope carries into ``folder``; return its path and its own name.
-
-    The name on the disk is random; the one that the source gave it is returned spelled, cut to 120
-    characters, and may be empty. Whoever shows it shows :data:`ADVICE` beside it.
-
-    Raises :class:`Misuse` if the envelope carries no file, and as :func:`intake.files.write`.
-    """
-    envelope = opened.envelope
-    if envelope is None or not envelope.content:
-        raise Misuse("This envelope carries no file.", "Choose one that does.")
-    name = envelope.body.get("name") if isinstance(envelope.body, dict) else None
-    # Dangerous line: without it, a source chooses what is written on this machine, and where.
-    path = folder / secrets.token_hex(8)
-    files.write(path, envelope.content, replace=False)
-    return path, visible.line(name[:_NAME]) if isinstance(name, str) else ""
 
 
 def _first(found: Sequence[Opened]) -> Mapping[str, Answer]:

@@ -7,9 +7,10 @@ Procedure of :func:`run`:
 4. On all cores: read each row from its place in the file, say what it is (``judging``), and seal
    its words again to the case's reviewers and the archive.
 5. Look through the whole file for those that were not in their places.
-6. After each batch: blobs first, then the events, then go on. So a power cut costs one batch, and
+6. Take the keys of files that their sources had sealed (``inner``).
+7. After each batch: blobs first, then the events, then go on. So a power cut costs one batch, and
    running it again continues.
-7. The ``import`` event comes last: what the bundle said of itself, and the rows not yet recorded.
+8. The ``import`` event comes last: what the bundle said of itself, and the rows not yet recorded.
 
 Rules:
 - A worker holds the period's key, and writes blobs; this process alone writes the chain.
@@ -29,7 +30,7 @@ from intake import canonical
 from intake.age.identity import Identity
 from intake.bundle import MAX_LINE, BundleHeader, Entry
 from intake.bundle.reading import Opened, open_bundle
-from intake.desk import cores, record, staging
+from intake.desk import cores, inner, record, staging
 from intake.desk.casebook import Casebook
 from intake.desk.judging import ASTRAY, OLDER, UNKNOWN, Brought, Judge, Judged
 from intake.desk.present import Present
@@ -117,6 +118,8 @@ class _Import:
         self._rows: list[Row] = []
         self._received: dict[tuple[str, ...], list[Mapping[str, Any]]] = defaultdict(list)
         self._cases: dict[str, tuple[str, ...]] = {}  # by the hash of the tag
+        self._begun: dict[bytes, dict[int, bytes]] = defaultdict(dict)  # rows of files' beginnings
+        self._inner: list[tuple[dict[str, Any], Judged]] = []  # first slices, and what they are
         server = next(k.bundle_key for k in casebook.keyrings if k.sha256 == header.keyring[1])
         self._same = {k.sha256 for k in casebook.keyrings if k.bundle_key == server}
         self._replaced = casebook.keyring.bundle_key != server
@@ -132,9 +135,10 @@ class _Import:
         astray = self._judge(given, watch(told, header.count))  # (4)
         if astray or not bundle.exact:
             self._judge(given, (item for item in bundle if item[0].id in astray))  # (5)
+        self._open_inner(given, bundle)  # (6)
         others = self._state.manifests(header.number, self._same) - {header.sha256}
         if header.sha256 not in self._state.bundles or any(r.verdict in KEPT for r in self._rows):
-            self._flush(  # (7)
+            self._flush(  # (8)
                 "import",
                 bundle=header.number,
                 count=header.count,
@@ -156,10 +160,25 @@ class _Import:
                 if one.row.verdict == ASTRAY:
                     astray.add(one.row.id)
                     continue
-                self._take(one)
-                if len(self._rows) == BATCH:
-                    self._flush("part")
+                part = one.what and one.what.get("slice")
+                if part and part["number"] < inner.SLICES and not part["end"]:
+                    self._begun[part["file"]][part["number"]] = one.row.id
+                if part and one.inner:
+                    self._inner.append((part, one))
+                else:
+                    self._take(one)
         return astray
+
+    def _open_inner(self, given: tuple[Any, ...], bundle: Opened[BundleHeader]) -> None:
+        """Take the first slices of files that their sources had sealed, with the files' keys."""
+        if not self._inner:
+            return
+        judge = Judge(*given)
+        places = {entry.id: Brought(entry, place, OK, None) for entry, place in bundle.places()}
+        for part, one in self._inner:
+            rows = self._begun[part["file"]]
+            part["key"] = judge.inner_key([places[row] for _, row in sorted(rows.items())])
+            self._take(one)
 
     def _take(self, judged: Judged) -> None:
         """Keep what the next flush is to record."""
@@ -170,9 +189,11 @@ class _Import:
         if judged.what:
             self._received[judged.assigned].append(judged.what)
             self._cases[record.case_key(judged.what["case"]).hex()] = judged.assigned
+        if len(self._rows) == BATCH:
+            self._flush("part")
 
     def _flush(self, kind: str, **facts: object) -> None:
-        """Give blobs their places, then write events (6)."""
+        """Give blobs their places, then write events (7)."""
         folder, everyone = self._casebook.folder, self._casebook.everyone(self._pen.day)
         groups = [
             (assigned, rows[start : start + ROWS])

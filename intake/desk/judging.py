@@ -22,7 +22,7 @@ from intake.age.identity import Identity
 from intake.age.sealing import seal
 from intake.age.unsealing import unseal
 from intake.bundle import BundleHeader, Entry
-from intake.desk import opened, record, staging
+from intake.desk import inner, opened, record, slices, staging
 from intake.desk.casebook import Casebook
 from intake.desk.state import CLOSED, FOREIGN, HERE, Row
 from intake.envelope import DECOY, Envelope
@@ -45,12 +45,16 @@ class Brought(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """A row, what else is counted of it, and if it has words: for whom, and what is said of it."""
+    """A row, what else is counted of it, and if it has words: for whom, and what is said of it.
+
+    ``inner`` says that it may be the first slice of a file that its source had sealed.
+    """
 
     row: Row
     counted: tuple[str, ...] = ()
     assigned: tuple[str, ...] = ()
     what: Mapping[str, Any] | None = None
+    inner: bool = False
 
 
 class Judge:
@@ -83,6 +87,14 @@ class Judge:
         staging.stage(self._casebook.folder, self._sealed)
         self._sealed.clear()
         return judged
+
+    def inner_key(self, rows: Sequence[Brought]) -> bytes | None:
+        """Return the key of a file that its source had sealed, and that begins with these rows."""
+        with files.troubled(self._path), self._path.open("rb") as file:
+            found = [self._read(file.fileno(), row).found for row in rows]
+        data = [one for one in found if isinstance(one, bytes)]
+        begun = (opened.parse(unseal(one, self._period)) for one in data)
+        return inner.key_of(b"".join(one.content for one in begun), self._period)
 
     def _read(self, file: int, row: Brought) -> Brought:
         """Read the bytes of a row, if they are still in the file, and are the row's."""
@@ -141,5 +153,8 @@ class Judge:
             "keyring": envelope.keyring,
             "salt": salt,
         }
+        if part := slices.part_of(envelope):
+            what["slice"] = part.told()
         row = judged.row._replace(blob=name)
-        return judged._replace(row=row, assigned=assigned, what=what)
+        sealed = inner.is_sealed(envelope)
+        return judged._replace(row=row, assigned=assigned, what=what, inner=sealed)

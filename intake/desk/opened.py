@@ -53,6 +53,14 @@ def is_bound(row: bytes, envelope: Envelope) -> bool:
     return envelope.kind != DECOY and row == envelope.row
 
 
+def more_words(envelope: Envelope) -> str | None:
+    """Return what a source added in words; None if this is something else, or of another shape."""
+    match envelope:
+        case Envelope(kind="words", body={"words": str(words), **rest}) if not rest:
+            return words
+    return None
+
+
 def testimony(value: object) -> Testimony:
     """Return the testimony that ``value`` is. Raises ``BadFile`` unless its structure is right.
 

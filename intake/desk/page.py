@@ -19,14 +19,19 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 from intake.desk import visible
 from intake.desk.cases import Case, Decision
 from intake.desk.reading import Opened, Words, summary
+from intake.desk.slices import File
 from intake.wording import Wording
 
 TITLES = {
     "testimony": "Testimony",
     "words": "More words",
-    "slice": "Part of a file",
+    "slice": "A file",
     "withdrawal": "Withdrawal",
 }
+SIZE = "{size} bytes"
+PARTS = "Not all of it is here: {here} of {number} parts. The next bundle may bring the others."
+UNFINISHED = "{number} parts of a file. Its end is not here yet; the next bundle may bring it."
+AGAIN = "The same file came {number} more times. It is shown once."
 _TEMPLATES = Path(__file__).resolve().parents[2] / "templates" / "desk"
 
 
@@ -62,6 +67,18 @@ def barred(words: str) -> list[str]:
     return [f"    │ {line}" for line in visible.text(words).split("\n")]
 
 
+def of_file(file: File) -> list[tuple[str, dict[str, int]]]:
+    """Return what to say of a file beside its name and hash, as msgids and their numbers."""
+    if file.end is None:
+        return [(UNFINISHED, {"number": file.here})]
+    said = [(SIZE, {"size": file.end.size})]
+    if file.missing:
+        said.append((PARTS, {"here": file.here, "number": file.end.number}))
+    if file.again:
+        said.append((AGAIN, {"number": file.again}))
+    return said
+
+
 def one_line(answers: Sequence[Words]) -> str:
     """Return answers for a table, escaped."""
     return ", ".join(words.known or visible.line(words.typed) for words in answers)
@@ -71,7 +88,7 @@ def render(template: str, **shown: object) -> str:
     """Return a template of the desk, filled; what a source typed goes through its filters."""
     filled = _environment().get_template(template)
     ours = {"titles": TITLES, "provenance": provenance, "conversation": conversation}
-    return filled.render(**ours, barred=barred, **shown)
+    return filled.render(**ours, barred=barred, of_file=of_file, **shown)
 
 
 @cache

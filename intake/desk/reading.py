@@ -2,7 +2,11 @@
 
 Rules:
 - Words are believed only if they are the ones whose salted hash the event names, if they are what
-  the event says of them, and if the row's id follows from them: the author may be planted.
+  the event says of them, and if the row's id follows from them: the author may be planted. Only a
+  file's key is not known to be right until it is used.
+- Slices that carry a file's bytes are not opened to be read. Who records words as such hides them
+  until they are: in the file (``assembling``), and before the server may delete them.
+- A case is read in the order of days. What came on one day begins with the testimony.
 - Labels come from the form that this machine has; what that form does not know is shown as it came.
 - Everything ``typed`` is a source's own text. Whoever shows it goes through ``visible``.
 """
@@ -16,14 +20,17 @@ from typing import NamedTuple
 from intake import canonical, files
 from intake.age.identity import Identity
 from intake.age.unsealing import unseal
-from intake.desk import opened, record
+from intake.desk import opened, record, slices
 from intake.desk.cases import Case, Received
+from intake.desk.slices import File
 from intake.desk.state import Bundle, State
-from intake.envelope import Envelope
+from intake.envelope import TESTIMONY, Envelope
 from intake.errors import BadFile, NoMatchingKey, Refused
 from intake.form import Form, Question
 
 SUMMARY = ("urgency", "force", "rank", "unit_type", "unit_no", "posted")  # tell cases apart
+MORE = "More words"
+ADDED = "What the source added"
 _LIMIT = 1 << 17  # bytes of a blob
 
 
@@ -49,13 +56,17 @@ class Shown(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """One envelope of a case. ``fault`` says why its words cannot be shown, or is empty."""
+    """One envelope of a case, or a file whose end is not here: then the first slice of it.
+
+    ``fault`` says why its words cannot be shown, or is empty. ``file`` is there for an end too.
+    """
 
     received: Received
     bundle: Bundle | None
     envelope: Envelope | None = None
     sections: Sequence[tuple[str, Sequence[Shown]]] = ()
     fault: str = ""
+    file: File | None = None
 
     @property
     def day(self) -> date:
@@ -66,19 +77,37 @@ class Opened:
 def open_case(
     folder: Path, state: State, identities: Sequence[Identity], form: Form, case: Case
 ) -> list[Opened]:
-    """Open all envelopes of a case, in their order; damage is named in its place.
+    """Open all envelopes of a case but the bytes of files; damage is named in its place.
 
     What is hidden, because its source withdrew, stays closed.
     """
-    found = []
-    for received in case.received if not case.hidden else ():
-        bundle = state.bundle_of(received.id)
+    found: list[Opened] = []
+    parts = slices.parts(case.received)
+    ends = {item.part.file for item in case.received if item.part and item.part.end}
+    for received in sorted(case.received, key=_order) if not case.hidden else ():
+        bundle, part = state.bundle_of(received.id), received.part
+        of = parts.get(part.file, {}) if part else {}
+        if part and received.raw:
+            if part.file not in ends:
+                ends.add(part.file)
+                found.append(Opened(received, bundle, file=File(of)))
+            continue
         try:
             envelope = open_words(folder, received, identities)
-            found.append(Opened(received, bundle, envelope, _sections(envelope, form)))
         except Refused as refused:
-            found.append(Opened(received, bundle, fault=f"{refused.what} {refused.hint}"))
+            fault = f"{refused.what} {refused.hint}"
+            found.append(Opened(received, bundle, fault=fault, file=File(of) if part else None))
+            continue
+        file = File(of, slices.end_of(envelope)) if part else None
+        if file is None:
+            found.append(Opened(received, bundle, envelope, _sections(envelope, form)))
+        elif not slices.is_again(file, [item.file for item in found if item.file]):
+            found.append(Opened(received, bundle, envelope, file=file))
     return found
+
+
+def _order(received: Received) -> tuple[date, bool]:
+    return received.day, received.kind != TESTIMONY
 
 
 def open_words(folder: Path, received: Received, identities: Sequence[Identity]) -> Envelope:
@@ -99,9 +128,10 @@ def open_words(folder: Path, received: Received, identities: Sequence[Identity])
             "Take this file from the other copy of the casebook.",
         ) from None
     envelope = opened.parse(words)
-    told = (received.kind, received.day, received.keyring, received.case)
-    bound = opened.is_bound(received.id, envelope)
-    if not bound or told != (envelope.kind, envelope.day, envelope.keyring, envelope.case):
+    part = received.part and received.part._replace(key=b"")
+    told = (received.kind, received.day, received.keyring, received.case, part)
+    said = (envelope.kind, envelope.day, envelope.keyring, envelope.case)
+    if not opened.is_bound(received.id, envelope) or told != (*said, slices.part_of(envelope)):
         author = received.event.author
         what = f"{author} recorded one envelope as what it is not: {path}"
         raise Lie(what, f"Its row stays on the server. Ask {author}, and tell the others.")
@@ -110,7 +140,8 @@ def open_words(folder: Path, received: Received, identities: Sequence[Identity])
 
 def summary(found: Sequence[Opened]) -> dict[str, tuple[Words, ...]]:
     """Return the answers that tell cases apart, by key, from the first testimony."""
-    first = next((item.sections for item in found if item.sections), ())
+    told = (item.sections for item in found if item.received.kind == TESTIMONY)
+    first = next(filter(None, told), ())
     given = {shown.key: shown.answers for _, section in first for shown in section if shown.label}
     return {key: given[key] for key in SUMMARY if key in given}
 
@@ -120,6 +151,8 @@ def _sections(envelope: Envelope, form: Form) -> list[tuple[str, list[Shown]]]:
 
     What the form does not ask, and what has no form, comes last, under no title.
     """
+    if (more := opened.more_words(envelope)) is not None:
+        return [(MORE, [Shown("words", "text", ADDED, (Words(typed=more),))])]
     try:
         answers = opened.testimony(envelope.body).answers
     except BadFile:

@@ -285,6 +285,7 @@ class _Work:
             "keyring": item.keyring,
             "people": sorted(case.people),
             "salt": salt,
+            **({"slice": item.part.told()} if item.part else {}),
         }
         self._sealed[people].append((words, told))
         self._rows.append((item.id, item.blob, name))

@@ -23,9 +23,10 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
 from intake.days import day
-from intake.desk.cases import VOICES, Case, Received
+from intake.desk.cases import VOICES, Case, Part, Received
 from intake.desk.chain import Chain, Event
 from intake.desk.record import case_key
+from intake.envelope import SLICE
 from intake.keyring import NAME
 from intake.signatures import octets
 
@@ -276,6 +277,9 @@ def _resealed(state: State, event: Event) -> None:
 
 
 def _item(event: Event, assigned: tuple[str, ...], raw: Mapping[str, Any]) -> Received:
+    part = _part(**raw["slice"]) if "slice" in raw else None
+    if part and raw["envelope"] != SLICE:
+        raise ValueError
     return Received(
         id=octets(raw["id"], 16),
         kind=_name(raw["envelope"]),
@@ -287,7 +291,15 @@ def _item(event: Event, assigned: tuple[str, ...], raw: Mapping[str, Any]) -> Re
         case=octets(raw["case"], 16),
         event=event,
         before=octets(raw.get("before", "00" * 32), 32),
+        part=part,
     )
+
+
+def _part(*, file: str, number: int, end: object, key: str | None) -> Part:
+    """Return what an event says of a slice. Only the first slice of a file has a key."""
+    if not isinstance(end, bool) or (key is not None and (end or number)):
+        raise ValueError
+    return Part(octets(file, 16), _count(number), end, b"" if key is None else octets(key, 16))
 
 
 def _decided(state: State, event: Event) -> None:

@@ -57,7 +57,7 @@ def parse(plaintext: bytes) -> Reply:
         raw: Any = json.loads(plaintext.partition(b"\n")[0])
         found = Reply(raw["kind"], day(raw["day"]), raw["number"], raw["text"])
         known = found.kind in reply.KINDS and type(found.number) is int and found.number >= 0
-        known &= bool(found.text) == (found.kind == reply.REPLY)
+        known &= isinstance(raw["text"], str) and bool(found.text) == (found.kind == reply.REPLY)
         if known and found.plaintext() == plaintext:
             return found
     raise BadFile("A sealed reply opens, and is none.", "Ask the desk to answer again.")

@@ -19,6 +19,8 @@ import sqlite3
 import tarfile
 import tempfile
 import unicodedata
+from collections import Counter
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import date
@@ -59,9 +61,9 @@ BURMESE = "ပြန်ရုပ်သိမ်း"
 LEAST = {"consent_store": "yes", "intent": "skip", "urgency": "skip", "force": "skip"}
 COMMON = "2 3 4 5"
 SESSIONS = {
-    "everything": f"{COMMON} 6 7 8 9 10 11a 11c 11d 12 13 14",
-    "one reviewer": f"{COMMON} 8 11b 11c 11d 12 14",
-    "a plugin": "2 3 15 4 5 6 7 8 9 10 11a 11b 11c 12 14",
+    "everything": f"{COMMON} 6 7 8 9 10 11a 11c 11d 12 12a 12b 13 14",
+    "one reviewer": f"{COMMON} 8 11b 11c 11d 12 12a 12b 14",
+    "a plugin": "2 3 15 4 5 6 7 8 9 10 11a 11b 11c 12 12a 12b 14",
 }
 SHOWN = re.compile(
     "[\n -~\u00c0-\u024f\u1000-\u109f\ua9e0-\ua9ff\uaa60-\uaa7f\u2010-\u2027\U0001f300-\U0001faff]*"
@@ -94,6 +96,13 @@ SOURCES: tuple[dict[str, Any], ...] = (
 )
 
 
+LATER = "နောက်ထပ် <စကား> \x1b[31m"
+NAMED = f'{CANARY} "$(id)\n\\c` \u202egpj.../../\x1b[31m'
+CONTENT = bytes(range(256)) * 125 + b"\n\0last"  # of two slices
+INNER = b"\0\n" * 100_000  # of four chunks, sealed by its source
+ROWS = Counter(decoy=1, foreign=2, slice=11, testimony=4, withdrawal=1, words=2)
+
+
 @dataclass
 class Kit:
     """What a stranger has, in folders, and what the sources had typed."""
@@ -102,6 +111,7 @@ class Kit:
     places: dict[str, object]
     decoy: str
     foreign: list[str]
+    later: list[Envelope]
 
     def copy(self, name: str, to: Path) -> Path:
         """Copy one of the places, to break it."""
@@ -152,7 +162,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Kit:
             for source in SOURCES:
                 patch.setattr(demo, "TESTIMONY", source)
                 demo.send_testimony(url)
-        decoy, foreign = plant()
+        decoy, foreign, later = plant()
         shutil.copytree(demo.SERVER / "data", folder / "image")
         demo.tool("admin", "export", demo.STICK, "--all")
         (bundle,) = demo.STICK.glob("*.bundle")
@@ -175,7 +185,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Kit:
             "FORM": folder / "cdm.toml",
             "OUT": folder / "out",
         }
-    return Kit(folder, places, decoy, foreign)
+    return Kit(folder, places, decoy, foreign, later)
 
 
 def period() -> str:
@@ -185,8 +195,8 @@ def period() -> str:
     return name
 
 
-def plant() -> tuple[str, list[str]]:
-    """Add a decoy by hand, and two rows that are foreign; return their names."""
+def plant() -> tuple[str, list[str], list[Envelope]]:
+    """Add a decoy by hand, two rows that are foreign, and what came later; return their names."""
     signed = keyring.parse((demo.CEREMONY / "keyring").read_bytes())
     now = next(one for one in signed.periods if one.name == period())
     to = Recipient.parse(now.recipient)
@@ -195,9 +205,32 @@ def plant() -> tuple[str, list[str]]:
     decoy, other, swapped = (bytes([n]) * 16 for n in (1, 2, 3))
     store.add([(decoy, envelope.seal(Envelope("decoy", *facts, {}), to))], now.name)
     store.add([(other, seal(b"\x1b[31m".ljust(envelope.PLAINTEXT), [to]))], now.name)
+    later = [*came_later(now.first, to)]
+    for one in later:
+        store.add([(one.row, envelope.seal(one, to))], now.name)
     words = {"answers": {"account": "under a name of another"}, "form": "cdm", "version": 1}
     store.add([(swapped, envelope.seal(Envelope("testimony", *facts, words), to))], now.name)
-    return decoy.hex(), [other.hex(), swapped.hex()]
+    return decoy.hex(), [other.hex(), swapped.hex()], later
+
+
+def came_later(day: date, to: Recipient) -> Iterator[Envelope]:
+    """Yield what sources sent later: words and two files; and words, and the wish that they go."""
+
+    def of(case: int, kind: str, body: object, content: bytes = b"", nonce: int = 0) -> Envelope:
+        facts = (day, "my", (1, bytes(32)), bytes([case]) * 16, bytes(32), bytes([nonce]) * 32)
+        return Envelope(kind, *facts, body, content)
+
+    yield of(4, envelope.WORDS, {"words": LATER})
+    for nonce, content in ((1, CONTENT), (2, seal(INNER, [to]))):
+        starts = range(0, len(content), envelope.CONTENT)
+        for place, at in enumerate(starts):
+            piece = content[at : at + envelope.CONTENT]
+            yield of(4, envelope.SLICE, {"number": place}, piece, nonce)
+        digest = hashlib.sha256(content).hexdigest()
+        end = {"name": NAMED, "number": len(starts), "sha256": digest, "size": len(content)}
+        yield of(4, envelope.SLICE, end, nonce=nonce)
+    yield of(5, envelope.WORDS, {"words": "what was withdrawn"})
+    yield of(5, envelope.WITHDRAWAL, {})
 
 
 def number(block: Block) -> str:
@@ -309,15 +342,15 @@ def test_each_step_says_what_the_page_promises(whole: Session, kit: Kit) -> None
     assert [said["6"].count(f"good: {name}") for name in QUORUM.split()] == [1, 1]
     assert said["7"].count("good") == demo.WEEKS + 1
     assert said["8"] == ""
-    assert said["9"].startswith("ok\n7 rows in the database\n")
-    for step in ("9", "10"):
-        assert re.findall(r"(\d+) (\w+)$", said[step], re.MULTILINE)[-3:] == [
-            ("1", "decoy"),
-            ("2", "foreign"),
-            ("4", "testimony"),
-        ]
-    assert re.search(r"^ +4 testimony$", said["11c"], re.MULTILINE)
-    assert len(re.findall(r"^[0-9a-f]{32} reviewer-[ab]$", said["11d"], re.MULTILINE)) == 4
+    assert said["9"].startswith(f"ok\n{ROWS.total()} rows in the database\n")
+    for step in ("9", "10", "11c"):
+        told = re.findall(r"^ +(\d+) (\w+)$", said[step], re.MULTILINE)
+        without = {"decoy", "foreign"} if step == "11c" else set()
+        assert {kind: int(n) for n, kind in told} == {
+            kind: n for kind, n in ROWS.items() if kind not in without
+        }
+    recorded = re.findall(r"^[0-9a-f]{32} reviewer-[abc]$", said["11d"], re.MULTILINE)
+    assert len(recorded) == ROWS["testimony"] + ROWS["words"]
     assert said["13"].splitlines()[-1] == "12"  # four, from three places
     assert said["14"] == f"good: {whole.ram} is gone\n"
     assert whole.erased
@@ -333,10 +366,63 @@ def test_the_words_are_shown_and_can_do_nothing(whole: Session) -> None:
     assert SHOWN.fullmatch(shown)
     assert str(demo.TESTIMONY["account"])[:40] in shown
     assert "<U+003C>U+202E>" in shown
-    assert len(re.findall("^=== ", shown, re.MULTILINE)) == len(SOURCES)
+    assert len(re.findall("^=== ", shown, re.MULTILINE)) == len(SOURCES) + 1
+    server = {name.partition(".")[0]: data for name, data in whole.kept["server"].items()}
     for name, data in whole.kept["text"].items():
-        line = whole.kept["server"][f"{name[:-4]}.testimony"].split(b"\n", 1)[0]
+        line = server[name[:-4]].split(b"\n", 1)[0]
         assert unspelled(data.decode()) == line.decode()
+
+
+@pytest.mark.parametrize("folder", ["server", "stick", "casebook"])
+def test_what_its_source_asked_to_be_deleted_is_removed(whole: Session, folder: str) -> None:
+    left = [
+        json.loads(data.split(b"\n", 1)[0])
+        for name, data in whole.kept[folder].items()
+        if name.endswith((".words", ".withdrawal"))
+    ]
+    assert [(one["case"], one["body"]) for one in left] == [("04" * 16, {"words": LATER})]
+    assert re.findall("^withdrawn: .* case ([0-9a-f]*) ", whole.said["12"], re.MULTILINE) == [
+        "05" * 16
+    ]
+
+
+def test_files_are_the_bytes_that_were_sent(whole: Session) -> None:
+    """Also what a source sealed themselves; and its name is shown, and can do nothing."""
+    shown = whole.said["12a"]
+    assert SHOWN.fullmatch(shown)
+    assert shown.count("good: ") == shown.count(f"{CANARY} ") == 2
+    assert sorted(map(len, whole.kept["files"].values())) == [len(CONTENT), 201_707]
+    assert CONTENT in whole.kept["files"].values()
+    assert [*whole.kept["opened"].values()] == [INNER]
+    assert "opens with a key of step 7" in whole.said["12b"]
+
+
+def test_a_file_with_its_own_key_when_the_period_is_gone(
+    kit: Kit, age: Path, tmp_path: Path
+) -> None:
+    """The casebook alone, and the archive: the desk kept the file's key in an event."""
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    shutil.copytree(Path(str(kit.places["PACKAGES"])) / "archive", packages / "archive")
+    steps = f"{COMMON} 6 7 8 11a 11c 11d 12 12a 12b"
+    session = sit(kit, age, tmp_path, steps, PACKAGES=packages)
+    assert good(session), session.said
+    assert "opens with its own key" in session.said["12b"]
+    assert [*session.kept["opened"].values()] == [INNER]
+    steps = steps.replace("11d ", "")
+    session = sit(kit, age, tmp_path, steps, PACKAGES=packages)
+    assert "STOP: " in session.said["12b"]
+    assert not session.kept["opened"]
+
+
+def test_a_slice_that_is_missing_is_named(kit: Kit, age: Path, tmp_path: Path) -> None:
+    image = kit.copy("SERVER", tmp_path)
+    gone = next(one for one in kit.later if one.content == CONTENT[: envelope.CONTENT])
+    with closing(sqlite3.connect(image / "intake.db")) as database, database:
+        database.execute("DELETE FROM envelopes WHERE id = ?", (gone.row,))
+    session = sit(kit, age, tmp_path, f"{COMMON} 6 7 8 9 12 12a", SERVER=image)
+    assert re.findall("STOP: .* slice (\\d+ of \\d+) is missing", session.said["12a"]) == ["0 of 2"]
+    assert [len(data) for data in session.kept["files"].values()] == [201_707]
 
 
 def unspelled(text: str) -> str:
@@ -351,7 +437,8 @@ def test_what_is_carried_away_is_sealed_and_has_no_key(whole: Session, kit: Kit)
         names = [name for name in inside.getnames() if "/" in name]
     wanted = [f"{folder}/{name}" for folder, kept in whole.kept.items() for name in kept]
     assert sorted(names) == sorted(wanted)
-    assert {Path(name).suffix for name in names} == {".testimony", ".decoy", ".foreign", ".txt"}
+    kinds = {".testimony", ".words", ".slice", ".decoy", ".foreign"}
+    assert {Path(name).suffix for name in names} == {*kinds, ".txt", ""}
 
 
 def test_codes_have_words(whole: Session) -> None:
@@ -391,8 +478,8 @@ def test_one_less_than_a_quorum_opens_nothing(kit: Kit, age: Path, tmp_path: Pat
     assert session.said["7"].count("STOP") == demo.WEEKS + 1
     assert "good" not in session.said["7"]
     assert session.keys == {"reviewer-a"}
-    assert "7 closed" in session.said["9"]
-    assert "7 closed" in session.said["10"]
+    assert f"{ROWS.total()} closed" in session.said["9"]
+    assert f"{ROWS.total()} closed" in session.said["10"]
     assert not any(session.kept.values())
 
 
@@ -416,7 +503,7 @@ def test_an_altered_bundle_is_found(kit: Kit, age: Path, tmp_path: Path, place: 
     if place in {"envelope", "end"}:
         assert re.search(r"^altered: [0-9a-f]{32}$", session.said["10"], re.MULTILINE)
         assert "1 altered" in session.said["10"]
-        assert len(session.kept["stick"]) == 6
+        assert len(session.kept["stick"]) == ROWS.total() - 1
     else:
         assert "STOP: " in session.said["10"]
         assert session.kept["stick"] == {}
@@ -473,7 +560,7 @@ def test_words_that_were_recorded_otherwise_are_found(
     """True answers and their name, but of another case: the name does not tell, the event does."""
     casebook = kit.copy("CASEBOOK", tmp_path)
     keyring_line = Path(str(kit.places["KEYRING"])).read_bytes().split(b"\n", 1)[0]
-    name, data = next(iter(whole.kept["casebook"].items()))
+    name, data = first_testimony(whole)
     case = json.loads(data.split(b"\n", 1)[0])["case"].encode()
     blob = casebook / "blobs" / "ff" / ("f" * 64)  # the last one, which is kept
     blob.parent.mkdir(exist_ok=True)
@@ -488,25 +575,51 @@ def test_words_that_were_withdrawn_are_named_and_then_gone(
 ) -> None:
     """One reviewer says so: they are not shown. Two: they are not there. Sealed again: once."""
     folder = kit.copy("CASEBOOK", tmp_path)
-    row, data = next(iter(whole.kept["casebook"].items()))
+    row, data = first_testimony(whole)
     tag = bytes.fromhex(json.loads(data.split(b"\n", 1)[0])["case"])
     book = casebook.load(folder)
     people = {name: reviewer(kit, book, name) for name in demo.REVIEWERS}
     states = {name: fold(book.chains(who.quarters())) for name, who in people.items()}
     first, second = (name for name, state in states.items() if tag in state.cases)
-    other = next(one.tag for one in states[first].cases.values() if one.tag != tag)
+    found = states[first].cases.values()
+    other = next(one.tag for one in found if one.received[0].kind == "testimony" and one.tag != tag)
     others = tuple(sorted(demo.REVIEWERS[1:]))
     deciding.write(book, [Draft(tag, "withdrawn", {"note": BURMESE})], people[first])
     deciding.write(book, [Draft(other, "assigned", {"assigned": others})], people[first])
     said, kept = read_again(kit, age, tmp_path, folder)
     assert "5 testimony" in said["11c"]
     assert re.findall("the source of (\\w+) withdrew", said["11d"]) == [row[:32]]
-    assert sorted(kept) == sorted(whole.kept["casebook"].keys() - {row})
+    assert testimonies(kept) == testimonies(whole.kept["casebook"]) - {row}
     deciding.write(book, [Draft(tag, "withdrawn", {"note": ""})], people[second])
     said, kept = read_again(kit, age, tmp_path, folder)
     assert "1 emptied" in said["11c"]
     assert "STOP" not in said["11d"]
-    assert sorted(kept) == sorted(whole.kept["casebook"].keys() - {row})
+    assert testimonies(kept) == testimonies(whole.kept["casebook"]) - {row}
+
+
+def test_a_file_that_was_withdrawn_is_removed(kit: Kit, age: Path, tmp_path: Path) -> None:
+    folder = kit.copy("CASEBOOK", tmp_path)
+    book, tag = casebook.load(folder), bytes([4]) * 16
+    people = [reviewer(kit, book, name) for name in demo.REVIEWERS]
+    who = next(one for one in people if tag in fold(book.chains(one.quarters())).cases)
+    deciding.write(book, [Draft(tag, "withdrawn", {"note": ""})], who)
+    said, kept = read_again(kit, age, tmp_path, folder)
+    (words,) = (one.row.hex() for one in kit.later if one.case == tag and one.kind == "words")
+    assert re.findall("the source of (\\w+) withdrew", said["11d"]) == [words]
+    assert {Path(name).suffix for name in kept} == {".testimony", ".words", ".withdrawal"}
+    assert f"{words}.words" not in kept
+
+
+def first_testimony(session: Session) -> tuple[str, bytes]:
+    """Return name and bytes of one of the casebook."""
+    kept = session.kept["casebook"]
+    name = min(testimonies(kept))
+    return name, kept[name]
+
+
+def testimonies(kept: dict[str, bytes]) -> set[str]:
+    """Return the names of the testimonies."""
+    return {name for name in kept if name.endswith(".testimony")}
 
 
 def reviewer(kit: Kit, book: Casebook, name: str) -> Present:
@@ -532,7 +645,7 @@ def test_what_stands_in_a_database_is_no_command(kit: Kit, age: Path, tmp_path: 
     with closing(sqlite3.connect(image / "intake.db")) as database, database:
         database.execute("INSERT INTO envelopes VALUES (?, ?, ?)", (b"'; x" * 4, hostile, b"x"))
     session = sit(kit, age, tmp_path, f"{COMMON} 6 7 8 9", SERVER=image)
-    assert "8 rows in the database" in session.said["9"]
+    assert f"{ROWS.total() + 1} rows in the database" in session.said["9"]
     assert "4 testimony" in session.said["9"]
     assert not (tmp_path / "hit").exists()
 

@@ -39,6 +39,7 @@ KINDS = (
     "envelope",
     "keyring",
     "bundle",
+    "reply",
     "package",
     "event",
     "casebook",

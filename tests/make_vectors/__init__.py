@@ -20,7 +20,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 VECTORS = Path(__file__).resolve().parent.parent / "vectors"
-READABLE = 4096  # bytes; smaller bodies stay as they are, to be looked at
+READABLE = 2048  # bytes; smaller bodies stay as they are, to be looked at
 
 Facts = Mapping[str, str | list[str]]
 

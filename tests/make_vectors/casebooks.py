@@ -36,6 +36,7 @@ def named(kind: str, number: int, size: int = 32) -> str:
 CASE, OTHER = named("case", 1, 16), named("case", 2, 16)
 ROW, MORE = named("row", 1, 16), named("row", 2, 16)
 BLOB, NEW, NEWER = (named("blob", number) for number in (1, 2, 3))
+FILE, FILE_KEY = named("file", 1, 16), named("key", 1, 16)
 MANIFEST = named("manifest", 1)
 KEYRING = [1, named("keyring", 1)]
 
@@ -54,6 +55,12 @@ def record(blob: str = BLOB, row_id: str = ROW, case: str = CASE, **other: objec
     """Return what an event says of an envelope of a case."""
     told = {"blob": blob, "case": case, "day": "2026-11-16", "envelope": "testimony"}
     return {**told, "id": row_id, "keyring": KEYRING, "salt": named("salt", 1), **other}
+
+
+def sliced(number: int = 0, row_id: str = ROW, blob: str = BLOB, **other: object) -> What:
+    """Return what an event says of the slice of a file."""
+    told = {"end": False, "file": FILE, "key": None, "number": number}
+    return record(blob, row_id, envelope="slice", slice={**told, **other})
 
 
 def received(*rows: What, kind: str = "received", assigned: Sequence[str] = PEOPLE) -> What:
@@ -88,7 +95,18 @@ def erased(*rows: Sequence[str | None], cases: Mapping[str, Sequence[str]] | Non
     return {"cases": cases or {}, "kind": "erased", "rows": list(rows)}
 
 
+def acknowledged(number: int = 1, **other: object) -> What:
+    """Return that a return was made, and what else may have gone in it."""
+    return {**FACTS["what"], "number": number, "rows": [], **other}
+
+
+def replied(note: str = BURMESE, reply: int = 1, **other: object) -> What:
+    """Return an answer to a source."""
+    return {"id": named("reply", reply, 16), "kind": "replied", "note": note, **other}
+
+
 WITHDRAWN: What = {"kind": "withdrawn", "note": ""}
+DECISIONS = {"decided", "marked", "withdrawn", "replied"}
 GROUNDS = {"verified": "vouched", "partial": "answered", "rejected": "empty", "suspected": "other"}
 
 
@@ -113,7 +131,7 @@ class Book:
         name = chain.partition("~")[0]
         author, _, desk = name.partition(".")
         heads = saw if isinstance(saw, Mapping) else {one: self.head(one) for one in saw}
-        decides = what.get("kind") in {"decided", "marked", "withdrawn"}
+        decides = what.get("kind") in DECISIONS
         ground = GROUNDS.get(str(what.get("state", what.get("on") and "suspected")))
         facts = {
             **FACTS,
@@ -157,6 +175,8 @@ def case(**other: object) -> dict[str, Any]:
         "hidden": False,
         "marks": [],
         "received": [[ROW, BLOB]],
+        "replies": [],
+        "slices": [],
         "state": "received",
         "voices": [],
         "withdrawing": [],
@@ -173,11 +193,14 @@ class Told:
     assigned: Mapping[str, Sequence[str]] = field(
         default_factory=lambda: {key_of(CASE): list(PEOPLE)}
     )
+    heard: Mapping[str, int] = field(default_factory=dict)
+    sent: Mapping[str, int] = field(default_factory=dict)
     named: Mapping[str, str] = field(default_factory=dict)
 
     def headers(self) -> Facts:
         """Return the headers."""
         values = {"cases": self.cases, "assigned": self.assigned, "gone": sorted(self.gone)}
+        values |= {"heard": self.heard, "sent": self.sent}
         words = dict.fromkeys(("left-out", "carrying", "lost", "parted"), "-")
         spelled = {key: canonical.dump(value).decode() for key, value in values.items()}
         return {**spelled, **words, **self.named}
@@ -189,6 +212,24 @@ def one(gone: Sequence[str] = (), names: Sequence[str] = PEOPLE, **other: object
 
 
 Row = tuple[str, str, Book, Told]
+
+# name, comment, what is other in the row of a slice
+SLICES: list[tuple[str, str, dict[str, Any]]] = [
+    ("field", "A field more.", {"size": 3}),
+    ("file-short", "15 bytes.", {"file": FILE[2:]}),
+    ("file-upper-case", "Hex in upper case.", {"file": "AB" * 16}),
+    ("file-null", "null is no file.", {"file": None}),
+    ("number-negative", "A number below 0.", {"number": -1}),
+    ("number-true", "true is not 1.", {"number": True}),
+    ("number-text", "A text is no number.", {"number": "0"}),
+    ("end-number", "0 is not false.", {"end": 0}),
+    ("end-null", "null is not false.", {"end": None}),
+    ("key-short", "15 bytes.", {"key": FILE_KEY[2:]}),
+    ("key-empty", "No byte.", {"key": ""}),
+    ("key-false", "false is no key.", {"key": False}),
+    ("key-of-slice-1", "Only the first slice has a key.", {"key": FILE_KEY, "number": 1}),
+    ("key-of-an-end", "An end has no key.", {"key": FILE_KEY, "end": True}),
+]
 
 
 def states() -> Iterator[Row]:
@@ -404,6 +445,76 @@ def words() -> Iterator[Row]:
            book().both(erased(cases={key_of(OTHER): ["bob", "carol"]})), one())  # fmt: skip
 
 
+def parts() -> Iterator[Row]:
+    """Yield the same of files, which come in slices."""
+
+    def told(*slices: Sequence[object], **other: Any) -> Told:  # noqa: ANN401 - fields of a case
+        rows = {one[0]: named("blob", 1 + place) for place, one in enumerate(slices)}
+        received = [[row_id, blob] for row_id, blob in rows.items()]
+        made = case(slices=list(slices), received=received, **other)
+        return Told({CASE: made}, assigned={})
+
+    yield ("slice", "A slice of a file.", Book().add(ALICE, received(sliced())),
+           told([ROW, FILE, 0, False, None]))  # fmt: skip
+    yield ("slice-with-a-key", "The first slice of what its source had sealed with age.",
+           Book().add(ALICE, received(sliced(key=FILE_KEY))),
+           told([ROW, FILE, 0, False, FILE_KEY]))  # fmt: skip
+    yield ("slice-and-end", "A file of one slice.",
+           Book().add(ALICE, received(sliced(), sliced(1, MORE, NEW, end=True))),
+           told([ROW, FILE, 0, False, None], [MORE, FILE, 1, True, None]))  # fmt: skip
+    yield ("slice-end-of-nothing", "The end of a file without a byte.",
+           Book().add(ALICE, received(sliced(end=True))),
+           told([ROW, FILE, 0, True, None]))  # fmt: skip
+    yield ("slice-largest", "The largest number.",
+           Book().add(ALICE, received(sliced(10**15 - 1))),
+           told([ROW, FILE, 10**15 - 1, False, None]))  # fmt: skip
+    yield ("slice-of-no-file", "A slice of a shape that is none has no such field.",
+           Book().add(ALICE, received(record(envelope="slice"))),
+           Told({CASE: case()}, assigned={}))  # fmt: skip
+    yield ("slice-resealed", "Sealed again, it says so again.",
+           Book().add(ALICE, received(sliced()))
+           .add(BOB, received(sliced(key=FILE_KEY), kind="resealed"), saw=[ALICE]),
+           told([ROW, FILE, 0, False, None]))  # fmt: skip
+
+
+def replies() -> Iterator[Row]:
+    """Yield the same of what goes back to sources."""
+    one_reply = [named("reply", 1, 16), "bob", 0]
+    yield ("replied", "An answer, in Burmese.", book().add(BOB, replied(), saw=[ALICE]),
+           one(replies=[one_reply], decisions=1))  # fmt: skip
+    yield ("replied-longest", "1,000 code points outside the BMP.",
+           book().add(BOB, replied("😀" * 1000), saw=[ALICE]),
+           one(replies=[one_reply], decisions=1))  # fmt: skip
+    yield ("replied-lines", "Text in Zawgyi's order, an emoji, a line feed; and a bidi control.",
+           book().add(BOB, replied(f"\n{ZAWGYI}\n{EMOJI}\u202e\ufeff"), saw=[ALICE]),
+           one(replies=[one_reply], decisions=1))  # fmt: skip
+    yield ("replied-twice", "Nothing replaces an answer, and it replaces nothing.",
+           book().add(BOB, replied(), saw=[ALICE]).add(BOB, decided("triaged"))
+           .add(ALICE, replied(reply=2), saw=[BOB]),
+           one(replies=[one_reply, [named("reply", 2, 16), "alice", 0]], state="triaged",
+               decisions=3))  # fmt: skip
+    yield ("replied-and-sent", "It went in a return, as did a notice.",
+           book().add(BOB, replied(), saw=[ALICE])
+           .add(BOB, acknowledged(7, heard=[key_of(CASE)], replies=[named("reply", 1, 16)])),
+           Told({CASE: case(replies=[[*one_reply[:2], 7]], decisions=1)},
+                heard={key_of(CASE): 7}, sent={named("reply", 1, 16): 7}))  # fmt: skip
+    yield ("sent-again", "Of several returns the highest number counts, whatever came last.",
+           book().add(BOB, acknowledged(9, heard=[key_of(CASE)], replies=[ROW]))
+           .add(BOB, acknowledged(8, heard=[key_of(CASE)] * 2, replies=[ROW, MORE])),
+           Told({CASE: case()}, heard={key_of(CASE): 9}, sent={ROW: 9, MORE: 8}))  # fmt: skip
+    yield ("sent-nothing", "Lists of nothing.",
+           book().add(BOB, acknowledged(heard=[], replies=[])), one())  # fmt: skip
+    same = book().add(BOB, received(record(NEW, MORE, OTHER)), saw=[ALICE])
+    same.add(BOB, replied()).add(BOB, replied(), case=OTHER)
+    yield ("replied-to-two-cases", "An id is one of its case.", same,
+           Told({CASE: case(replies=[one_reply], decisions=1),
+                 OTHER: case(received=[[MORE, NEW]], replies=[one_reply],
+                             decisions=1)}))  # fmt: skip
+    yield ("replied-and-withdrawn", "An answer stays a decision when the words are hidden.",
+           book().add(BOB, replied(), saw=[ALICE]).add(BOB, WITHDRAWN),
+           one(replies=[one_reply], hidden=True, withdrawing=["bob"], decisions=2))  # fmt: skip
+
+
 def carried() -> Iterator[Row]:
     """Yield the same of events that were carried over."""
     closed = Book().add(ALICE, received()).add(ALICE, imported())
@@ -545,13 +656,48 @@ def refused() -> Iterator[tuple[str, str, str, str, Book, Told]]:
          {**FACTS["what"], "number": 1001, "rows": []}, {}),
         ("acknowledged-true", "true is no number.",
          {**FACTS["what"], "number": True, "rows": []}, {}),
+        ("heard-null", "null is no list.", acknowledged(heard=None), {}),
+        ("heard-object", "An object for a list.", acknowledged(heard={}), {}),
+        ("heard-short", "31 bytes.", acknowledged(heard=[key_of(CASE)[2:]]), {}),
+        ("heard-tag", "A tag, which is for no one else.", acknowledged(heard=[CASE]), {}),
+        ("sent-text", "A text for a list.", acknowledged(replies=""), {}),
+        ("sent-short", "15 bytes.", acknowledged(replies=[ROW[2:]]), {}),
+        ("sent-upper-case", "Hex in upper case.", acknowledged(replies=["AB" * 16]), {}),
+        ("sent-number", "A number is no id.", acknowledged(replies=[1]), {}),
+        *((f"slice-{name}", comment, received(sliced(**other)), {})
+          for name, comment, other in SLICES),
+        ("slice-null", "null is no slice.", received(record(envelope="slice", slice=None)), {}),
+        ("slice-list", "A list is no slice.",
+         received(record(envelope="slice", slice=[FILE, 0, False, None])), {}),
+        *((f"slice-without-{key}", f"No {key}.", received(record(envelope="slice", slice={
+            name: value for name, value in sliced()["slice"].items() if name != key})), {})
+          for key in ("end", "file", "key", "number")),
+        ("slice-of-words", "Words are no slice.",
+         received({**sliced(), "envelope": "words"}), {}),
+        ("slice-resealed-bad", "The same when words are sealed again.",
+         received(sliced(number=-1), kind="resealed"), {}),
+        ("replied-empty", "Nothing is answered.", replied(""), {}),
+        ("replied-white-space", "White space is no answer.", replied(" \n\u3000\u2028 "), {}),
+        ("replied-long", "1,001 code points.", replied("က" * 1001), {}),
+        ("replied-escape", "A control character.", replied("a\x1b[31m"), {}),
+        ("replied-tab", "Another control character.", replied("a\tb"), {}),
+        ("replied-c1", "One of the second row.", replied("a\x9b31m"), {}),
+        ("replied-note-null", "null is no answer.", {**replied(), "note": None}, {}),
+        ("replied-note-list", "A list is no answer.", {**replied(), "note": [BURMESE]}, {}),
+        ("replied-without-id", "No id.", {"kind": "replied", "note": BURMESE}, {}),
+        ("replied-id-null", "null is no id.", replied(id=None), {}),
+        ("replied-id-short", "15 bytes.", replied(id=ROW[2:]), {}),
+        ("replied-id-upper-case", "Hex in upper case.", replied(id="AB" * 16), {}),
+        ("replied-field", "A field more.", replied(on=True), {}),
+        ("replied-grounds", "Answers have no grounds.", replied(), {"grounds": ["other"]}),
+        ("replied-case-null", "An answer to nobody.", replied(), {"case": None}),
         ("erased-row-of-two", "No blob in its place, nor null.", erased([ROW, BLOB]), {}),
         ("erased-one-bad", "The second of two is bad: neither counts.",
          erased([ROW, BLOB, None], [ROW, BLOB, ""]), {}),
         ("erased-without-cases", "No cases.", {"kind": "erased", "rows": []}, {}),
     ]  # fmt: skip
     for name, comment, what, other in odd:
-        rule = "12.3" if what.get("kind") in {"decided", "marked", "withdrawn"} else "12.2"
+        rule = "12.3" if what.get("kind") in DECISIONS else "12.2"
         yield name, rule, SENSE, comment, book().add(BOB, what, saw=[ALICE], **other), out
     made = book().add(ALICE, erased([ROW, BLOB, None]))
     made.add(BOB, erased([ROW, BLOB, None], [ROW, BLOB, ""]), saw=[ALICE])
@@ -564,6 +710,15 @@ def refused() -> Iterator[tuple[str, str, str, str, Book, Told]]:
     made = book().add(CAROL, what, saw=[ALICE])
     comment = "carol, who was never assigned, seals the words again."
     yield "stranger-reseals", "12.3", SENSE, comment, made, stranger
+    made = book().add(CAROL, replied(), saw=[ALICE])
+    yield "replied-by-a-stranger", "12.3", SENSE, "carol was never assigned.", made, stranger
+    made = book().add(ALICE, replied()).add(BOB, replied("စာ"), saw=[ALICE])
+    told = Told(
+        {CASE: case(replies=[[named("reply", 1, 16), "alice", 0]], decisions=1)},
+        named={"left-out": f"{BOB}:1"},
+    )
+    comment = "A second answer under an id that the case has."
+    yield "replied-id-doubled", "12.3", SENSE, comment, made, told
     early = Book().add(BOB, decided("triaged"), hash="00" * 32).add(ALICE, received())
     comment = "Who decides without having seen the case comes before it."
     told = Told({CASE: case()}, assigned={}, named={"left-out": f"{BOB}:1"})
@@ -572,7 +727,7 @@ def refused() -> Iterator[tuple[str, str, str, str, Book, Told]]:
 
 def vectors() -> Iterator[Vector]:
     """Yield all of them."""
-    for rows in (states(), marks(), words(), carried()):
+    for rows in (states(), marks(), words(), parts(), replies(), carried()):
         for name, comment, made, told in rows:
             yield _vector(name, comment, made, told)
     for name, rule, says, comment, made, told in refused():

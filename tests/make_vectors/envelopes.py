@@ -49,7 +49,11 @@ FACTS: Draft = {
     "version": 1,
 }
 DECOY: Draft = {**FACTS, "body": {}, "kind": "decoy"}
-SLICE: Draft = {**FACTS, "body": {"part": 1}, "kind": "slice", "size": 3}
+SLICE: Draft = {**FACTS, "body": {"number": 1}, "kind": "slice", "size": 3}
+END_BODY: Draft = {"name": "ဓာတ်ပုံ.jpg", "number": 2, "sha256": "11" * 32, "size": 32256}
+END: Draft = {**SLICE, "body": END_BODY, "size": 0}
+WORDS: Draft = {**FACTS, "kind": "words", "body": {"words": BURMESE}}
+WITHDRAWAL: Draft = {**FACTS, "kind": "withdrawal", "body": {}}
 
 
 def padded(data: bytes) -> bytes:
@@ -82,13 +86,15 @@ def body_of(text: str) -> bytes:
     return spelled('"body":{}', f'"body":{text}', DECOY)
 
 
-def row_of(body: object, nonce: bytes = NONCE) -> str:
-    """Return the row id of words."""
-    return receipt.submission_id(nonce, canonical.dump(body)).hex()
+def row_of(body: object, nonce: bytes = NONCE, content: bytes = b"") -> str:
+    """Return the row id of an envelope that is no decoy."""
+    return receipt.submission_id(nonce, canonical.dump(body) + content).hex()
 
 
 ROW = row_of(BODY)
 LINE = canonical.dump(FACTS)
+NOTHING = hashlib.sha256(b"").hexdigest()
+SLICE_FILLED = envelope.PLAINTEXT - len(canonical.dump({**SLICE, "size": 32000})) - 1
 FILLED = envelope.PLAINTEXT - len(canonical.dump({**FACTS, "body": told(account="")})) - 1
 
 # name, comment, fields, content
@@ -120,16 +126,31 @@ ACCEPTED: list[tuple[str, str, Draft, bytes]] = [
     ("day-first", "The first day that there is.", {**FACTS, "day": "0001-01-01"}, b""),
     ("day-last", "The last day that there is.", {**FACTS, "day": "9999-12-31"}, b""),
     ("day-leap", "A leap day.", {**FACTS, "day": "2028-02-29"}, b""),
-    ("words", "Words that came later: the row id follows from them too.",
-     {**FACTS, "kind": "words", "body": {"text": BURMESE}}, b""),
-    ("words-with-content", "Only a testimony has no content.",
-     {**FACTS, "kind": "words", "size": 3}, b"abc"),
+    ("words", "Words that came later: the row id follows from them too.", WORDS, b""),
+    ("words-empty", "No word.", {**WORDS, "body": {"words": ""}}, b""),
+    ("words-zawgyi", "Text in Zawgyi's order.", {**WORDS, "body": {"words": ZAWGYI}}, b""),
+    ("words-of-another-shape", "A body of no known shape is kept, for a person to look at.",
+     {**WORDS, "body": {"text": BURMESE}}, b""),
     ("slice", "Content of every byte, LF and NUL among them.", {**SLICE, "size": 256},
      bytes(range(256))),
+    ("slice-0", "The first slice of a file, with as many bytes as a slice has.",
+     {**SLICE, "body": {"number": 0}, "size": envelope.CONTENT}, b"\0\n" * 16000),
     ("slice-of-spaces", "Content that looks like padding is content.", SLICE, b"   "),
-    ("slice-maximal", "The content goes to the last byte.", {**SLICE, "size": 32000},
-     b"\xff" * 32000),
-    ("withdrawal", "A withdrawal.", {**FACTS, "kind": "withdrawal", "body": None}, b""),
+    ("slice-maximal", "The content goes to the last byte, and is more than a slice has.",
+     {**SLICE, "size": SLICE_FILLED}, b"\xff" * SLICE_FILLED),
+    ("slice-of-another-shape", "A body that is no slice's is kept, for a person to look at.",
+     {**SLICE, "body": {"part": 1}}, b"abc"),
+    ("end", "The end of a file.", END, b""),
+    ("end-of-nothing", "The end of a file that has no byte, and no name.",
+     {**END, "body": {**END_BODY, "name": "", "number": 0, "sha256": NOTHING, "size": 0}}, b""),
+    ("end-with-a-path", "A name is a text, whatever it looks like.",
+     {**END, "body": {**END_BODY, "name": "../\u202egpj.\x1b[31m\0/etc/passwd"}}, b""),
+    ("end-with-the-longest-name", "A name of 4,096 characters of six bytes each.",
+     {**END, "body": {**END_BODY, "name": "\x01" * 4096}}, b""),
+    ("withdrawal", "A withdrawal.", WITHDRAWAL, b""),
+    ("withdrawal-of-null", "A body of no known shape.", {**WITHDRAWAL, "body": None}, b""),
+    ("decoy-with-content", "A decoy may have content, and means nothing.", {**DECOY, "size": 3},
+     b"abc"),
     ("decoy", "Means nothing, and its row id follows from nothing.", DECOY, b""),
 ]  # fmt: skip
 
@@ -242,6 +263,10 @@ TESTIMONY: list[tuple[str, str, str, bytes]] = [
     ("no-object-but-text", "5", "The line is a text.", plain("testimony")),
     ("testimony-with-content", "5", "A testimony has no content.",
      plain({**FACTS, "size": 3}, b"abc")),
+    ("words-with-content", "5", "Words have no content.",
+     plain({**WORDS, "size": 3}, b"abc")),
+    ("withdrawal-with-content", "5", "A withdrawal has no content.",
+     plain({**WITHDRAWAL, "size": 3}, b"abc")),
     ("testimony-with-spaces", "5", "Content of a testimony that looks like its padding.",
      changed(size=1)),
     ("padding-last-byte", "5", "The last byte of the padding is a NUL.", plain(FACTS)[:-1] + b"\0"),
@@ -288,33 +313,50 @@ CONTENT: list[tuple[str, str, str, bytes]] = [
     ("size-float", "2", "A size with a fraction.", spelled('"size":3', '"size":3.0', SLICE)),
 ]  # fmt: skip
 
-# name, comment, fields, row id; the base is "testimony", or "words"
-ROWS: list[tuple[str, str, Draft, str]] = [
-    ("row-of-other-words", "The row id is that of other words.", FACTS,
+# name, comment, fields, content, row id; the base is the accepted vector called as the kind
+ROWS: list[tuple[str, str, Draft, bytes, str]] = [
+    ("row-of-other-words", "The row id is that of other words.", FACTS, b"",
      row_of(told(account="other words"))),
-    ("row-of-another-form", "The row id is that of another nonce.", FACTS, row_of(BODY, bytes(32))),
-    ("row-zeros", "The row id is one that the server made up.", FACTS, DECOY_ROW),
-    ("row-of-words", "Later words under a row id that does not follow from them.",
-     {**FACTS, "kind": "words", "body": {"text": BURMESE}}, DECOY_ROW),
+    ("row-of-another-form", "The row id is that of another nonce.", FACTS, b"",
+     row_of(BODY, bytes(32))),
+    ("row-zeros", "The row id is one that the server made up.", FACTS, b"", DECOY_ROW),
+    ("row-of-words", "Later words under a row id that does not follow from them.", WORDS, b"",
+     DECOY_ROW),
+    ("row-of-a-slice", "A slice under a row id that does not follow from it.", SLICE, b"abc",
+     DECOY_ROW),
+    ("row-of-other-content", "The row id is that of a slice with another last byte.", SLICE, b"abc",
+     row_of(SLICE["body"], content=b"abd")),
+    ("row-without-the-content", "The row id follows from the body alone.", SLICE, b"abc",
+     row_of(SLICE["body"])),
+    ("row-with-the-padding", "The row id follows from what is padding, too.", SLICE, b"abc",
+     row_of(SLICE["body"], content=b"abc ")),
+    ("row-of-an-end", "An end under the row id of another name.", END, b"",
+     row_of({**END_BODY, "name": ""})),
+    ("row-of-a-withdrawal", "A withdrawal that was moved to another row.", WITHDRAWAL, b"",
+     DECOY_ROW),
 ]  # fmt: skip
 
 
 def vectors() -> Iterator[Vector]:
     """Yield all of them."""
     for name, comment, facts, content in ACCEPTED:
-        yield _accepted(name, comment, facts, plain(facts, content))
+        yield _accepted(name, comment, facts, content, plain(facts, content))
     tables = {"testimony": (ROW, TESTIMONY), "decoy": (DECOY_ROW, JSON)}
-    tables["slice"] = DECOY_ROW, CONTENT
+    tables["slice"] = row_of(SLICE["body"], content=b"abc"), CONTENT
     for base, (row, table) in tables.items():
         for name, rule, comment, body in table:
             yield _refused(name, comment, body, rule=rule, row=row, base=base)
-    for name, comment, facts, row in ROWS:
-        yield _refused(name, comment, plain(facts), row=row, says=UNBOUND, base=str(facts["kind"]))
+    for name, comment, facts, content, row in ROWS:
+        body, base = plain(facts, content), str(facts["kind"])
+        yield _refused(name, comment, body, row=row, says=UNBOUND, base=base)
     yield from _sealed()
 
 
-def _accepted(name: str, comment: str, facts: Draft, body: bytes, **more: str) -> Vector:
-    row = row_of(facts["body"]) if facts["kind"] in {"testimony", "words"} else DECOY_ROW
+def _accepted(
+    name: str, comment: str, facts: Draft, content: bytes, body: bytes, **more: str
+) -> Vector:
+    bound = facts["kind"] != "decoy"
+    row = row_of(facts["body"], content=content) if bound else DECOY_ROW
     digest = hashlib.sha256(canonical.dump(facts["body"])).hexdigest()
     out = {"kind": facts["kind"], "day": facts["day"], "case": facts["case"], "body-sha256": digest}
     told = {"layer": "plaintext", **more, "row": row, **out}
@@ -351,7 +393,7 @@ def _sealed() -> Iterator[Vector]:
     inside = plain(FACTS)
     sealed = seal(inside, [key.recipient()])
     here = {"layer": "sealed", "identity": key.encode()}
-    yield _accepted("sealed", "A row as the server stores it.", FACTS, sealed, **here)
+    yield _accepted("sealed", "A row as the server stores it.", FACTS, b"", sealed, **here)
     other = {**here, "identity": identity("archive").encode()}
     rows = (
         ("sealed-to-another", "Sealed to another period.", sealed, "None of the identities", other),

@@ -7,15 +7,24 @@ from collections.abc import Collection
 from functools import cache
 from pathlib import Path
 
-from tests.make_vectors import Vector, bundles, casebooks, envelopes, events, keyrings, packages
+from tests.make_vectors import (
+    Vector,
+    bundles,
+    casebooks,
+    envelopes,
+    events,
+    keyrings,
+    packages,
+    replies,
+)
 
-KINDS = ("envelope", "keyring", "bundle", "package", "event", "casebook")
+KINDS = ("envelope", "keyring", "bundle", "reply", "package", "event", "casebook")
 
 
 @cache
 def vectors() -> tuple[Vector, ...]:
     """Return every vector; what is sealed is sealed once in a run."""
-    modules = (envelopes, keyrings, bundles, packages, events, casebooks)
+    modules = (envelopes, keyrings, bundles, replies, packages, events, casebooks)
     return tuple(vector for module in modules for vector in module.vectors())
 
 

@@ -128,5 +128,5 @@ export function acknowledgement(bytes, keyring) {
   const [replies, body] = listed(bytes, middle, head.replies, [32, 32, 64], "11");
   f.check(f.sha256(bytes.subarray(at, body)) === head.list, "11", "another list");
   const judged = pieces(bytes.subarray(body), replies.map((row) => row[2]), head.size);
-  return { ...head, signers: signers.sort(), rows: acknowledged, ...judged };
+  return { ...head, signers: signers.sort(), rows: acknowledged, replies_to: replies, ...judged };
 }

@@ -118,9 +118,27 @@ const envelope = {
   keyring: under,
   salt: f.hex(32),
 };
-const received = f.list(fields(envelope));
-const resealed = f.list(fields({ ...envelope, people: optional(f.list(f.name), []) }));
+const slice = f.record({
+  end: f.flag,
+  file: f.hex(16),
+  key: f.nullable(f.hex(16)),
+  number: count,
+});
+const received = f.list(record_of(envelope));
+const resealed = f.list(record_of({ ...envelope, people: optional(f.list(f.name), []) }));
 const erasure = f.tuple(f.hex(16), f.hex(32), f.nullable(f.hex(32)));
+
+// A record of an envelope. What it says of a slice stands only where one is, and a key only in the
+// first one of a file.
+function record_of(shapes) {
+  return (value, rule) => {
+    const known = fields({ ...shapes, slice: optional(slice, null) })(value, rule);
+    const { end, key, number } = known.slice ?? { key: null };
+    f.check(known.slice === null || known.envelope === "slice", rule, "a slice of no file");
+    f.check(key === null || (number === 0 && !end), rule, "a key that is not of the first slice");
+    return known;
+  };
+}
 
 // As `record`, but other fields are passed over.
 function fields(shapes) {
@@ -137,7 +155,12 @@ const SHAPES = {
   part: fields(part),
   received: fields({ assigned: f.list(f.name), rows: received }),
   resealed: fields({ assigned: f.list(f.name), rows: resealed }),
-  acknowledged: fields({ number: count, rows: f.list(f.tuple(f.hex(16), f.hex(32))) }),
+  acknowledged: fields({
+    heard: optional(f.list(f.hex(32)), []),
+    number: count,
+    replies: optional(f.list(f.hex(16)), []),
+    rows: f.list(f.tuple(f.hex(16), f.hex(32))),
+  }),
   erased: fields({ cases, rows: f.list(erasure) }),
   carried: (value) => value,
 };
@@ -168,6 +191,13 @@ function note(value, rule) {
   return value;
 }
 
+// Answers go to a source: something is said, and no control character acts on what shows it.
+function answer(value, rule) {
+  f.check(/[^\p{White_Space}]/u.test(note(value, rule)), rule, "an answer that says nothing");
+  f.check(!/[^\n\P{Cc}]/u.test(value), rule, "an answer with a control character");
+  return value;
+}
+
 const common = { kind: f.text, note };
 const mark = { ...common, mark: f.one_of(...of_kind("mark")), on: f.flag };
 const DECISIONS = {
@@ -175,6 +205,7 @@ const DECISIONS = {
   marked: (value, rule) =>
     f.record(value?.mark === "duplicate" ? { ...mark, of: f.hex(16) } : mark)(value, rule),
   withdrawn: f.record(common),
+  replied: f.record({ ...common, id: f.hex(16), note: answer }),
 };
 
 function knows(one, other) {
@@ -194,9 +225,10 @@ function decide(state, node) {
     state.early.get(e.case).push(node);
     return;
   }
-  const about = what.kind === "marked" ? what.mark : what.kind;
+  const about = what.mark ?? what.id ?? what.kind;
   const decision = { name, number, event: e, what, author: e.author, voices: new Set() };
   const before = found.standing.get(about) ?? [];
+  f.check(what.kind !== "replied" || before.length === 0, "12.3", "an id that the case has");
   const replaced = about === "withdrawn" ? [] : before.filter((one) => knows(decision, one));
   if (what.state === "verified") {
     const known = found.decisions.filter((one) => one.what.state && knows(decision, one));
@@ -228,6 +260,8 @@ export function fold(chains) {
     wishes: new Map(), // hash of a tag -> author -> the reviewers that they named last
     given: new Map(), // hash of a tag -> reviewers on whom two agreed
     number: 0,
+    heard: new Map(), // hash of a tag -> the highest number of a return with its notice
+    sent: new Map(), // id of a reply -> the highest number of a return that it went in
   };
   const left_out = [];
   state.leave_out = ({ name, number }) => left_out.push(`${name}:${number}`);
@@ -267,6 +301,8 @@ export function fold(chains) {
     cases: Object.fromEntries(told),
     assigned: Object.fromEntries(state.assigned),
     gone: [...must_go].sort(),
+    heard: Object.fromEntries(state.heard),
+    sent: Object.fromEntries(state.sent),
     lost: lost(chains),
     left_out,
   };
@@ -300,6 +336,9 @@ function take(state, node) {
   if (kind === "acknowledged") {
     f.check(what.number <= state.number + 1000, "12.2", "a number far above the last");
     state.number = Math.max(state.number, what.number);
+    for (const [known, keys] of [[state.heard, what.heard], [state.sent, what.replies]]) {
+      for (const key of keys) known.set(key, Math.max(known.get(key) ?? 0, what.number));
+    }
   }
   if (kind === "erased") {
     for (const erased of what.rows) say(state.erasures, JSON.stringify(erased), e.author);
@@ -389,6 +428,12 @@ function summary(one, state, withdrawn, today) {
     hidden: erased || asks || withdrawing.length > 0,
     marks: of_kind("mark").filter((what) => on(what).length > 0).sort(),
     received: [...envelopes].map(([id, record]) => [id, record.blob]),
+    replies: one.decisions
+      .filter(({ what }) => what.kind === "replied")
+      .map(({ what, author }) => [what.id, author, state.sent.get(what.id) ?? 0]),
+    slices: [...envelopes]
+      .filter(([, record]) => record.slice !== null)
+      .map(([id, { slice: s }]) => [id, s.file, s.number, s.end, s.key]),
     state: told,
     voices,
     withdrawing,

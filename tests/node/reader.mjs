@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// A reader of Intake's files, written from docs/FORMAT.md and without Intake's code: envelopes and
-// packages here, keyrings, bundles, returns and casebooks in the modules beside this one.
+// A reader of Intake's files, written from docs/FORMAT.md and without Intake's code: packages here,
+// envelopes, keyrings, bundles, returns, replies and casebooks in the modules beside this one.
 //
 // The library functions throw Refused. Only `main` prints and sets the exit code.
 
@@ -10,42 +10,10 @@ import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 import * as bundles from "./bundle.mjs";
 import * as casebook from "./casebook.mjs";
+import * as envelopes from "./envelope.mjs";
 import * as f from "./format.mjs";
 import * as keyrings from "./keyring.mjs";
-
-// ---- envelopes (section 5) --------------------------------------------------------------------
-
-const PLAINTEXT = 32_768;
-
-const envelope_fields = f.record({
-  body: (value) => value, // a person looks at it, whatever it is
-  case: f.hex(16),
-  day: f.day,
-  keyring: f.keyring_named,
-  kind: f.one_of("testimony", "words", "slice", "withdrawal", "decoy"),
-  language: f.text,
-  nonce: f.hex(32),
-  reply: f.hex(32),
-  size: f.integer(0, PLAINTEXT),
-  version: f.integer(1, 1),
-});
-
-// The plaintext of a row; `row` is the id under which it was stored, null if nobody knows it.
-export function envelope(plain, row = null) {
-  f.check(plain.length === PLAINTEXT, "5", "not 32,768 bytes");
-  const [line, content] = f.line(plain, 0, "5");
-  const e = envelope_fields(f.read(line, "5"), "5");
-  const padding = plain.subarray(content + e.size);
-  f.check(content + e.size <= PLAINTEXT, "5", "more content than there is room");
-  f.check(padding.every((byte) => byte === 0x20), "5", "padding that is not all spaces");
-  f.check(e.kind !== "testimony" || e.size === 0, "5", "a testimony with content");
-  const body = f.write(e.body);
-  if (e.kind === "testimony" || e.kind === "words") {
-    const id = f.hmac(Buffer.from(e.nonce, "hex"), body).toString("hex", 0, 16);
-    f.check(row === null || row === id, "5", "a row under another id");
-  }
-  return { ...e, "body-sha256": f.sha256(body) };
-}
+import * as replies from "./replies.mjs";
 
 // ---- packages (section 9) ---------------------------------------------------------------------
 
@@ -110,6 +78,7 @@ const HELP = `Reads Intake's files without Intake (docs/FORMAT.md).
   node reader.mjs keyring FILE...          a chain, the first keyring first
   node reader.mjs bundle FILE --keyring FILE
   node reader.mjs return FILE --keyring FILE
+  node reader.mjs reply FILE --deployment HEX --receipt "0000 0000 ..."
   node reader.mjs chain FILE --keyring FILE --identity AGE-SECRET-KEY-PQ-1...   faults are named
   node reader.mjs package DIR --key alice=AGE-SECRET-KEY-PQ-1... --key bob=...
 
@@ -128,7 +97,16 @@ class Misuse extends Error {}
 const commands = {
   async envelope([file], { identity, row }) {
     if (identity.length === 0) throw new Misuse("an --identity is needed");
-    return envelope(await f.open(readFileSync(file), identity), row ?? null);
+    const plain = await f.open(readFileSync(file), identity);
+    const { content, ...e } = envelopes.envelope(plain, row ?? null);
+    return { ...e, "content-sha256": f.sha256(content) };
+  },
+  async reply([file], { deployment, receipt }) {
+    if (!deployment || !receipt) throw new Misuse("a --deployment and a --receipt are needed");
+    const salt = Buffer.from(f.hex(32)(deployment, "1"), "hex");
+    const secret = f.hmac(salt, replies.typed(receipt));
+    const { identity } = replies.mailbox(secret, salt);
+    return replies.reply(await f.open(readFileSync(file), [identity]));
   },
   async keyring(files) {
     const all = keyrings.chain(files.map((file) => readFileSync(file)));
@@ -163,10 +141,12 @@ function in_force({ keyring }) {
 async function main() {
   const many = { type: "string", multiple: true, default: [] };
   const options = {
+    deployment: { type: "string" },
     help: { type: "boolean" },
     identity: many,
     key: many,
     keyring: { type: "string" },
+    receipt: { type: "string" },
     row: { type: "string" },
   };
   try {

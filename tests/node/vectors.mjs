@@ -18,10 +18,12 @@ import { bech32 } from "@scure/base";
 import * as cctv from "cctv-age";
 import * as bundles from "./bundle.mjs";
 import * as casebook from "./casebook.mjs";
+import { envelope, files } from "./envelope.mjs";
 import { carry, choose, fold } from "./fold.mjs";
 import * as f from "./format.mjs";
 import * as keyrings from "./keyring.mjs";
-import { envelope, quorum_package } from "./reader.mjs";
+import { quorum_package } from "./reader.mjs";
+import * as replies from "./replies.mjs";
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const DOCS = here("../../docs/");
@@ -70,6 +72,11 @@ const judges = {
     const trusted = { bundle_key: v.get("bundle-key"), deployment: v.get("deployment") };
     return judged(bundles.bundle(v.body, trusted));
   },
+  async reply(v) {
+    const sealed = v.get("layer") === "sealed";
+    const r = replies.reply(sealed ? await f.open(v.body, v.all("identity")) : v.body);
+    return { kind: r.kind, day: r.day, number: r.number, "text-sha256": f.sha256(r.text) };
+  },
   async package(v) {
     const files = Object.entries(JSON.parse(v.body)).map(([k, b]) => [k, Buffer.from(b, "base64")]);
     const keys = v.pairs.filter(([k]) => k.startsWith("key-")).map(([k, x]) => [k.slice(4), x]);
@@ -90,11 +97,11 @@ const judges = {
     const read = files.map(([name, frames]) => laid(name.split("~")[0], frames, known));
     const { chains, parted } = choose(read);
     const carrying = carry(chains, known);
-    const { cases, assigned, gone, lost, left_out } = fold(chains);
+    const { cases, assigned, gone, heard, sent, lost, left_out } = fold(chains);
     const named = { "left-out": left_out.sort(), carrying, lost, parted };
     const words = Object.entries(named).map(([key, value]) => [key, value.join(" ") || "-"]);
     const fault = Object.values(named).flat()[0];
-    const told = { cases, assigned, gone };
+    const told = { cases, assigned, gone, heard, sent };
     const values = Object.entries(told).map(([key, value]) => [key, f.write(value)]);
     return { ...Object.fromEntries([...values, ...words]), fault };
   },
@@ -190,9 +197,19 @@ function format_examples() {
   const table = (name) => Object.fromEntries(block(name).map((line) => line.split(/ +(.*)/s)));
   const key = table("age-key");
   const receipt = table("receipt");
+  const box = table("mailbox");
   const nonce = f.hmac(Buffer.from(receipt.seed, "hex"), "intake nonce 1");
   const reply = f.hmac(Buffer.from(receipt.deployment, "hex"), receipt.receipt);
   const recipient = f.recipient_of(key.identity, "3");
+  const mailbox = replies.mailbox(reply, Buffer.from(receipt.deployment, "hex"));
+  const digits = (text) => {
+    try {
+      return replies.typed(text);
+    } catch (error) {
+      if (error instanceof f.Refused) return "none";
+      throw error;
+    }
+  };
   const read = (line) => f.read(Buffer.from(line)) && "";
   const first_16 = (bytes) => bytes.toString("hex", 0, 16);
   return [
@@ -205,12 +222,33 @@ function format_examples() {
     ["reply-secret", () => same(reply.toString("hex"), receipt["reply-secret"])],
     ["case-tag", () => same(first_16(f.hmac(reply, "intake case 1")), receipt["case-tag"])],
     ["row-id", () => same(first_16(f.hmac(nonce, receipt.body)), receipt["row-id"])],
+    ...block("receipt-typed").map((line) => {
+      const [, text, read_as] = /^(.*?) +(\S+)$/s.exec(line);
+      return [text, () => same(digits(text), read_as)];
+    }),
+    ["receipt-groups", () => same(digits(receipt.groups), receipt.receipt)],
+    ...["mailbox", "seed", "notice"].map((what) => [what, () => same(mailbox[what], box[what])]),
+    ["mailbox-recipient", async () => {
+      const sealed_to = await f.recipient_of(mailbox.identity, "4.1");
+      return same(f.sha256(sealed_to), box["recipient-sha256"]);
+    }],
   ];
 }
 
 function examples() {
   const keyring = () => keyrings.verify(example("keyring"));
   const bundle = () => bundles.bundle(example("40ac8df9-000001.bundle"), keyring());
+  // The bytes behind the lists of a bundle or a return, in pieces.
+  const pieces = (name, count, size) => {
+    const all = example(name).subarray(-count * size);
+    return Array.from({ length: count }, (_, i) => all.subarray(i * size, (i + 1) * size));
+  };
+  const rows = async () => {
+    const { rows, size } = bundle();
+    const sealed = pieces("40ac8df9-000001.bundle", rows.length, size);
+    const open = async (one, i) => envelope(await f.open(one, [identity("2026-w47")]), rows[i][0]);
+    return Promise.all(sealed.map(open));
+  };
   const chain = (name, file = "alice.desk-a") =>
     casebook.chain(example(file), file, [keyring()], [identity(name)]);
   const attestation = (name) => {
@@ -223,12 +261,35 @@ function examples() {
   };
   return [
     ["keyring", () => same(keyring().signers, "rosa,ruth")],
-    ["bundle", () => same(bundle().verdicts, "ok")],
-    ["row", async () => {
-      const { rows, size } = bundle();
-      const sealed = example("40ac8df9-000001.bundle").subarray(-size);
-      const e = envelope(await f.open(sealed, [identity("2026-w47")]), rows[0][0]);
-      return same(e.kind, "testimony");
+    ["bundle", () => same(bundle().verdicts, "ok,ok,ok,ok")],
+    ["rows", async () => {
+      const kinds = (await rows()).map((e) => e.kind).sort();
+      return same(kinds, "slice,slice,testimony,words");
+    }],
+    ["words", async () => {
+      const [{ body }] = (await rows()).filter((e) => e.kind === "words");
+      return same(body.words, "နောက်ထပ် စကား");
+    }],
+    ["file", async () => {
+      const [{ name, bytes }, ...others] = files(await rows());
+      return same([name, bytes, others.length], ["ဓာတ်ပုံ.txt", "ဓာတ်ပုံ 🕊\n".repeat(3), 0]);
+    }],
+    ["file, a slice missing", async () => {
+      const some = (await rows()).filter((e) => e.size === 0);
+      return same(files(some).map(({ bytes }) => bytes === null), "true");
+    }],
+    ["replies", async () => {
+      const [{ reply: secret }] = await rows();
+      const { deployment } = keyring();
+      const box = replies.mailbox(Buffer.from(secret, "hex"), Buffer.from(deployment, "hex"));
+      const name = "40ac8df9-000001.return";
+      const { replies_to: lines, size } = bundles.acknowledgement(example(name), keyring());
+      const sealed = pieces(name, lines.length, size);
+      const read = async (one) => replies.reply(await f.open(one, [box.identity]));
+      const told = await Promise.all(sealed.map(read));
+      const notice = lines.findIndex(([, id]) => id === box.notice);
+      return same([lines.every(([to]) => to === box.mailbox), told[notice].kind,
+        told[1 - notice].text], ["true", "notice", "ဖတ်ပြီးပါပြီ။ ဘယ်နေ့ကလဲ။"]);
     }],
     ["return", () => {
       const done = bundles.acknowledgement(example("40ac8df9-000001.return"), keyring());
@@ -246,9 +307,9 @@ function examples() {
     ["chain", async () => {
       const { events, shut, faults } = await chain("archive");
       return same(`${[...events.values()].map((e) => e.what.kind)} ${shut.size} ${faults}`,
-        "received,part,import,acknowledged 0 ");
+        "received,part,received,import,acknowledged 0 ");
     }],
-    ["chain, closed", async () => same((await chain("nobody")).shut.size, 4)],
+    ["chain, closed", async () => same((await chain("nobody")).shut.size, 5)],
     ["casebook", async () => {
       const files = [await chain("archive"), await chain("archive", "bob.desk-a")];
       const { chains } = choose(files);
@@ -256,9 +317,10 @@ function examples() {
       const { cases, left_out, lost } = fold(chains);
       const [[, one]] = Object.entries(cases);
       const told = [one.state, one.marks, one.withdrawing, one.hidden, one.received.length];
+      told.push(one.slices.length, one.replies.map(([, by, number]) => `${by} ${number}`));
       const faults = files.flatMap((file) => file.faults);
       return same([...told, ...faults, ...wrong, ...left_out, ...lost],
-        "contacted,inside,bob,true,1");
+        "contacted,inside,bob,true,4,2,bob 1");
     }],
     ["drafts", async () => {
       const key = identity("bob 2026q4");

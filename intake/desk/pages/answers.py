@@ -56,6 +56,7 @@ def prepare(app: Flask, session: Session) -> None:
         "dangers": inbox.dangers(session.form),
         "titles": page.TITLES,
         "conversation": page.conversation,
+        "of_file": page.of_file,
     }
     app.context_processor(lambda: shared)
     styles = ("case.css", "tally.css", "desk.css")

@@ -12,11 +12,10 @@ from typing import Any
 from werkzeug.datastructures import MultiDict
 
 from intake import canonical
-from intake.desk import deciding, exporting, zawgyi
+from intake.desk import assembling, deciding, zawgyi
 from intake.desk.cases import DUPLICATE, REPLIED, Case, named
 from intake.desk.deciding import Draft
 from intake.desk.pages.session import Desk
-from intake.desk.reading import Opened
 
 EXPORTED = "The file is in the folder for exports. Beside its new name stands the source's own."
 
@@ -66,10 +65,16 @@ def unicode_copy(typed: str) -> str:
     return copy if copy != typed else ""
 
 
-def export(item: Opened, folder: Path) -> list[str]:
+def export(desk: Desk, case: Case, wanted: str, folder: Path) -> list[str] | None:
     """Write a file of the case into ``folder``; return what to tell the reviewer.
 
-    Raises as :func:`exporting.export_file`.
+    ``wanted`` is the row of its end, in hex; None if no file has it. Raises as
+    :func:`assembling.write`.
     """
-    path, shown = exporting.export_file(folder, item)
-    return [EXPORTED, f"{path.name} ← {shown or '-'}", exporting.ADVICE]
+    load = desk.caseload
+    for item in load.opened(case):
+        if item.file and item.file.end and item.received.id.hex() == wanted:
+            path, note = assembling.write(load.book.folder, item.file, load.identities, folder)
+            named = f"{path.name} ← {assembling.name(item.file.end) or '-'}"
+            return [EXPORTED, named, note, assembling.ADVICE]
+    return None

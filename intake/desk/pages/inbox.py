@@ -134,14 +134,13 @@ def flags(found: Iterable[Row], name: str, drafts: Drafts) -> Iterator[tuple[byt
 def _row(facts: Facts, labels: Mapping[str, Mapping[str, str]]) -> Row:
     case, answers = facts.case, facts.answers
     danger, force, place = (str(answers.get(key, "")) for key in (DANGER, FORCE, PLACE))
-    day = min(item.day for item in case.received)
     urgencies = list(labels.get(DANGER, {}))
     codes = {
         "state": (case.state,),
         "danger": (danger,),
         "force": (force,),
         "region": (place[:REGION],),
-        "month": (day.isoformat()[:7],),
+        "month": (case.day.isoformat()[:7],),
         "mark": case.marks,
     }
     glance = [
@@ -151,7 +150,7 @@ def _row(facts: Facts, labels: Mapping[str, Mapping[str, str]]) -> Row:
         for words in _words(answers[key], labels[key])
     ]
     rank = urgencies.index(danger) if danger in urgencies else len(urgencies)
-    return Row(case, danger, (rank, day, case.tag), codes, glance)
+    return Row(case, danger, (rank, case.day, case.tag), codes, glance)
 
 
 def _words(answer: Answer, labels: Mapping[str, str]) -> Iterator[Words]:

@@ -171,12 +171,12 @@ class Pages:
 
     def export(self, tag: str) -> Response:
         """POST: write a file of the case into the reviewer's folder."""
-        opened = self.desk.caseload.opened(self._case(tag))
-        wanted = request.form.get("envelope")
-        found = [item for item in opened if item.received.id.hex() == wanted]
-        if self.session.exports is None or not found:
+        case, folder = self._case(tag), self.session.exports
+        wanted = request.form.get("file", "")
+        told = one_case.export(self.desk, case, wanted, folder) if folder else None
+        if told is None:
             raise NotFound
-        self.session.told += one_case.export(found[0], self.session.exports)
+        self.session.told += told
         return go(f"/case/{tag}")
 
     def unlock(self) -> Response:
