@@ -20,8 +20,8 @@ and beneath them what they share:
 - ``terminal`` the one place that prints and asks · ``errors`` everything we refuse
 
 Import rule: ``server | admin | ceremony | desk`` → the shared modules → ``age`` → ``errors``. Rooms
-never import each other. ``server`` and ``admin`` hold nothing that opens an envelope (and only
-``server/mailbox`` opens a reply, with the key that follows from its source's own receipt); ``desk`` and
-``ceremony`` hold nothing that connects to a network or a database; only ``desk/pages`` listens, on
-loopback. ``make check`` enforces it.
+never import each other. ``server`` and ``admin`` hold nothing that opens an envelope, and only
+``server/mailbox`` opens a reply, with the key that follows from its source's own receipt. ``desk``
+and ``ceremony`` hold nothing that connects to a network or a database; only ``desk/pages`` listens,
+on loopback. ``make check`` enforces it.
 """
