@@ -383,7 +383,8 @@ def show_desk() -> None:
 
 
 def scripted(url: str, clock: Steps) -> None:
-    """One Burmese testimony goes the whole way by itself."""
+    """One Burmese testimony goes the whole way by itself, and an answer comes back."""
+    before = set(cases())
     digits = send_testimony(url)
     clock.step(f"a source: form filled in over HTTP, receipt {digits}")
     for sealed in rows().values():
@@ -391,7 +392,7 @@ def scripted(url: str, clock: Steps) -> None:
     thief()
     carry()
     clock.step("the stick: exported, signed, carried, opened by a quorum at the desk")
-    pages = read(set())
+    pages = read({*before})
     rows_read = [row for _, case in cases().values() for row in case["envelopes"]]
     sent = {key: TESTIMONY[key] for key in ("account", "vet_hint", "force", "rank", "posted")}
     if not any(sent.items() <= row["body"]["answers"].items() for row in rows_read):
@@ -402,7 +403,8 @@ def scripted(url: str, clock: Steps) -> None:
     since = time.time() - (ROOT / "LICENSE").stat().st_mtime  # when this checkout was made
     whole = clock.last - clock.start
     print(f"     From nothing to read: {whole:.1f} s. From clone to read: {since:.0f} s.")
-    number, people = next((n, case["assigned"]) for n, (_, case) in cases().items())
+    found = ((n, case["assigned"]) for n, (_, case) in cases().items() if n not in before)
+    number, people = next(found)
     told = decide(number, people)
     wanted = ("Internal", "  All cases in", "  Counted  ", "  Military", "  Battalion")
     print(*(f"     {line}" for line in told.splitlines() if line.startswith(wanted)), sep="\n")
@@ -421,7 +423,7 @@ def scripted(url: str, clock: Steps) -> None:
 def converse(url: str, digits: str, number: str, name: str) -> None:
     """Let the source come back, read, add words and a file; and see at the desk what came."""
     page, data = come_back(url, digits), secrets.token_bytes(FILE)
-    if REPLY not in page or "was opened by people" not in page:
+    if REPLY not in page or "people have opened it" not in page:
         sys.exit("The demo stopped: the reply is not in the mailbox.")
     print(f"\n     In the mailbox: a note that the letter was opened, and: {REPLY}")
     words = {"receipt": digits, "_seed": seed_on(page), "words": WORDS}
@@ -431,6 +433,7 @@ def converse(url: str, digits: str, number: str, name: str) -> None:
     print(f"     Added: words, and a file of {FILE:,} bytes in {sealed} sealed rows of one size.")
     carry()
     out = DESK / "files"
+    shutil.rmtree(out, ignore_errors=True)
     out.mkdir()
     said = tool("desk", "files", number, "--casebook", CASEBOOK, *present(name), "--out", out)
     if [path.read_bytes() for path in out.iterdir()] != [data]:
