@@ -8,6 +8,7 @@ import io
 import json
 import re
 import stat
+import tracemalloc
 from datetime import date
 from pathlib import Path
 
@@ -89,6 +90,20 @@ def test_a_file_comes_out_as_it_went_in(desk: Desk, tmp_path: Path, size: int) -
     assert re.fullmatch("[0-9a-f]{16}", path.name)
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert not list(tmp_path.glob(".*"))
+
+
+def test_a_large_file_is_never_in_memory_whole(desk: Desk, tmp_path: Path) -> None:
+    data = data_of(1 << 20)
+    found = bring(desk, *slices_of(SEED, data))
+    tracemalloc.start()
+    try:
+        (file,) = files_of(found)
+        path, _ = write(found, file, tmp_path)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert path.read_bytes() == data
+    assert peak < len(data) / 2
 
 
 def test_the_command_writes_all_files_of_a_case_and_names_none_by_its_own_name(
