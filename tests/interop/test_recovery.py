@@ -589,12 +589,12 @@ def test_words_that_were_withdrawn_are_named_and_then_gone(
     said, kept = read_again(kit, age, tmp_path, folder)
     assert "5 testimony" in said["11c"]
     assert re.findall("the source of (\\w+) withdrew", said["11d"]) == [row[:32]]
-    assert testimonies(kept) == testimonies(whole.kept["casebook"]) - {row}
+    assert of_testimonies(kept) == of_testimonies(whole.kept["casebook"]) - {row}
     deciding.write(book, [Draft(tag, "withdrawn", {"note": ""})], people[second])
     said, kept = read_again(kit, age, tmp_path, folder)
     assert "1 emptied" in said["11c"]
     assert "STOP" not in said["11d"]
-    assert testimonies(kept) == testimonies(whole.kept["casebook"]) - {row}
+    assert of_testimonies(kept) == of_testimonies(whole.kept["casebook"]) - {row}
 
 
 def test_a_file_that_was_withdrawn_is_removed(kit: Kit, age: Path, tmp_path: Path) -> None:
@@ -613,11 +613,11 @@ def test_a_file_that_was_withdrawn_is_removed(kit: Kit, age: Path, tmp_path: Pat
 def first_testimony(session: Session) -> tuple[str, bytes]:
     """Return name and bytes of one of the casebook."""
     kept = session.kept["casebook"]
-    name = min(testimonies(kept))
+    name = min(of_testimonies(kept))
     return name, kept[name]
 
 
-def testimonies(kept: dict[str, bytes]) -> set[str]:
+def of_testimonies(kept: dict[str, bytes]) -> set[str]:
     """Return the names of the testimonies."""
     return {name for name in kept if name.endswith(".testimony")}
 
