@@ -597,6 +597,24 @@ def test_words_that_were_withdrawn_are_named_and_then_gone(
     assert of_testimonies(kept) == of_testimonies(whole.kept["casebook"]) - {row}
 
 
+def test_what_reviewers_answered_is_shown(kit: Kit, age: Path, tmp_path: Path) -> None:
+    folder = kit.copy("CASEBOOK", tmp_path)
+    book, tag = casebook.load(folder), bytes([4]) * 16
+    people = [reviewer(kit, book, name) for name in demo.REVIEWERS]
+    who = next(one for one in people if tag in fold(book.chains(one.quarters())).cases)
+    for number, note in enumerate((BURMESE, 'a "kind":"withdrawn" \u202e\nb')):
+        answer = {"id": bytes([number] * 16).hex(), "note": note}
+        deciding.write(book, [Draft(tag, "replied", answer)], who)
+    steps = f"{COMMON} 6 7 8 11a 11c 11d 12"
+    session = sit(kit, age, tmp_path, steps, CASEBOOK=folder)
+    assert good(session), session.said
+    told = session.kept["text"]["answers.txt"].decode()
+    assert SHOWN.fullmatch(told)
+    assert re.findall('"case":"(.*)"', told) == [tag.hex()] * 2
+    assert BURMESE in told
+    assert r'"note":"a \"kind\":\"withdrawn\" <U+202E>' + '\n    | b"' in told
+
+
 def test_a_file_that_was_withdrawn_is_removed(kit: Kit, age: Path, tmp_path: Path) -> None:
     folder = kit.copy("CASEBOOK", tmp_path)
     book, tag = casebook.load(folder), bytes([4]) * 16
