@@ -25,7 +25,7 @@ from intake.age.identity import Identity
 from intake.age.sealing import seal
 from intake.age.unsealing import unseal
 from intake.bundle.reading import open_bundle, open_return
-from intake.desk import chain, opened
+from intake.desk import chain, opened, slices
 from intake.desk.cases import Case
 from intake.desk.chain import Chain
 from intake.desk.state import fold
@@ -84,6 +84,10 @@ def read_envelope(file: File) -> tuple[Told, list[str]]:
         return {}, [envelopes.UNBOUND]
     digest = hashlib.sha256(canonical.dump(found.body)).hexdigest()
     told = {"kind": found.kind, "day": found.day.isoformat(), "case": found.case.hex()}
+    if found.kind == "slice":
+        part = slices.part_of(found)
+        of = part and {"end": part.end, "file": part.file.hex(), "number": part.number}
+        told["slice"] = canonical.dump(of).decode() if of else "-"
     return {**told, "body-sha256": digest}, []
 
 

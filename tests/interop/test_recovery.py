@@ -589,12 +589,30 @@ def test_words_that_were_withdrawn_are_named_and_then_gone(
     said, kept = read_again(kit, age, tmp_path, folder)
     assert "5 testimony" in said["11c"]
     assert re.findall("the source of (\\w+) withdrew", said["11d"]) == [row[:32]]
-    assert testimonies(kept) == testimonies(whole.kept["casebook"]) - {row}
+    assert of_testimonies(kept) == of_testimonies(whole.kept["casebook"]) - {row}
     deciding.write(book, [Draft(tag, "withdrawn", {"note": ""})], people[second])
     said, kept = read_again(kit, age, tmp_path, folder)
     assert "1 emptied" in said["11c"]
     assert "STOP" not in said["11d"]
-    assert testimonies(kept) == testimonies(whole.kept["casebook"]) - {row}
+    assert of_testimonies(kept) == of_testimonies(whole.kept["casebook"]) - {row}
+
+
+def test_what_reviewers_answered_is_shown(kit: Kit, age: Path, tmp_path: Path) -> None:
+    folder = kit.copy("CASEBOOK", tmp_path)
+    book, tag = casebook.load(folder), bytes([4]) * 16
+    people = [reviewer(kit, book, name) for name in demo.REVIEWERS]
+    who = next(one for one in people if tag in fold(book.chains(one.quarters())).cases)
+    for number, note in enumerate((BURMESE, 'a "kind":"withdrawn" \u202e\nb')):
+        answer = {"id": bytes([number] * 16).hex(), "note": note}
+        deciding.write(book, [Draft(tag, "replied", answer)], who)
+    steps = f"{COMMON} 6 7 8 11a 11c 11d 12"
+    session = sit(kit, age, tmp_path, steps, CASEBOOK=folder)
+    assert good(session), session.said
+    told = session.kept["text"]["answers.txt"].decode()
+    assert SHOWN.fullmatch(told)
+    assert re.findall('"case":"(.*)"', told) == [tag.hex()] * 2
+    assert BURMESE in told
+    assert r'"note":"a \"kind\":\"withdrawn\" <U+202E>' + '\n    | b"' in told
 
 
 def test_a_file_that_was_withdrawn_is_removed(kit: Kit, age: Path, tmp_path: Path) -> None:
@@ -613,11 +631,11 @@ def test_a_file_that_was_withdrawn_is_removed(kit: Kit, age: Path, tmp_path: Pat
 def first_testimony(session: Session) -> tuple[str, bytes]:
     """Return name and bytes of one of the casebook."""
     kept = session.kept["casebook"]
-    name = min(testimonies(kept))
+    name = min(of_testimonies(kept))
     return name, kept[name]
 
 
-def testimonies(kept: dict[str, bytes]) -> set[str]:
+def of_testimonies(kept: dict[str, bytes]) -> set[str]:
     """Return the names of the testimonies."""
     return {name for name in kept if name.endswith(".testimony")}
 

@@ -97,6 +97,29 @@ NOTHING = hashlib.sha256(b"").hexdigest()
 SLICE_FILLED = envelope.PLAINTEXT - len(canonical.dump({**SLICE, "size": 32000})) - 1
 FILLED = envelope.PLAINTEXT - len(canonical.dump({**FACTS, "body": told(account="")})) - 1
 
+# name, comment, body, content, of what is no slice of a file, nor an end
+NO_SLICES: list[tuple[str, str, object, bytes]] = [
+    ("of-another-shape", "another field.", {"part": 1}, b"abc"),
+    ("of-nothing", "no content.", {"number": 1}, b""),
+    ("of-too-much", "32,001 bytes.", {"number": 1}, b"x" * (envelope.CONTENT + 1)),
+    ("number-negative", "a number below 0.", {"number": -1}, b"abc"),
+    ("number-true", "true is no number.", {"number": True}, b"abc"),
+    ("number-text", "a text is no number.", {"number": "1"}, b"abc"),
+    ("with-a-name", "a field more.", {"name": "", "number": 1}, b"abc"),
+    ("of-null", "null.", None, b"abc"),
+    ("end-with-content", "an end with content.", END_BODY, b"abc"),
+    ("end-number-below", "fewer slices than its bytes need.", {**END_BODY, "number": 1}, b""),
+    ("end-number-above", "more slices than its bytes need.", {**END_BODY, "number": 3}, b""),
+    ("end-size-negative", "a size below 0.", {**END_BODY, "number": 0, "size": -1}, b""),
+    ("end-size-true", "true is no size.", {**END_BODY, "number": 1, "size": True}, b""),
+    ("end-hash-short", "31 bytes.", {**END_BODY, "sha256": "11" * 31}, b""),
+    ("end-hash-upper-case", "hex in upper case.", {**END_BODY, "sha256": "AB" * 32}, b""),
+    ("end-name-null", "null is no name.", {**END_BODY, "name": None}, b""),
+    ("end-name-list", "a list is no name.", {**END_BODY, "name": ["a"]}, b""),
+    ("end-without-name", "no name.", {k: v for k, v in END_BODY.items() if k != "name"}, b""),
+    ("end-field", "a field more.", {**END_BODY, "type": "image/jpeg"}, b""),
+]  # fmt: skip
+
 # name, comment, fields, content
 ACCEPTED: list[tuple[str, str, Draft, bytes]] = [
     ("testimony", "A testimony in Burmese.", FACTS, b""),
@@ -138,8 +161,9 @@ ACCEPTED: list[tuple[str, str, Draft, bytes]] = [
     ("slice-of-spaces", "Content that looks like padding is content.", SLICE, b"   "),
     ("slice-maximal", "The content goes to the last byte, and is more than a slice has.",
      {**SLICE, "size": SLICE_FILLED}, b"\xff" * SLICE_FILLED),
-    ("slice-of-another-shape", "A body that is no slice's is kept, for a person to look at.",
-     {**SLICE, "body": {"part": 1}}, b"abc"),
+    *((f"slice-{name}", f"Part of no file, and kept, for a person to look at: {comment}",
+       {**SLICE, "body": body, "size": len(content)}, content)
+      for name, comment, body, content in NO_SLICES),
     ("end", "The end of a file.", END, b""),
     ("end-of-nothing", "The end of a file that has no byte, and no name.",
      {**END, "body": {**END_BODY, "name": "", "number": 0, "sha256": NOTHING, "size": 0}}, b""),
@@ -352,6 +376,15 @@ def vectors() -> Iterator[Vector]:
     yield from _sealed()
 
 
+def slice_of(name: str, facts: Draft) -> str:
+    """Return what must come out of the vector of a slice; nothing if it is no file's."""
+    if name == "slice-maximal" or name.removeprefix("slice-") in {one[0] for one in NO_SLICES}:
+        return ""
+    file = hashlib.sha256(NONCE).hexdigest()[:32]
+    told = {"end": not facts["size"], "file": file, "number": facts["body"]["number"]}
+    return canonical.dump(told).decode()
+
+
 def _accepted(
     name: str, comment: str, facts: Draft, content: bytes, body: bytes, **more: str
 ) -> Vector:
@@ -360,6 +393,8 @@ def _accepted(
     digest = hashlib.sha256(canonical.dump(facts["body"])).hexdigest()
     out = {"kind": facts["kind"], "day": facts["day"], "case": facts["case"], "body-sha256": digest}
     told = {"layer": "plaintext", **more, "row": row, **out}
+    if facts["kind"] == "slice":
+        told["slice"] = slice_of(name, facts) or "-"
     sealed = "identity" in more
     return Vector(kind="envelope", name=name, comment=comment, body=body, facts=told, sealed=sealed)
 

@@ -18,7 +18,7 @@ import { bech32 } from "@scure/base";
 import * as cctv from "cctv-age";
 import * as bundles from "./bundle.mjs";
 import * as casebook from "./casebook.mjs";
-import { envelope, files } from "./envelope.mjs";
+import { envelope, files, slice_of } from "./envelope.mjs";
 import { carry, choose, fold } from "./fold.mjs";
 import * as f from "./format.mjs";
 import * as keyrings from "./keyring.mjs";
@@ -58,7 +58,10 @@ const judges = {
     const sealed = v.get("layer") === "sealed";
     const plain = sealed ? await f.open(v.body, v.all("identity")) : v.body;
     const e = envelope(plain, v.get("row"));
-    return { kind: e.kind, day: e.day, case: e.case, "body-sha256": e["body-sha256"] };
+    const told = { kind: e.kind, day: e.day, case: e.case, "body-sha256": e["body-sha256"] };
+    if (e.kind !== "slice") return told;
+    const slice = slice_of(e);
+    return { ...told, slice: slice === null ? "-" : f.write(slice) };
   },
   keyring(v) {
     const { version, fingerprint, signers } = keyrings_of(v).at(-1);
