@@ -66,7 +66,7 @@ pictures: setup $(VENV)/.locked-browser ## refresh the README's pictures with a 
 peers: setup tests/node/node_modules/.package-lock.json ## other people's age, into .venv and .peers
 	@sh deploy/stock_age.sh
 
-interop: peers ## public vectors, and both directions with stock age, typage and pyrage
+interop: peers $(ONION)/.locked ## public vectors, both directions with stock age, typage and pyrage; OnionShare
 	$(RUN) -m mypy tests/interop/*.py deploy/bench_sealing.py
 	$(RUN) -m pytest -m interop tests/interop $(ARGS)
 
