@@ -4,15 +4,16 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup test slow check lines demo demo-read demo-desk demo-recover demo-clean browser pictures peers \
-	interop fuzz drill handbook bench-quick scale locks clean
+	interop fuzz drill handbook bench-quick bench-files scale locks clean
 
 VENV := .venv
 RUN := $(VENV)/bin/python
 PYTHON ?=
 UV ?= uv
 ARGS ?=
-PIP_INSTALL := -m pip --python $(RUN) install -qq --no-input --disable-pip-version-check \
-	--require-hashes --only-binary :all:
+PIP := install -qq --no-input --disable-pip-version-check --require-hashes --only-binary :all:
+PIP_INSTALL := -m pip --python $(RUN) $(PIP)
+ONION := .peers/onionshare
 
 # A venv whose Python was upgraded away is rebuilt.
 STALE := $(shell test -x $(RUN) || echo stale)
@@ -65,7 +66,7 @@ pictures: setup $(VENV)/.locked-browser ## refresh the README's pictures with a 
 peers: setup tests/node/node_modules/.package-lock.json ## other people's age, into .venv and .peers
 	@sh deploy/stock_age.sh
 
-interop: peers ## public vectors, and both directions with stock age, typage and pyrage
+interop: peers $(ONION)/.locked ## public vectors, both directions with stock age, typage and pyrage; OnionShare
 	$(RUN) -m mypy tests/interop/*.py deploy/bench_sealing.py
 	$(RUN) -m pytest -m interop tests/interop $(ARGS)
 
@@ -97,6 +98,9 @@ scale: setup ## import and open 15,000 made-up testimonies, measured; ARGS="--co
 bench-quick: peers ## what sealing costs, beside the bare primitives and other people's
 	$(RUN) deploy/bench_sealing.py $(ARGS)
 
+bench-files: setup $(ONION)/.locked ## a 50 MB upload, beside OnionShare's receive mode; ARGS="--rounds 9"
+	$(RUN) deploy/bench_files.py $(ARGS)
+
 clean: ## remove .venv, the peers and what the tools cached
 	rm -rf $(VENV) .peers tests/node/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
@@ -106,7 +110,7 @@ locks: ## maintainer, needs uv: make the locks anew, from releases at least a we
 	@if [ -z "$${UV_DEFAULT_INDEX:-}" ] && index=$$(python3 -m pip config get global.index-url \
 		2>/dev/null) && [ -n "$$index" ]; then UV_DEFAULT_INDEX=$$index; export UV_DEFAULT_INDEX; \
 	fi; \
-	cd requirements && for lock in dev server desk browser peers; do \
+	cd requirements && for lock in dev server desk browser peers onionshare; do \
 		constraint='--constraint dev.txt'; \
 		if [ $$lock = dev ]; then constraint=; fi; \
 		echo "requirements/$$lock.txt"; \
@@ -143,15 +147,28 @@ $(VENV)/.locked: requirements/dev.txt $(STALE)
 	touch $@
 
 $(VENV)/.locked-%: requirements/%.txt $(VENV)/.locked
-	@set -eu; \
-	python=$$(sed -n 's/^executable = //p' $(VENV)/pyvenv.cfg); \
-	if [ -x $(VENV)/bin/pip ]; then python=$(RUN); fi; \
+	@$(FIND_PIP); \
 	$$python $(PIP_INSTALL) -r requirements/$*.txt; \
+	touch $@
+
+# A venv of its own. Its stem comes as source only, which the setuptools of the same lock builds.
+$(ONION)/.locked: requirements/onionshare.txt $(VENV)/.locked
+	@$(FIND_PIP); \
+	rm -rf $(ONION); \
+	$(RUN) -m venv --without-pip $(ONION); \
+	sed '/^stem==/,/# via/d' $< >$(ONION)/wheels.txt; \
+	pip="$$python -m pip --python $(ONION)/bin/python $(PIP)"; \
+	$$pip --no-deps -r $(ONION)/wheels.txt; \
+	$$pip --no-binary stem --no-build-isolation -r $<; \
 	touch $@
 
 tests/node/node_modules/.package-lock.json: tests/node/package-lock.json $(VENV)/.locked-peers
 	$(VENV)/bin/npm --prefix tests/node ci --silent
 	@touch $@
+
+FIND_PIP = set -eu; \
+	python=$$(sed -n 's/^executable = //p' $(VENV)/pyvenv.cfg); \
+	if [ -x $(VENV)/bin/pip ]; then python=$(RUN); fi
 
 INSTALL_LINES = \
 	echo '  Debian, Ubuntu:  sudo apt install python3 python3-venv python3-pip make git'; \

@@ -21,9 +21,7 @@ import importlib.util
 import os
 import re
 import shutil
-import signal
 import socket
-import subprocess
 import sys
 import tempfile
 import threading
@@ -38,6 +36,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from deploy.group import Group  # noqa: E402 - after the path is set
+
 MIB = 1024 * 1024
 CANARY = "mynameiscanary"
 UPLOAD = 50 * MIB
@@ -143,8 +145,8 @@ CANDIDATES = tuple(
 )
 
 
-class Server:
-    """One running candidate, in a process group of its own."""
+class Server(Group):
+    """One running candidate."""
 
     def __init__(self, candidate: Candidate, trace: Path | None = None) -> None:
         """Start it and wait until it answers; `trace` is where strace writes, if it is to run."""
@@ -157,16 +159,8 @@ class Server:
             calls = "trace=write,writev,pwrite64,pwritev,pwritev2,sendfile,copy_file_range"
             tracer = ["strace", "-qq", "-f", "-y", "-s65536", "-e", calls, "-o", str(trace)]
             command = tracer + command
-        self.log = tempfile.TemporaryFile()  # noqa: SIM115 (closed by stop)
         settings = {"INTAKE_BIND": f"127.0.0.1:{self.port}", "PYTHONPATH": str(HERE)}
-        self.process = subprocess.Popen(
-            command,
-            env=os.environ | settings | {"PYTHONDONTWRITEBYTECODE": "1"},
-            stdin=subprocess.DEVNULL,
-            stdout=self.log,
-            stderr=self.log,
-            start_new_session=True,
-        )
+        super().__init__(command, os.environ | settings | {"PYTHONDONTWRITEBYTECODE": "1"})
         end = time.monotonic() + 20
         while time.monotonic() < end and self.process.poll() is None:
             if self.ask(b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"):
@@ -195,57 +189,6 @@ class Server:
             while part := link.recv(65536):
                 answer += part
         return answer
-
-    def members(self) -> list[int]:
-        """List the processes of its group."""
-        found = []
-        for entry in Path("/proc").glob("[0-9]*/stat"):
-            with contextlib.suppress(OSError):
-                fields = entry.read_text().rpartition(")")[2].split()
-                if int(fields[2]) == self.process.pid:
-                    found.append(int(entry.parent.name))
-        return found
-
-    def memory(self, field: str = "VmRSS") -> float:
-        """Sum a field of /proc/PID/status over its processes, in MiB."""
-        total = 0
-        for pid in self.members():
-            with contextlib.suppress(OSError):
-                status = Path(f"/proc/{pid}/status").read_text()
-                total += sum(int(size) for size in re.findall(rf"{field}:\s+(\d+) kB", status))
-        return total / 1024
-
-    def processor(self) -> float:
-        """Sum the processor seconds that its living processes have used."""
-        total = 0
-        for pid in self.members():
-            with contextlib.suppress(OSError):
-                fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-                total += int(fields[11]) + int(fields[12])
-        return total / os.sysconf("SC_CLK_TCK")
-
-    def forget_peak(self) -> None:
-        """Set the peak of memory back to what is used now."""
-        for pid in self.members():
-            with contextlib.suppress(OSError):
-                Path(f"/proc/{pid}/clear_refs").write_text("5")
-
-    def said(self) -> str:
-        """Return all it has printed."""
-        self.log.seek(0)
-        return self.log.read().decode(errors="replace")
-
-    def stop(self) -> float:
-        """End it, by force after 15 seconds; return the seconds that it took."""
-        start = time.monotonic()
-        with contextlib.suppress(ProcessLookupError):
-            self.process.send_signal(signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self.process.wait(15)
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait(5)
-        return time.monotonic() - start
 
 
 def post(path: str, size: int, *, close: bool = True) -> bytes:
@@ -365,7 +308,7 @@ def streaming(server: Server) -> float:
             answer += data
     if not answer.endswith(str(UPLOAD).encode()) and str(UPLOAD).encode() not in answer:
         return float("inf")
-    return server.memory("VmHWM") - before
+    return (server.memory("VmHWM") - before) / MIB
 
 
 MALFORMED = tuple(
@@ -439,13 +382,13 @@ def measure(candidate: Candidate, options: argparse.Namespace) -> dict[str, Any]
     row: dict[str, Any] = {"server": candidate.name}
     server = Server(candidate)
     try:
-        row["rested"] = server.memory()
+        row["rested"] = server.memory() / MIB
         row["one"], _ = speed(server, 1, options.seconds)
         row["many"], row["failed"] = speed(server, 16, options.seconds)
         spent = server.processor()
         rate, _ = speed(server, 8, 60, options.requests)
         row["processor"] = 1000 * (server.processor() - spent) / options.requests if rate else 0.0
-        row["used"] = server.memory()
+        row["used"] = server.memory() / MIB
         row["stream"] = streaming(server)
         row["leaks"] = str(leaks(server))
     finally:
