@@ -179,7 +179,7 @@ class Intake(Server):
 
     def take(self) -> set[bytes]:
         """Open what is in the store, and remove it."""
-        data = {*upload_maker.files(self.site).values()}
+        data = {content for _, content in upload_maker.files(self.site)}
         empty(self.site)
         return data
 
