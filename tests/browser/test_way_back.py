@@ -35,7 +35,7 @@ from tests.upload_maker import files, sealed_rows
 pytestmark = pytest.mark.browser
 
 ACCOUNT = "ရွာကို မီးရှို့ဖို့ အမိန့်ပေးတယ်။ ကျွန်ုပ် မလိုက်နာခဲ့ပါ။"
-ANSWER = "မင်္ဂလာပါ။ သင့်စာကို ဖတ်ပြီးပါပြီ။\n<b>ဘယ်လတုန်းကလဲ။</b>"
+ANSWER = "မင်္ဂလာပါ။ သင့်စာကို ဖတ်ပြီးပါပြီ။\nဘယ်လက ဖြစ်ခဲ့တာလဲ။ အမည်တွေ မရေးပါနဲ့။"
 MORE = "နိုဝင်ဘာလက ဖြစ်ပါတယ်။ 🙏 <b>&amp;</b>"
 NAME = 'ဓာတ်ပုံ \u202e"1".mp4'
 PATHS = {"/", "/back", "/words", "/file", "/withdraw"}
@@ -170,8 +170,12 @@ def return_and_read(play: Play, digits: str) -> None:
     shoot(shown, "mailbox", 1000)
     for _ in range(2):
         assert (shown.texts(".t"), len(shown.texts(".m"))) == ([ANSWER], 2)
-        assert not shown.texts("main b")
         shown.reload()
+    shown.press(LEAVE)
+    shown.back()
+    assert not shown.texts(".t")
+    shown.reload()  # what we cannot prevent: docs/THREATS.md, a shared phone
+    assert shown.texts(".t") == [ANSWER]
 
 
 def add(play: Play, film: Path) -> None:
