@@ -56,12 +56,12 @@ demo-recover: setup ## read it all without Intake: docs/RECOVERY.md with stock a
 demo-clean: setup ## erase what the demo made
 	$(RUN) deploy/demo.py clean
 
-browser: setup $(VENV)/.locked-browser ## tests in a real chromium, without JavaScript
+browser: setup $(VENV)/.locked-browser ## tests in a real chromium and firefox, without JavaScript
 	$(RUN) -m mypy tests/browser/*.py
 	$(RUN) -m pytest -m browser tests/browser $(ARGS)
 
 pictures: setup $(VENV)/.locked-browser ## refresh the README's pictures with a real chromium
-	PICTURES=docs/pictures $(RUN) -m pytest -m browser tests/browser -k 'typed or whole_desk'
+	PICTURES=docs/pictures $(RUN) -m pytest -m browser tests/browser -k 'typed or whole_desk or way_back_in'
 
 peers: setup tests/node/node_modules/.package-lock.json ## other people's age, into .venv and .peers
 	@sh deploy/stock_age.sh

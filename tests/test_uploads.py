@@ -7,6 +7,7 @@ Rules:
 
 from __future__ import annotations
 
+import io
 import os
 import resource
 import signal
@@ -22,6 +23,7 @@ from werkzeug.exceptions import BadRequest, HTTPException, RequestEntityTooLarge
 from intake.age.unsealing import unseal
 from intake.envelope import CONTENT, SEALED
 from intake.errors import BadKeyring, MachineTrouble
+from intake.server import uploads
 from intake.server.letterbox import Letterbox
 from intake.server.spool import Spool
 from intake.server.uploads import Limits, Received
@@ -223,6 +225,25 @@ def test_another_kind_of_body_or_an_odd_boundary(site: Site, kind: str) -> None:
     with pytest.raises(HTTPException) as refused:
         send(site, request(WHOLE, kind))
     assert refused.value.code == 415
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        *(b"", b"\r\n", WHOLE[:10]),
+        WHOLE[: WHOLE.index(DIGITS.encode())],
+        WHOLE[: WHOLE.index(b'"canary"') + 1],
+    ],
+    ids=["nothing", "preamble", "first line", "receipt", "name"],
+)
+@pytest.mark.parametrize("unit", [b"x", b"\r\n", b"\n", b"-", b"0", b" ", b"a: b\r\n", b"; a*0=b"])
+def test_a_part_that_never_ends_is_not_read_on(site: Site, start: bytes, unit: bytes) -> None:
+    """Little more is read of 25 MB than may be held, and nothing is stored."""
+    data = io.BytesIO(start + unit * ((25 << 20) // len(unit)))
+    with pytest.raises((BadRequest, RequestEntityTooLarge)):
+        send(site, request(data.getvalue(), stream=data))
+    assert data.tell() <= uploads.HEADERS + uploads.PIECE
+    assert sealed_rows(site) == []
 
 
 def test_a_length_that_lies_or_is_missing(site: Site) -> None:

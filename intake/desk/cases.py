@@ -21,7 +21,6 @@ from typing import Any, NamedTuple
 from intake.desk.chain import Event
 from intake.envelope import TESTIMONY
 from intake.errors import Misuse
-from intake.reply import TEXT
 from intake.signatures import octets
 
 RECEIVED, TRIAGED, CONTACTED, PARTIAL = "received", "triaged", "contacted", "partial"
@@ -93,7 +92,7 @@ OFFERED: Mapping[str, tuple[str, ...]] = {
 }
 REPLIED = "replied"
 VOICES = 2  # different reviewers, to verify and to withdraw
-NOTE = 1000  # characters of a note
+NOTE = 1000  # characters of a note, and of a reply (``reply.TEXT``)
 SHORTEST = 4  # hex digits that name a case
 
 
@@ -354,7 +353,6 @@ def _is_reply(text: object) -> bool:
     return (
         isinstance(text, str)
         and bool(text.strip())
-        and len(text) <= TEXT
         and not any(unicodedata.category(c) in hidden for c in text if c != "\n")
     )
 

@@ -123,7 +123,7 @@ def test_a_testimony_typed_without_javascript_is_read_at_the_desk(
         receipt = [item.text for item in browser.find_elements(By.CSS_SELECTOR, ".r small")]
         assert re.fullmatch(r"(\d{4} ){5}\d{4}", " ".join(receipt))
         assert browser.get_cookies() == []
-        both_sizes(browser, pictures, "receipt", 2000)  # whole, with the words at its foot
+        both_sizes(browser, pictures, "receipt")
         assert foot(browser) == fingerprint
         browser.refresh()  # sends the same form again
         again = [item.text for item in browser.find_elements(By.CSS_SELECTOR, ".r small")]
