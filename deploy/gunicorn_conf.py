@@ -47,8 +47,8 @@ DRAIN_STEP = 64 * 1024
 
 REFUSAL_PAGE = """<!doctype html>
 <html lang="my"><meta charset="utf-8"><title>400</title>
-<p>ပို့လိုက်သည်ကို နားမလည်နိုင်ပါ။ ဘာမျှ မသိမ်းရသေးပါ။ Back ကို နှိပ်ပြီး ထပ်ကြိုးစားပါ။
-<p lang="en">The request could not be understood. Nothing was stored. Press Back and try again.
+<p>ပို့လိုက်သည်ကို နားမလည်နိုင်ပါ။ ဘာမျှ မသိမ်းရသေးပါ။ ပုံစံသို့ သွားပြီး ထပ်ကြိုးစားပါ။
+<p lang="en">The request could not be understood. Nothing was stored. Go to the form and try again.
 </html>
 """.encode()
 REFUSAL = (
