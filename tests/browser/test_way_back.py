@@ -208,6 +208,7 @@ def delete_and_withdraw(play: Play, digits: str) -> None:
     assert WITHDRAWAL not in play.kinds()
     shown.click("#sure")
     shown.press('form[action="/withdraw"] button')
+    shown.reload()
     assert play.kinds().count(WITHDRAWAL) == 1
     assert not shown.texts("main form")
     assert shown.title() == "ပုံစံ"
