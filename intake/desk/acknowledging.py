@@ -104,7 +104,8 @@ def run(  # noqa: PLR0913 - each is another's choice
         if not (entries or going or decoys or waits or left):
             raise Misuse(
                 "There is nothing to acknowledge, and nothing to send back.",
-                "If a return was lost, import the server's next bundle; it names the rows again.",
+                "If a return was lost, import the server's next bundle: it names its rows again; "
+                "and add --after with the number of the last return that the server did.",
             )
         agree(going)
         pen = casebook.pen(present[0], chains)

@@ -38,7 +38,7 @@ ACCOUNT = "ရွာကို မီးရှို့ဖို့ အမိန�
 ANSWER = "မင်္ဂလာပါ။ သင့်စာကို ဖတ်ပြီးပါပြီ။\nဘယ်လက ဖြစ်ခဲ့တာလဲ။ အမည်တွေ မရေးပါနဲ့။"
 MORE = "နိုဝင်ဘာလက ဖြစ်ပါတယ်။ 🙏 <b>&amp;</b>"
 NAME = 'ဓာတ်ပုံ \u202e"1".mp4'
-PATHS = {"/", "/back", "/words", "/file", "/withdraw"}
+PATHS = {"/", "/back", "/words", "/file", "/withdraw", "/key"}
 ID = bytes(16)  # of the reply
 MAIN, LEAVE = "main form button", "main > p > a"
 
@@ -118,16 +118,15 @@ def waiting(site: Site, digits: str) -> list[str]:
     return [one.reply.kind for one in found]
 
 
-def shoot(shown: Window, name: str, most: int) -> None:
-    """Take a page of Chromium at each width; none scrolls sideways."""
+def look(shown: Window, name: str = "") -> None:
+    """Look at a page in Chromium: it scrolls sideways at no width. With a name, keep a picture."""
     if isinstance(shown, ChromiumWindow):
-        folder = Path(os.environ.get("PICTURES") or "/dev/null")
+        folder = os.environ.get("PICTURES") if name else None
         for width in (NARROW, DESK, PHONE):
             resize(shown.browser, width)
-            kept = folder.is_dir() and width == PHONE
-            file = folder / f"{name}-{width}.png" if kept else Path(os.devnull)
-            size = picture(shown.browser, file, most)
-            assert size["width"] <= size["viewport"], f"{name} scrolls sideways at {width} px"
+            kept = Path(folder) / f"{name}-{width}.png" if folder and width == PHONE else None
+            size = picture(shown.browser, kept or Path(os.devnull), 1000)
+            assert size["width"] <= size["viewport"], f"{shown.url()} at {width} px"
 
 
 def test_the_way_back_in_a_browser(play: Play, tmp_path: Path) -> None:
@@ -164,10 +163,11 @@ def return_and_read(play: Play, digits: str) -> None:
     play.come_back(digits[:-1] + str((int(digits[-1]) + 1) % 10))
     assert shown.texts("[role=alert]")
     assert shown.value("#receipt")[:-1] == digits[:-1]
+    look(shown)
     put(play.site, digits)
     burmese = digits.translate(NUMERALS["my"])
     play.come_back(f"  {burmese[:5]} - {burmese[5:7]}\u200b{burmese[7:]} ")
-    shoot(shown, "mailbox", 1000)
+    look(shown, "mailbox")
     for _ in range(2):
         assert (shown.texts(".t"), len(shown.texts(".m"))) == ([ANSWER], 2)
         shown.reload()
@@ -186,6 +186,7 @@ def add(play: Play, film: Path) -> None:
     shown.reload()
     assert (play.rows, play.kinds().count(WORDS)) == (2, 1)
     play.unfold("#file")
+    look(shown)
     shown.write("#file", str(film))
     shown.press('form[action="/file"] button')
     assert not shown.texts("[role=alert]")
@@ -206,11 +207,17 @@ def delete_and_withdraw(play: Play, digits: str) -> None:
     play.unfold("#sure")
     shown.press('form[action="/withdraw"] button')
     assert WITHDRAWAL not in play.kinds()
+    look(shown)
     shown.click("#sure")
     shown.press('form[action="/withdraw"] button')
+    shown.reload()
     assert play.kinds().count(WITHDRAWAL) == 1
     assert not shown.texts("main form")
     assert shown.title() == "ပုံစံ"
+    look(shown)
+    shown.go(f"{play.home}key")
+    assert shown.value("main textarea") == str(play.site.made.keyring.periods[0].recipient)
+    look(shown)
 
 
 def check_heads(play: Play, digits: str) -> None:
