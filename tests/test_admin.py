@@ -19,15 +19,18 @@ from typing import Any
 
 import pytest
 
-from intake import canonical, days, files, installed, misplaced, sentences, terminal
+from intake import canonical, days, files, installed, misplaced, reply, sentences, terminal
 from intake.admin import __main__ as tool
 from intake.admin import chain, doctor, exporting, install, setup, status
+from intake.age.identity import Identity
 from intake.bundle import BundleHeader, Entry, ReturnHeader
 from intake.bundle.reading import open_bundle
 from intake.bundle.writing import write_manifest, write_return
 from intake.envelope import SEALED
-from intake.errors import BadFile, BadKeyring
+from intake.errors import BadFile, BadKeyring, Misuse
 from intake.keyring import Keyring
+from intake.replies import Replies
+from intake.reply import Reply
 from intake.rows import Rows
 from intake.settings import Settings
 from intake.store import envelopes
@@ -749,17 +752,118 @@ def test_returns_that_are_not_for_this_server_delete_nothing(server: Server) -> 
     assert chain.last(server.settings, chain.RETURNS) == chain.START
 
 
-def test_replies_wait_for_a_server_that_has_mailboxes(server: Server) -> None:
-    entries = server.fill(W47, 1)
+def answered(
+    server: Server,
+    replies: list[tuple[Entry, bytes]],
+    number: int = 1,
+    *,
+    names: tuple[str, ...] = ("alice", "carol"),
+    size: int = reply.SEALED,
+) -> Path:
+    """Return a return with these replies, and no rows."""
     header = ReturnHeader(
-        deployment=MADE.deployment, number=1, keyring=(1, MADE.keyring.sha256), size=3
+        deployment=MADE.deployment, number=number, keyring=(1, MADE.keyring.sha256), size=size
     )
-    reply = Entry(bytes(16), hashlib.sha256(b"yes").digest(), mailbox=bytes(16))
-    path = server.stick / "r.return"
-    write_return(path, header, signers("alice", "carol"), entries, ([reply], [b"yes"]))
-    code, _, err = server.run("acknowledge", path)
-    assert (code, "replies" in err) == (FILE, True)
-    assert server.store.counts().total() == 1
+    listed = sorted(replies, key=lambda one: one[0].line())
+    path = server.stick / f"{number}.return"
+    given = ([entry for entry, _ in listed], [body for _, body in listed])
+    write_return(path, header, signers(*names), [], given)
+    return path
+
+
+def waiting(server: Server, *boxes: bytes) -> dict[bytes, dict[bytes, bytes]]:
+    """Return what waits in these mailboxes."""
+    found = Replies(server.settings.url, server.settings.data)
+    return {box: dict(found.waiting(box)) for box in boxes}
+
+
+def some_replies(count: int, start: int = 0) -> list[tuple[Entry, bytes]]:
+    """Return sealed replies to mailboxes that nobody has, two to each."""
+    found = []
+    for n in range(start, start + count):
+        key = Identity.from_seed(n.to_bytes(32)).recipient()
+        body = reply.seal(Reply(reply.REPLY, FIRST, n + 1, "ဖြေကြားချက်"), key)
+        name, box = n.to_bytes(16), (n // 2).to_bytes(16)
+        found.append((Entry(name, hashlib.sha256(body).digest(), mailbox=box), body))
+    return found
+
+
+def test_replies_are_put_into_mailboxes_once(server: Server) -> None:
+    """Also into mailboxes that nobody has; twice, and in two returns, they are there once (7)."""
+    made = some_replies(5)
+    path = answered(server, made)
+    code, out, _ = server.run("replies", "install", path)
+    assert (code, "5 replies put into mailboxes" in out) == (DONE, True)
+    boxes = [n.to_bytes(16) for n in range(3)]
+    before = waiting(server, *boxes)
+    assert [len(before[box]) for box in boxes] == [2, 2, 1]
+    assert before[boxes[0]][made[1][0].id] == made[1][1]
+    for tool in (("acknowledge",), ("replies", "install")):
+        code, out, _ = server.run(*tool, path)
+        assert (code, "already done" in out) == (DONE, True)
+    store = Replies(server.settings.url, server.settings.data)
+    deleted = made[0][0]
+    store.overwrite(deleted.mailbox, deleted.id, b"x" * reply.SEALED)
+    again = [(replace(e, sha256=hashlib.sha256(b).digest()), b) for e, b in made]
+    assert server.run("acknowledge", answered(server, again, 2))[0] == DONE
+    after = waiting(server, *boxes)
+    assert after[boxes[0]].pop(deleted.id) == b"x" * reply.SEALED
+    del before[boxes[0]][deleted.id]
+    assert after == before
+
+
+def test_a_return_with_rows_and_replies_does_both(server: Server) -> None:
+    entries, made = server.fill(W47, 3), some_replies(2)
+    header = ReturnHeader(
+        deployment=MADE.deployment, number=1, keyring=(1, MADE.keyring.sha256), size=reply.SEALED
+    )
+    path = server.stick / "both.return"
+    given = ([entry for entry, _ in made], [body for _, body in made])
+    write_return(path, header, signers("alice", "bob"), entries, given)
+    code, out, _ = server.run("acknowledge", path)
+    assert code == DONE
+    assert "3 deleted, 0 already gone, 2 replies put into mailboxes" in out
+    assert server.store.counts().total() == 0
+
+
+def test_replies_that_are_not_for_this_server_are_not_put(server: Server) -> None:
+    """One signature, an older number, another size, a changed head: nothing is put."""
+    made, box = some_replies(2), bytes(16)
+    with pytest.raises(Misuse):
+        answered(server, made, names=("alice",))
+    path = answered(server, made)
+    whole = path.read_bytes()
+    one = re.sub(rb"\ncarol [0-9a-f]{128}", b"", whole, count=1)
+    for spoilt in (one, whole.replace(b"carol", b"bob"), whole.replace(b'"number":1', b'"number":2')):
+        path.write_bytes(spoilt)
+        assert server.run("replies", "install", path)[0] == FILE
+    for size in (3, reply.SEALED - 1, reply.SEALED + 1, SEALED):
+        body = b"y" * size
+        entry = Entry(bytes(16), hashlib.sha256(body).digest(), mailbox=box)
+        code, _, err = server.run("replies", "install", answered(server, [(entry, body)], size=size))
+        assert (code, "another size" in err) == (FILE, True)
+    assert server.run("acknowledge", server.returned([], 7))[0] == DONE
+    code, _, err = server.run("replies", "install", answered(server, made, 6))
+    assert (code, "older" in err) == (FILE, True)
+    assert waiting(server, box) == {box: {}}
+
+
+def test_replies_that_were_spoilt_on_their_way_are_counted_and_the_rest_is_put(
+    server: Server,
+) -> None:
+    made, boxes = some_replies(6), [n.to_bytes(16) for n in range(3)]
+    path = answered(server, made, 4)
+    data = bytearray(path.read_bytes())
+    data[-reply.SEALED - 100] ^= 1  # in the one before the last
+    path.write_bytes(data[:-10])  # and the last one cut
+    code, out, err = server.run("acknowledge", path)
+    assert code == INCOMPLETE
+    assert "4 replies put into mailboxes" in out
+    assert "were not put: 2" in err
+    assert "--after 3" in err
+    assert sum(len(found) for found in waiting(server, *boxes).values()) == 4
+    assert server.run("acknowledge", answered(server, made, 5))[0] == DONE
+    assert sum(len(found) for found in waiting(server, *boxes).values()) == 6
 
 
 def test_an_acknowledge_stopped_anywhere_is_finished_by_running_it_again(
