@@ -798,8 +798,8 @@ def test_replies_are_put_into_mailboxes_once(server: Server) -> None:
     before = waiting(server, *boxes)
     assert [len(before[box]) for box in boxes] == [2, 2, 1]
     assert before[boxes[0]][made[1][0].id] == made[1][1]
-    for tool in (("acknowledge",), ("replies", "install")):
-        code, out, _ = server.run(*tool, path)
+    for command in (("acknowledge",), ("replies", "install")):
+        code, out, _ = server.run(*command, path)
         assert (code, "already done" in out) == (DONE, True)
     store = Replies(server.settings.url, server.settings.data)
     deleted = made[0][0]
@@ -834,13 +834,19 @@ def test_replies_that_are_not_for_this_server_are_not_put(server: Server) -> Non
     path = answered(server, made)
     whole = path.read_bytes()
     one = re.sub(rb"\ncarol [0-9a-f]{128}", b"", whole, count=1)
-    for spoilt in (one, whole.replace(b"carol", b"bob"), whole.replace(b'"number":1', b'"number":2')):
+    for spoilt in (
+        one,
+        whole.replace(b"carol", b"bob"),
+        whole.replace(b'"number":1', b'"number":2'),
+    ):
         path.write_bytes(spoilt)
         assert server.run("replies", "install", path)[0] == FILE
     for size in (3, reply.SEALED - 1, reply.SEALED + 1, SEALED):
         body = b"y" * size
         entry = Entry(bytes(16), hashlib.sha256(body).digest(), mailbox=box)
-        code, _, err = server.run("replies", "install", answered(server, [(entry, body)], size=size))
+        code, _, err = server.run(
+            "replies", "install", answered(server, [(entry, body)], size=size)
+        )
         assert (code, "another size" in err) == (FILE, True)
     assert server.run("acknowledge", server.returned([], 7))[0] == DONE
     code, _, err = server.run("replies", "install", answered(server, made, 6))

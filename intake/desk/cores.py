@@ -25,7 +25,7 @@ from typing import Any, TypeVar
 
 from intake.errors import MachineTrouble
 
-PIECE = 64  # items that a worker takes at once; fewer are done in this process
+PIECE = 64  # items that a worker takes at once; fewer are done in this process, if all are short
 AHEAD = 4  # pieces for each worker that are read before they are asked for
 
 Item = TypeVar("Item")
@@ -37,17 +37,17 @@ _given: list[tuple[Callable[..., Any], Given]] = []  # in a worker: what makes i
 
 
 def each(
-    make: Callable[..., Work[Item, Result]], given: Given, items: Iterable[Item]
+    make: Callable[..., Work[Item, Result]], given: Given, items: Iterable[Item], size: int = PIECE
 ) -> Generator[Result, None, None]:
     """Yield what ``make(*given)`` returns of lists of ``items``, one result for each.
 
-    ``make`` is a class or function of a module, for a worker finds it by its name there. Close the
-    generator to end the workers. Raises what the work raises, and :class:`MachineTrouble`.
+    ``make`` is a class or function of a module, for a worker finds it by its name there. ``size``
+    items are a piece: few, where each of them is long. Close the generator to end the workers. Raises what the work raises, and :class:`MachineTrouble`.
     """
     source, count = iter(items), os.cpu_count() or 1
-    pieces = iter(lambda: list(islice(source, PIECE)), [])
+    pieces = iter(lambda: list(islice(source, size)), [])
     first = next(pieces, [])
-    if len(first) < PIECE or count == 1:
+    if len(first) < size or count == 1:
         work = make(*given)
         for piece in chain([first], pieces):
             yield from work(piece)

@@ -36,6 +36,7 @@ from intake.desk.state import State
 from intake.errors import Refused
 from intake.reply import NOTICE, REPLY, Reply
 
+PIECE = 8  # cases that one core takes at once: about a second
 MOST = fits(reply.SEALED)  # notices, replies and decoys of one return
 
 _SHUT = "get nothing yet: none of their words opens with the keys that are here"
@@ -136,7 +137,7 @@ def pack(  # noqa: PLR0913, PLR0917 - what a return needs
     cargo = Cargo()
     given = (folder, deployment, [key.encode() for key in identities])
     items = ((caseload.light(one.case), _replies(one, day)) for one in going)
-    with contextlib.closing(cores.each(Packer, given, items)) as packed:
+    with contextlib.closing(cores.each(Packer, given, items, PIECE)) as packed:
         for one, done in zip(going, watch(packed, len(going)), strict=True):
             if isinstance(done, str):
                 cargo.waits[done] += 1
