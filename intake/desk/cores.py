@@ -42,7 +42,8 @@ def each(
     """Yield what ``make(*given)`` returns of lists of ``items``, one result for each.
 
     ``make`` is a class or function of a module, for a worker finds it by its name there. ``size``
-    items are a piece: few, where each of them is long. Close the generator to end the workers. Raises what the work raises, and :class:`MachineTrouble`.
+    items are a piece: few, where each of them is long. Close the generator to end the workers.
+    Raises what the work raises, and :class:`MachineTrouble`.
     """
     source, count = iter(items), os.cpu_count() or 1
     pieces = iter(lambda: list(islice(source, size)), [])
