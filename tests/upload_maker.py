@@ -102,7 +102,7 @@ def files(site: Site) -> list[tuple[str, bytes]]:
         content = rest[: raw["size"]]
         spelled = json.dumps(raw["body"], ensure_ascii=False, sort_keys=True, separators=(",", ":"))
         words = spelled.encode() + content
-        assert receipt.submission_id(bytes.fromhex(raw["nonce"]), words) == row
+        assert receipt.submission_id(bytes.fromhex(raw["nonce"]), b"slice\n" + words) == row
         found[raw["nonce"]][raw["body"]["number"]] = raw["body"], content
     return sorted(map(_joined, found.values()))
 

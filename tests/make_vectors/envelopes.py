@@ -86,9 +86,12 @@ def body_of(text: str) -> bytes:
     return spelled('"body":{}', f'"body":{text}', DECOY)
 
 
-def row_of(body: object, nonce: bytes = NONCE, content: bytes = b"") -> str:
+def row_of(
+    body: object, nonce: bytes = NONCE, content: bytes = b"", kind: str = "testimony"
+) -> str:
     """Return the row id of an envelope that is no decoy."""
-    return receipt.submission_id(nonce, canonical.dump(body) + content).hex()
+    before = b"" if kind == "testimony" else f"{kind}\n".encode()
+    return receipt.submission_id(nonce, before + canonical.dump(body) + content).hex()
 
 
 ROW = row_of(BODY)
@@ -349,13 +352,17 @@ ROWS: list[tuple[str, str, Draft, bytes, str]] = [
     ("row-of-a-slice", "A slice under a row id that does not follow from it.", SLICE, b"abc",
      DECOY_ROW),
     ("row-of-other-content", "The row id is that of a slice with another last byte.", SLICE, b"abc",
-     row_of(SLICE["body"], content=b"abd")),
+     row_of(SLICE["body"], content=b"abd", kind="slice")),
     ("row-without-the-content", "The row id follows from the body alone.", SLICE, b"abc",
-     row_of(SLICE["body"])),
+     row_of(SLICE["body"], kind="slice")),
     ("row-with-the-padding", "The row id follows from what is padding, too.", SLICE, b"abc",
-     row_of(SLICE["body"], content=b"abc ")),
+     row_of(SLICE["body"], content=b"abc ", kind="slice")),
     ("row-of-an-end", "An end under the row id of another name.", END, b"",
-     row_of({**END_BODY, "name": ""})),
+     row_of({**END_BODY, "name": ""}, kind="slice")),
+    ("row-of-a-testimony", "Words under the row id that a testimony with their body has.", WORDS,
+     b"", row_of(WORDS["body"])),
+    ("row-of-another-kind", "A testimony under the row id that a slice with its body has.", FACTS,
+     b"", row_of(BODY, kind="slice")),
     ("row-of-a-withdrawal", "A withdrawal that was moved to another row.", WITHDRAWAL, b"",
      DECOY_ROW),
 ]  # fmt: skip
@@ -366,7 +373,7 @@ def vectors() -> Iterator[Vector]:
     for name, comment, facts, content in ACCEPTED:
         yield _accepted(name, comment, facts, content, plain(facts, content))
     tables = {"testimony": (ROW, TESTIMONY), "decoy": (DECOY_ROW, JSON)}
-    tables["slice"] = row_of(SLICE["body"], content=b"abc"), CONTENT
+    tables["slice"] = row_of(SLICE["body"], content=b"abc", kind="slice"), CONTENT
     for base, (row, table) in tables.items():
         for name, rule, comment, body in table:
             yield _refused(name, comment, body, rule=rule, row=row, base=base)
@@ -389,7 +396,7 @@ def _accepted(
     name: str, comment: str, facts: Draft, content: bytes, body: bytes, **more: str
 ) -> Vector:
     bound = facts["kind"] != "decoy"
-    row = row_of(facts["body"], content=content) if bound else DECOY_ROW
+    row = row_of(facts["body"], content=content, kind=facts["kind"]) if bound else DECOY_ROW
     digest = hashlib.sha256(canonical.dump(facts["body"])).hexdigest()
     out = {"kind": facts["kind"], "day": facts["day"], "case": facts["case"], "body-sha256": digest}
     told = {"layer": "plaintext", **more, "row": row, **out}

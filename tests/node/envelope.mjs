@@ -31,7 +31,8 @@ export function envelope(plain, row = null) {
   f.check(may_have_content || e.size === 0, "5", "content in a kind that has none");
   const body = f.write(e.body);
   if (e.kind !== "decoy") {
-    const id = f.hmac(Buffer.from(e.nonce, "hex"), body, content).toString("hex", 0, 16);
+    const kind = e.kind === "testimony" ? "" : `${e.kind}\n`;
+    const id = f.hmac(Buffer.from(e.nonce, "hex"), kind, body, content).toString("hex", 0, 16);
     f.check(row === null || row === id, "5", "a row under another id");
   }
   return { ...e, content, "body-sha256": f.sha256(body) };
