@@ -76,9 +76,8 @@ class Letterbox:
         nonce, digits, language = source  # (1)
         reply = receipt.reply_secret(today.deployment, digits)  # (2)
         keyring, case = (today.version, today.sha256), receipt.case_tag(reply)
-        made = Envelope(
-            kind, today.day, language, keyring, case, reply, nonce, body, content
-        )  # (3)
+        # (3)
+        made = Envelope(kind, today.day, language, keyring, case, reply, nonce, body, content)
         return made.row, envelope.seal(made, self._recipient(today.recipient))  # (4)
 
     def follows(self, today: InForce) -> bool:
