@@ -76,7 +76,7 @@ class Letterbox:
         nonce, digits, language = source  # (1)
         reply = receipt.reply_secret(today.deployment, digits)  # (2)
         keyring, case = (today.version, today.sha256), receipt.case_tag(reply)
-        # (3)
+        # (3) The envelope; its row is named after what is in it.
         made = Envelope(kind, today.day, language, keyring, case, reply, nonce, body, content)
         return made.row, envelope.seal(made, self._recipient(today.recipient))  # (4)
 

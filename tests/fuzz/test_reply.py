@@ -10,9 +10,9 @@ import json
 from io import BytesIO
 
 from intake import reply
+from intake.age import unsealing
 from intake.age.identity import Identity
 from intake.age.sealing import seal
-from intake.age import unsealing
 from intake.age.unsealing import unseal
 from intake.desk import inner
 from intake.errors import BadFile
