@@ -54,8 +54,10 @@ class ChromiumWindow:
         return self.browser.find_elements(By.CSS_SELECTOR, css)
 
     def _page(self) -> str:
+        """Return a name of the page that is shown, "" while an empty one stands in between."""
         with contextlib.suppress(WebDriverException):
-            return str(self.browser.find_element(By.CSS_SELECTOR, "body").id)
+            body = self.browser.find_element(By.CSS_SELECTOR, "body")
+            return str(body.id) if body.text else ""
         return ""
 
     def _next(self, old: str) -> None:
@@ -109,8 +111,12 @@ class FirefoxWindow:
         return [str(one[ELEMENT]) for one in found]
 
     def _page(self) -> str:
+        """Return a name of the page that is shown, "" while an empty one stands in between."""
+        with contextlib.suppress(RefusedError):
+            self.browser("WebDriver:AcceptAlert")  # yes, send again
         with contextlib.suppress(RefusedError, IndexError):
-            return self._all("body")[0]
+            body = self._all("body")[0]
+            return body if self.browser("WebDriver:GetElementText", id=body) else ""
         return ""
 
     def _do(self, command: str, **parameters: object) -> None:
@@ -121,8 +127,6 @@ class FirefoxWindow:
         except RefusedError as error:
             if BROKEN not in str(error):
                 raise
-        with contextlib.suppress(RefusedError):
-            self.browser("WebDriver:AcceptAlert")
         _until(lambda: self._page() not in {"", old})
 
     def go(self, url: str) -> None:
