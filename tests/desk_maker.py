@@ -88,8 +88,7 @@ def sealed_row(  # noqa: PLR0913 - whatever a test wants otherwise
         body=testimony.as_object(),
     )
     sealed = envelope.seal(inside, made.periods[period].recipient())
-    row = receipt.submission_id(nonce, testimony.canonical())
-    entry = Entry(row, hashlib.sha256(sealed).digest())
+    entry = Entry(inside.row, hashlib.sha256(sealed).digest())
     return Sealed(entry, sealed, case, inside.plaintext())
 
 

@@ -36,6 +36,7 @@ from intake.admin import exporting, install
 from intake.age.identity import Identity
 from intake.age.unsealing import unseal
 from intake.keyring import Period
+from intake.server import letterbox
 from intake.server.letterbox import Letterbox
 from intake.server.site import create_app
 from intake.settings import ROOT
@@ -304,7 +305,7 @@ def test_a_site_that_does_not_see_the_day_turn_is_caught(
 ) -> None:
     site = make_site(tmp_path)
     kept = Letterbox(site.settings).today()
-    monkeypatch.setattr(Letterbox, "today", lambda _: kept)
+    monkeypatch.setattr(letterbox, "load", lambda _: kept)
     with pytest.raises(AssertionError, match="dead period"):
         turn(site, clock)
 
