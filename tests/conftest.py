@@ -6,6 +6,8 @@ Rules:
 - Ctrl-C means the same in every run: a job in the background has it ignored, and so would all that
   it starts.
 - A test writes below `tmp_path`, and never sees a setting of the person who runs it.
+- The slow step to a mailbox is quick in this process, but for tests that are slow themselves or ask
+  for ``slow_step``: its cost is held by vectors, and felt wherever it runs in another process.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ import signal
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
+
+from intake import reply
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -38,3 +42,16 @@ def _own_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """Hide the caller's settings, so that no test touches a real data folder or keyring."""
     for name in [name for name in os.environ if name.startswith("INTAKE_")]:
         monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def slow_step() -> None:
+    """Have the slow step as it is, for a test that is about it."""
+
+
+@pytest.fixture(autouse=True)
+def _quick_mailboxes(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make scrypt cheap: every receipt that a test brings back would cost a tenth of a second."""
+    slow = {"slow", "interop", "browser"} & {mark.name for mark in request.node.iter_markers()}
+    if not slow and "slow_step" not in request.fixturenames:
+        monkeypatch.setattr(reply, "_COST", 16)

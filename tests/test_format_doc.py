@@ -77,6 +77,8 @@ from intake.settings import ROOT, Settings
 from tests.makers import FIRST, Deployment, identity, make_deployment, sealed_size
 
 EXAMPLES = ROOT / "docs" / "vectors"
+pytestmark = pytest.mark.usefixtures("slow_step")  # the examples have the real cost
+
 TEXT = (ROOT / "docs" / "FORMAT.md").read_text(encoding="utf-8")
 BLOCKS = dict(re.findall(r"^```vector (\S+)\n(.*?)^```$", TEXT, re.MULTILINE | re.DOTALL))
 EXAMPLES_OF_PATHS = {"docs/adr/NNNN-short-name.md", "intake/locale/shn/LC_MESSAGES/intake.po"}

@@ -187,7 +187,8 @@ def test_what_came_before_is_known_to_every_worker(desk: Desk) -> None:
     path, first = desk.bundle(honest())
     bring(desk, path)
     before = said(desk)
-    again = [honest("2026-w48")[n] for n in WORDS]
+    later = honest("2026-w48")
+    again = [later[n] for n in WORDS]
     new = [sealed_row(f"row {n}", {**ANSWERS, "unit_no": "25"}, period="2026-w48") for n in WORDS]
     path, _ = desk.bundle([*again, *new], 2, previous=first, period="2026-w48")
     result = importing.run(

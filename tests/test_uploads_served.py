@@ -297,6 +297,7 @@ def _kilobytes(pid: int, name: str) -> int:
     return int(found[1])
 
 
+@pytest.mark.slow
 def test_no_plaintext_reaches_a_disk(site: Site, tmp_path: Path) -> None:
     """Every call that writes, traced: a canary in each KB of 5 MB, and in the name, is in none.
 
