@@ -483,7 +483,12 @@ class Forgeries:
                 len(people & active) > 1,
                 lambda: forger.acknowledgement(keys.reviewers),
             ),
-            ("answer", people, False, lambda: forger.reply(keys.reviewers)),
+            (
+                "answer",
+                people,
+                len(people & active) > 1,
+                lambda: forger.reply(keys.reviewers),
+            ),
             (
                 "attested period",
                 people,

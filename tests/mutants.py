@@ -71,15 +71,15 @@ BOUNDARY = {
         "intake/server/letterbox.py",
         _POST,
         f"        from intake import locked\n{_POST}",
-        "asked for intake.locked",
+        "asked for intake.age.armor, intake.locked",
     ),
 }
 
 ROTATION = {
     "the keyring is read once and kept": Mutant(
-        "intake/server/letterbox.py",
-        "keyring = load(self.settings)",
-        "keyring = self.kept = getattr(self, 'kept', None) or load(self.settings)",
+        "intake/server/inforce.py",
+        "def load(settings: Settings) -> InForce:",
+        "import functools\n@functools.cache\ndef load(settings: Settings) -> InForce:",
         "dead period",
     ),
 }

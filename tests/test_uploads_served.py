@@ -252,6 +252,7 @@ def test_other_sources_are_answered_while_a_large_file_comes_in(
     """Words go through while it spools and while it is stored, in the very same worker."""
     large = body(first(), file("large", DATA * 50))
     with served(site, INTAKE_FILE_MB="60") as address, ThreadPoolExecutor(1) as pool:
+        _wait_for_workers()
         sent = pool.submit(send, address, large)
         busy = wait_for(site, SEALED)
         (other,) = set(workers()) - {busy}
