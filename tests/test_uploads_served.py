@@ -37,6 +37,9 @@ CALLS = "write,writev,pwrite64,pwritev,pwritev2,sendto,sendmsg,sendmmsg,sendfile
 CALLS += "tee,copy_file_range,io_submit,io_uring_enter,recvfrom,mmap"
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def site(tmp_path: Path) -> Site:
     """A site that is open."""
@@ -202,7 +205,6 @@ def test_a_worker_that_is_killed_in_the_middle(site: Site) -> None:
     assert set(words) < set(sealed_rows(site))
 
 
-@pytest.mark.slow
 def test_a_worker_that_is_killed_at_any_moment_leaves_a_file_whole_or_absent(site: Site) -> None:
     """Also in the transaction: the moments are spread over what one upload takes."""
     large = body(first(), file("x", DATA * 8))
@@ -245,7 +247,6 @@ def _wait_for_workers() -> None:
         time.sleep(0.05)
 
 
-@pytest.mark.slow
 def test_other_sources_are_answered_while_a_large_file_comes_in(
     site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -271,7 +272,6 @@ def test_other_sources_are_answered_while_a_large_file_comes_in(
     assert files(site) == [("large", DATA * 50)]
 
 
-@pytest.mark.slow
 def test_a_large_file_takes_no_more_memory_than_a_small_one(
     site: Site, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -298,7 +298,6 @@ def _kilobytes(pid: int, name: str) -> int:
     return int(found[1])
 
 
-@pytest.mark.slow
 def test_no_plaintext_reaches_a_disk(site: Site, tmp_path: Path) -> None:
     """Every call that writes, traced: a canary in each KB of 5 MB, and in the name, is in none.
 
