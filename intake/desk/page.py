@@ -17,9 +17,10 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from intake.desk import visible
-from intake.desk.cases import Case, Decision
+from intake.desk.cases import Case, Decision, saw
 from intake.desk.reading import Opened, Words, summary
 from intake.desk.slices import File
+from intake.envelope import TESTIMONY
 from intake.wording import Wording
 
 TITLES = {
@@ -58,8 +59,21 @@ def provenance(item: Opened) -> str:
 
 
 def conversation(case: Case, opened: Sequence[Opened]) -> list[Opened | Decision]:
-    """Return what came and the replies that went, by their days; of one day, what came first."""
-    return sorted([*opened, *case.replies.values()], key=lambda one: one.day)
+    """Return what came and the replies that went, by their days.
+
+    Of one day, a reply stands before what was recorded by somebody who knew of it.
+    """
+    found: list[Opened | Decision] = [*opened]
+    for reply in case.replies.values():
+        later = (place for place, item in enumerate(found) if _follows(item, reply))
+        found.insert(next(later, len(found)), reply)
+    return found
+
+
+def _follows(item: Opened | Decision, reply: Decision) -> bool:
+    if item.day != reply.day or isinstance(item, Decision):
+        return item.day > reply.day
+    return item.received.kind != TESTIMONY and saw(item.received.event, reply.event)
 
 
 def barred(words: str) -> list[str]:
