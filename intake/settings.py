@@ -78,5 +78,6 @@ class Settings:
 def _number(environment: Mapping[str, str], name: str, allowed: range, default: int) -> int:
     text = environment.get(name, f"{default}")
     if not text.isdecimal() or int(text) not in allowed:
-        raise Misuse(f"{name} is no number from {allowed[0]} to {allowed[-1]}.", "Mend it.")
+        what = f"{name} is no number from {allowed[0]} to {allowed[-1]}."
+        raise Misuse(what, "Set it to one, or unset it.")
     return int(text)

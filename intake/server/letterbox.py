@@ -66,7 +66,7 @@ class Letterbox:
         Raises :class:`MachineTrouble` or :class:`BadKeyring`; then nothing was stored.
         """
         row = self.row(today, source, kind, body)
-        if not self.store.add([row], today.period, lambda: self.follows(today)):  # (5)
+        if not self.store.add([row], today.period, lambda: load(self.settings) == today):  # (5)
             self.post(self.today(), source, kind, body)
 
     def row(
@@ -79,10 +79,6 @@ class Letterbox:
         # (3) The envelope; its row is named after what is in it.
         made = Envelope(kind, today.day, language, keyring, case, reply, nonce, body, content)
         return made.row, envelope.seal(made, self._recipient(today.recipient))  # (4)
-
-    def follows(self, today: InForce) -> bool:
-        """Return whether what was followed is still in force. Asked under the store's lock."""
-        return load(self.settings) == today
 
 
 def _checked(recipient: str) -> Recipient:

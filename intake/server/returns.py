@@ -149,8 +149,8 @@ def add_files(back: Back, language: str) -> Response:
 
 def key(back: Back, language: str) -> Response:
     """GET: the recipient of today's period, for who seals a file by their own hand."""
-    today = back.site.letterbox.today()
-    return page(back.site, language, "key", recipient=today.recipient, period=today.period)
+    recipient = back.site.letterbox.today().recipient
+    return page(back.site, language, "key", recipient=recipient)
 
 
 def case(
