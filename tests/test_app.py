@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from intake.errors import Misuse
 from intake.settings import FORM, ROOT
 from tests.site_maker import Site, make_site
 
@@ -82,3 +83,14 @@ def test_a_platform_that_cannot_seal_stops_it(site: Site) -> None:
     assert done.returncode == 1
     assert "ML-KEM" in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("INTAKE_FILES", "abc"), ("INTAKE_FILES", "-1"), ("INTAKE_FILES", "51")]
+    + [("INTAKE_FILE_MB", "0"), ("INTAKE_FILE_MB", "1025"), ("INTAKE_FILE_MB", "")],
+)
+def test_a_limit_of_files_that_is_none_is_named(name: str, value: str) -> None:
+    with pytest.raises(Misuse, match=name):
+        Settings.from_environment({name: value})
+    assert Settings.from_environment({"INTAKE_FILES": "0", "INTAKE_FILE_MB": "1024"}).files == 0
