@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from intake.errors import Misuse
-from intake.settings import FORM, ROOT
+from intake.settings import FORM, ROOT, Settings
 from tests.site_maker import Site, make_site
 
 
@@ -87,8 +87,10 @@ def test_a_platform_that_cannot_seal_stops_it(site: Site) -> None:
 
 @pytest.mark.parametrize(
     ("name", "value"),
-    [("INTAKE_FILES", "abc"), ("INTAKE_FILES", "-1"), ("INTAKE_FILES", "51")]
-    + [("INTAKE_FILE_MB", "0"), ("INTAKE_FILE_MB", "1025"), ("INTAKE_FILE_MB", "")],
+    [
+        *(("INTAKE_FILES", value) for value in ("abc", "-1", "51")),
+        *(("INTAKE_FILE_MB", value) for value in ("0", "1025", "")),
+    ],
 )
 def test_a_limit_of_files_that_is_none_is_named(name: str, value: str) -> None:
     with pytest.raises(Misuse, match=name):
