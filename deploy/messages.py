@@ -15,6 +15,7 @@ Usage:
     python deploy/messages.py extract            print every sentence and where it is shown
     python deploy/messages.py update my          bring a language's .po files up to date (new, gone)
     python deploy/messages.py compile my         write the .mo files from them
+    python deploy/messages.py zawgyi             write the Zawgyi copy of the Burmese .mo (needs ICU)
     python deploy/messages.py check my           say what is missing; ends with 1 if anything is
 """
 
@@ -23,6 +24,7 @@ from __future__ import annotations
 import ast
 import io
 import re
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -37,7 +39,7 @@ sys.path.insert(0, str(ROOT))
 
 from intake.form import Form, Question, Sentence  # noqa: E402 - after the path is set
 from intake.settings import FORM  # noqa: E402
-from intake.wording import LOCALE  # noqa: E402
+from intake.wording import LOCALE, ZAWGYI  # noqa: E402
 
 HEADER = """\
 # What Intake says. How to change it, and how a native speaker signs it off: docs/LANGUAGES.md.
@@ -124,6 +126,20 @@ def compiled(language: str, locale: Path = LOCALE, domain: str = INTAKE) -> byte
     return file.getvalue()
 
 
+def in_zawgyi() -> bytes:
+    """Return the Burmese catalogue as ICU writes it in Zawgyi, as a .mo (Debian: icu-devtools)."""
+    said = [m for m in translated("my") if m.id and m.string and not m.fuzzy]
+    command = ["uconv", "-x", "my-Zawgyi"]
+    lines = "".join(f"{m.string}\n" for m in said).encode()
+    made = subprocess.run(command, input=lines, capture_output=True, check=True).stdout.decode()
+    words = Words(locale="my", fuzzy=False)
+    for message, line in zip(said, made.splitlines(), strict=True):
+        words.add(str(message.id), line)
+    file = io.BytesIO()
+    write_mo(file, words)
+    return file.getvalue()
+
+
 def problems(language: str, domain: str = INTAKE) -> list[str]:
     """Return what keeps a catalogue from being complete; empty if nothing does."""
     catalogue, wanted = translated(language, domain=domain), found(domain)
@@ -156,6 +172,10 @@ def main(arguments: list[str]) -> int:
             for domain in (INTAKE, DESK):
                 path = _po(language, LOCALE, domain).with_suffix(".mo")
                 path.write_bytes(compiled(language, domain=domain))
+        case ["zawgyi"]:
+            path = _po(ZAWGYI, LOCALE).with_suffix(".mo")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(in_zawgyi())
         case ["check", language]:
             wrong = problems(language) + problems(language, DESK)
             count = len(found() | found(DESK))

@@ -8,7 +8,9 @@ Rules:
 - Numbers are put into sentences in the language's own numerals. Nothing that a source typed passes
   through here.
 
-Languages stand in the order in which they are offered; the first is the default.
+Languages stand in the order in which they are offered; the first is the default. A source is also
+offered Burmese in Zawgyi, for phones that show only that: a copy of the Burmese catalogue that ICU
+makes (``deploy/messages.py zawgyi``).
 """
 
 from collections.abc import Mapping
@@ -18,8 +20,11 @@ from pathlib import Path
 from typing import Self
 
 LANGUAGES = ("my", "en")
+ZAWGYI = "my-Qaag"  # as CLDR names it
+OFFERED = (*LANGUAGES, ZAWGYI)  # to a source
 LOCALE = Path(__file__).resolve().parent / "locale"
-NUMERALS: Mapping[str, dict[int, int]] = {"my": str.maketrans("0123456789", "၀၁၂၃၄၅၆၇၈၉")}
+_BURMESE = str.maketrans("0123456789", "၀၁၂၃၄၅၆၇၈၉")
+NUMERALS: Mapping[str, dict[int, int]] = {"my": _BURMESE, ZAWGYI: _BURMESE}
 
 
 @dataclass(frozen=True, slots=True)

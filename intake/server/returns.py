@@ -26,7 +26,7 @@ from intake.server.site import Site, notice, page
 from intake.server.site import create_app as letters
 from intake.server.slowly import Busy, Places, in_thread
 from intake.settings import Settings
-from intake.wording import LANGUAGES
+from intake.wording import OFFERED
 
 LONGEST = 5000  # characters of words that are added
 _BODY = BODY_SPARE + LONGEST * 5 // 4 * BYTES_PER_CHARACTER  # bytes that must come back on an error
@@ -55,8 +55,8 @@ def create_app(settings: Settings) -> Flask:
         ("withdraw", "POST", withdraw),
         ("key", "GET", key),
     ]
-    for language in LANGUAGES:
-        start = "" if language == LANGUAGES[0] else f"/{language}"
+    for language in OFFERED:
+        start = "" if language == OFFERED[0] else f"/{language}"
         for name, method, answer in doors:
             found = partial(_at, answer, back, language)
             where = f"{name}-{method}-{language}"

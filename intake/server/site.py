@@ -23,7 +23,7 @@ from intake.server import answers, requests
 from intake.server.fields import DeclaredForm, generate
 from intake.server.letterbox import Letterbox, Source
 from intake.settings import ROOT, Settings
-from intake.wording import LANGUAGES, Wording
+from intake.wording import OFFERED, Wording
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,13 +51,13 @@ def create_app(settings: Settings) -> Flask:
     app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     style = (ROOT / "templates" / "source" / "style.css").read_text(encoding="utf-8")
-    wordings = {name: Wording.load(name, settings.form) for name in LANGUAGES}
+    wordings = {name: Wording.load(name, settings.form) for name in OFFERED}
     # Our own file, and hashed into the policy: safe to put into the page as it is.
     unescaped = Markup(style)  # noqa: S704
     form = Form.load(settings.form)
     site = Site(form, wordings, generate(form), Letterbox(settings), unescaped)
-    for language in LANGUAGES:
-        path = "/" if language == LANGUAGES[0] else f"/{language}"
+    for language in OFFERED:
+        path = "/" if language == OFFERED[0] else f"/{language}"
         app.add_url_rule(path, f"show-{language}", partial(show, site, language), methods=["GET"])
         app.add_url_rule(path, f"take-{language}", partial(take, site, language), methods=["POST"])
     app.extensions["site"] = site
@@ -119,8 +119,8 @@ def page(site: Site, language: str, name: str, code: int = 200, **content: objec
         _=wording.text,
         numerals=wording.numerals,
         language=language,
-        languages=LANGUAGES,
-        start="" if language == LANGUAGES[0] else f"/{language}",
+        languages=OFFERED,
+        start="" if language == OFFERED[0] else f"/{language}",
         letterbox=site.letterbox,
         style=site.style,
         **content,
@@ -133,4 +133,4 @@ def fail(site: Site, error: Exception) -> Response:
     # A traceback holds a source's words: it is dropped, not logged.
     language = request.path.split("/")[1]
     code = error.code if isinstance(error, HTTPException) and error.code else 500
-    return notice(site, language if language in LANGUAGES else LANGUAGES[0], code)
+    return notice(site, language if language in OFFERED else OFFERED[0], code)
