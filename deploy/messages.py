@@ -13,9 +13,9 @@ Rules:
 
 Usage:
     python deploy/messages.py extract            print every sentence and where it is shown
-    python deploy/messages.py update my          bring a language's .po files up to date (new, gone)
+    python deploy/messages.py update my          bring a language's .po up to date (new, gone)
     python deploy/messages.py compile my         write the .mo files from them
-    python deploy/messages.py zawgyi             write the Zawgyi copy of the Burmese .mo (needs ICU)
+    python deploy/messages.py zawgyi             write the Zawgyi .mo from the Burmese .po (ICU)
     python deploy/messages.py check my           say what is missing; ends with 1 if anything is
 """
 
