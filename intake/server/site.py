@@ -63,7 +63,7 @@ def create_app(settings: Settings) -> Flask:
     app.extensions["site"] = site
     app.register_error_handler(Exception, partial(fail, site))
     fixed = answers.headers(style)
-    app.after_request(lambda response: answers.finish(response, request, fixed))
+    app.after_request(lambda response: answers.finish(response, fixed))
     return app
 
 
