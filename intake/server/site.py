@@ -35,6 +35,7 @@ class Site:
     fields: type[DeclaredForm]
     letterbox: Letterbox
     style: Markup
+    headers: dict[str, str]
 
 
 def create_app(settings: Settings) -> Flask:
@@ -55,15 +56,17 @@ def create_app(settings: Settings) -> Flask:
     # Our own file, and hashed into the policy: safe to put into the page as it is.
     unescaped = Markup(style)  # noqa: S704
     form = Form.load(settings.form)
-    site = Site(form, wordings, generate(form), Letterbox(settings), unescaped)
+    site = Site(
+        form, wordings, generate(form), Letterbox(settings), unescaped, answers.headers(style)
+    )
     for language in OFFERED:
         path = "/" if language == OFFERED[0] else f"/{language}"
         app.add_url_rule(path, f"show-{language}", partial(show, site, language), methods=["GET"])
         app.add_url_rule(path, f"take-{language}", partial(take, site, language), methods=["POST"])
     app.extensions["site"] = site
+    app.extensions["refusal"] = lambda status: refuse(site, app, status)
     app.register_error_handler(Exception, partial(fail, site))
-    fixed = answers.headers(style)
-    app.after_request(lambda response: answers.finish(response, fixed))
+    app.after_request(lambda response: answers.finish(response, site.headers))
     return app
 
 
@@ -106,9 +109,16 @@ def form_page(
     return page(site, language, "form", status, **content)
 
 
-def notice(site: Site, language: str, status: int) -> Response:
-    """Answer with one constant page for a status."""
-    return page(site, language, "notice", status, status=status)
+def notice(site: Site, language: str, status: int, *others: str) -> Response:
+    """Answer with one constant page for a status, in a language and ``others``."""
+    spoken = [site.wordings[name] for name in (language, *others)]
+    return page(site, language, "notice", status, status=status, spoken=spoken)
+
+
+def refuse(site: Site, app: Flask, status: int) -> Response:
+    """Return the notice of a layer below the app, which knows no path: in every language."""
+    with app.app_context():
+        return answers.finish(notice(site, *OFFERED[:1], status, *OFFERED[1:]), site.headers)
 
 
 def page(site: Site, language: str, name: str, code: int = 200, **content: object) -> Response:
@@ -133,4 +143,6 @@ def fail(site: Site, error: Exception) -> Response:
     # A traceback holds a source's words: it is dropped, not logged.
     language = request.path.split("/")[1]
     code = error.code if isinstance(error, HTTPException) and error.code else 500
+    if isinstance(error.__context__, TimeoutError):
+        code = 408  # the body stopped half-way, and the line was silent for too long
     return notice(site, language if language in OFFERED else OFFERED[0], code)
