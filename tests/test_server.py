@@ -582,7 +582,7 @@ def test_the_declared_form_is_whole_on_the_page(site: Site) -> None:
     form = Form.load(FORM)
     page = site.client().get("/en").text
     names = set(re.findall(r' name="([^"]+)"', page)) - {"viewport", "robots"}
-    assert names == {"_seed", *form.names()}
+    assert names == {"_seed", "_fill", *form.names()}
     for question in form.questions():
         for code in question.codes():
             assert f'value="{code}"' in page

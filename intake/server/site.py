@@ -7,6 +7,7 @@ Rules:
 - A defect answers with a constant page and is not logged: a traceback holds a source's words.
 """
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -82,7 +83,7 @@ def show(site: Site, language: str) -> Response:
 def take(site: Site, language: str) -> Response:
     """POST: store and confirm, or give everything back with what is wrong."""
     requests.check_origin(request)
-    typed = requests.read_fields(request, site.form.body_limit())
+    typed = requests.read_fields(request, site.form.body_limit() + site.letterbox.settings.fill)
     seed = requests.pop_seed(typed)
     shown = site.fields.holding(typed)
     try:
@@ -132,6 +133,8 @@ def page(site: Site, language: str, name: str, code: int = 200, **content: objec
         languages=OFFERED,
         start="" if language == OFFERED[0] else f"/{language}",
         letterbox=site.letterbox,
+        # Drawn anew for each page, and of one letter, so that it compresses away on the way down.
+        fill="o" * secrets.randbelow(site.letterbox.settings.fill + 1),
         style=site.style,
         **content,
     )
