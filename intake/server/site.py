@@ -7,6 +7,7 @@ Rules:
 - A defect answers with a constant page and is not logged: a traceback holds a source's words.
 """
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -35,6 +36,7 @@ class Site:
     fields: type[DeclaredForm]
     letterbox: Letterbox
     style: Markup
+    headers: dict[str, str]
 
 
 def create_app(settings: Settings) -> Flask:
@@ -55,15 +57,17 @@ def create_app(settings: Settings) -> Flask:
     # Our own file, and hashed into the policy: safe to put into the page as it is.
     unescaped = Markup(style)  # noqa: S704
     form = Form.load(settings.form)
-    site = Site(form, wordings, generate(form), Letterbox(settings), unescaped)
+    site = Site(
+        form, wordings, generate(form), Letterbox(settings), unescaped, answers.headers(style)
+    )
     for language in OFFERED:
         path = "/" if language == OFFERED[0] else f"/{language}"
         app.add_url_rule(path, f"show-{language}", partial(show, site, language), methods=["GET"])
         app.add_url_rule(path, f"take-{language}", partial(take, site, language), methods=["POST"])
     app.extensions["site"] = site
+    app.extensions["refusal"] = lambda status: refuse(site, app, status)
     app.register_error_handler(Exception, partial(fail, site))
-    fixed = answers.headers(style)
-    app.after_request(lambda response: answers.finish(response, request, fixed))
+    app.after_request(lambda response: answers.finish(response, site.headers))
     return app
 
 
@@ -79,7 +83,7 @@ def show(site: Site, language: str) -> Response:
 def take(site: Site, language: str) -> Response:
     """POST: store and confirm, or give everything back with what is wrong."""
     requests.check_origin(request)
-    typed = requests.read_fields(request, site.form.body_limit())
+    typed = requests.read_fields(request, site.form.body_limit() + site.letterbox.settings.fill)
     seed = requests.pop_seed(typed)
     shown = site.fields.holding(typed)
     try:
@@ -106,9 +110,16 @@ def form_page(
     return page(site, language, "form", status, **content)
 
 
-def notice(site: Site, language: str, status: int) -> Response:
-    """Answer with one constant page for a status."""
-    return page(site, language, "notice", status, status=status)
+def notice(site: Site, language: str, status: int, *others: str) -> Response:
+    """Answer with one constant page for a status, in a language and ``others``."""
+    spoken = [site.wordings[name] for name in (language, *others)]
+    return page(site, language, "notice", status, status=status, spoken=spoken)
+
+
+def refuse(site: Site, app: Flask, status: int) -> Response:
+    """Return the notice of a layer below the app, which knows no path: in every language."""
+    with app.app_context():
+        return answers.finish(notice(site, *OFFERED[:1], status, *OFFERED[1:]), site.headers)
 
 
 def page(site: Site, language: str, name: str, code: int = 200, **content: object) -> Response:
@@ -122,6 +133,8 @@ def page(site: Site, language: str, name: str, code: int = 200, **content: objec
         languages=OFFERED,
         start="" if language == OFFERED[0] else f"/{language}",
         letterbox=site.letterbox,
+        # Drawn anew for each page, and of one letter, so that it compresses away on the way down.
+        fill="o" * secrets.randbelow(site.letterbox.settings.fill + 1),
         style=site.style,
         **content,
     )
@@ -133,4 +146,6 @@ def fail(site: Site, error: Exception) -> Response:
     # A traceback holds a source's words: it is dropped, not logged.
     language = request.path.split("/")[1]
     code = error.code if isinstance(error, HTTPException) and error.code else 500
+    if isinstance(error.__context__, TimeoutError):
+        code = 408  # the body stopped half-way, and the line was silent for too long
     return notice(site, language if language in OFFERED else OFFERED[0], code)
