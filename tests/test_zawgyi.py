@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from intake.desk import zawgyi
 from intake.settings import ROOT
+from intake.zawgyi import to_unicode
 from tests import burmese
 from tests.burmese import seconds
 
@@ -23,11 +24,11 @@ def test_every_vector_of_icu() -> None:
     pairs = json.loads(VECTORS.read_text("utf-8"))
     assert len(pairs) == 200
     for typed, converted in pairs:
-        assert zawgyi.convert(f"{typed}\n") == f"{converted}\n"
+        assert to_unicode(f"{typed}\n") == f"{converted}\n"
 
 
 def test_a_battalions_number_stays_where_it_is() -> None:
-    assert zawgyi.convert("တပ္ရင္း36ကို တပ္ရင္းu") == "တပ်ရင်း36ကို တပ်ရင်းu"
+    assert to_unicode("တပ္ရင္း36ကို တပ္ရင္းu") == "တပ်ရင်း36ကို တပ်ရင်းu"
 
 
 @pytest.mark.parametrize(
@@ -44,7 +45,7 @@ def test_a_battalions_number_stays_where_it_is() -> None:
     ],
 )
 def test_the_ends_of_a_text(typed: str, converted: str) -> None:
-    assert zawgyi.convert(typed) == converted
+    assert to_unicode(typed) == converted
 
 
 def test_zawgyi_gets_a_copy_and_nothing_else_is_changed() -> None:
@@ -87,10 +88,10 @@ def test_how_likely_it_is(words: str, least: float, most: float) -> None:
 def test_only_what_is_sure_is_converted() -> None:
     sure = "\u101b\u102d\u102f\u100d\u103a\u103b\u102c\u1015\u1039\u1003\u1036\u102f\u1014\u1039"
     assert 0.95 < zawgyi.likelihood(sure) < 0.97
-    assert zawgyi.copy(sure) == zawgyi.convert(sure) != sure
+    assert zawgyi.copy(sure) == to_unicode(sure) != sure
     doubt = "\u1031\u101b\u100b\u102d\u103d\u1015\u1039\u100a\u103a\u1088\u1036\u1038"
     assert 0.93 < zawgyi.likelihood(doubt) < 0.95
-    assert zawgyi.copy(doubt) == doubt != zawgyi.convert(doubt)
+    assert zawgyi.copy(doubt) == doubt != to_unicode(doubt)
 
 
 def test_correct_unicode_is_never_taken_for_zawgyi() -> None:
@@ -111,10 +112,10 @@ def test_a_copy_has_the_same_lines_and_nothing_is_too_odd(text: str) -> None:
     copy = zawgyi.copy(text)
     assert copy.count("\n") == text.count("\n")
     assert 0 <= zawgyi.likelihood(text) <= 1
-    assert isinstance(zawgyi.convert(text), str)
+    assert isinstance(to_unicode(text), str)
 
 
 @pytest.mark.parametrize("unit", ["ေ", "\u1031\u103b", "\u200b", " ", "\u1037", "က္", ZAWGYI])
 def test_converting_takes_linear_time(unit: str) -> None:
-    few, many = (seconds(zawgyi.convert, unit * (count // len(unit))) for count in (2_000, 20_000))
+    few, many = (seconds(to_unicode, unit * (count // len(unit))) for count in (2_000, 20_000))
     assert many < 40 * max(few, 0.001)
