@@ -1,8 +1,13 @@
-"""Zawgyi is told from Unicode, and converted as ICU does; what is not Zawgyi is never changed."""
+"""Zawgyi is told from Unicode, and converted as ICU does; what is not Zawgyi is never changed.
+
+Into Zawgyi goes only what the site shows: its sentences (test_wording.py) and replies.
+"""
 
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Callable
 
 import pytest
 from hypothesis import given
@@ -10,11 +15,12 @@ from hypothesis import strategies as st
 
 from intake.desk import zawgyi
 from intake.settings import ROOT
-from intake.zawgyi import to_unicode
+from intake.zawgyi import to_unicode, to_zawgyi
 from tests import burmese
 from tests.burmese import seconds
 
 VECTORS = ROOT / "tests" / "vectors" / "zawgyi.json"
+TO_ZAWGYI = ROOT / "tests" / "vectors" / "to-zawgyi.json"
 ZAWGYI = "ဗိုလ္ႀကီးက ပစ္ဖို႔ အမိန႔္ေပးတယ္။"
 UNICODE = "ဗိုလ်ကြီးက ပစ်ဖို့ အမိန့်ပေးတယ်။"
 MYANMAR = st.text(st.characters(min_codepoint=0x1000, max_codepoint=0x109F))
@@ -25,6 +31,23 @@ def test_every_vector_of_icu() -> None:
     assert len(pairs) == 200
     for typed, converted in pairs:
         assert to_unicode(f"{typed}\n") == f"{converted}\n"
+
+
+def test_every_vector_of_icu_into_zawgyi() -> None:
+    pairs = json.loads(TO_ZAWGYI.read_text("utf-8"))
+    assert len(pairs) == 200
+    for typed, converted in pairs:
+        assert to_zawgyi(f"{typed}\n") == f"{converted}\n"
+
+
+def test_what_a_reviewer_writes_is_the_same_words_in_zawgyi() -> None:
+    assert to_zawgyi(UNICODE) == ZAWGYI
+    assert to_zawgyi("Tor ကျပ် 😀 <b>၁၂ 36u</b>\n") == "Tor က်ပ္ 😀 <b>၁၂ 36u</b>\n"
+    assert zawgyi.likelihood(to_zawgyi(UNICODE)) > zawgyi.SURE
+    for line in burmese.texts():
+        if zawgyi.likelihood(line, least=1) == 0.0:
+            kept = re.sub("[\u1000-\u109f]", "", line)
+            assert re.sub("[\u1000-\u109f]", "", to_zawgyi(line)) == kept
 
 
 def test_a_battalions_number_stays_where_it_is() -> None:
@@ -115,7 +138,8 @@ def test_a_copy_has_the_same_lines_and_nothing_is_too_odd(text: str) -> None:
     assert isinstance(to_unicode(text), str)
 
 
+@pytest.mark.parametrize("convert", [to_unicode, to_zawgyi])
 @pytest.mark.parametrize("unit", ["ေ", "\u1031\u103b", "\u200b", " ", "\u1037", "က္", ZAWGYI])
-def test_converting_takes_linear_time(unit: str) -> None:
-    few, many = (seconds(to_unicode, unit * (count // len(unit))) for count in (2_000, 20_000))
+def test_converting_takes_linear_time(unit: str, convert: Callable[[str], str]) -> None:
+    few, many = (seconds(convert, unit * (count // len(unit))) for count in (2_000, 20_000))
     assert many < 40 * max(few, 0.001)
