@@ -7,8 +7,8 @@ Rules:
 - Whoever converts makes a copy, and keeps the text as it was written.
 - Each direction destroys what is in its target already: which one a text is in, is for the caller
   to know (``desk/zawgyi.py`` finds out).
-- The tables are Unicode's own (CLDR, ``*.rules``), run as ICU runs them; only of a sign that is
-  repeated more than 99 times, the rest is taken for another.
+- The tables are Unicode's own (CLDR, ``*.rules``), run as ICU runs them, but for two slips; and of
+  a sign that is repeated more than 99 times, the rest is taken for another.
 """
 
 import re
@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import NamedTuple, Self
 
 _FOLDER = Path(__file__).parent
-# A slip in a table: this stands there for "\u1036", and moves "း" behind a 3, a 6 and a u.
-_SLIP = r"\1u36"
+# Two slips in the tables. The first stands there for "\u1036", and moves "း" behind a 3, a 6 and a
+# u. The second makes a four of "၎င်း", "the said", for which Zawgyi has a sign of its own.
+_SLIPS = (r"\1u36", r"($nondigits) \u104e > $1 \u1044;")
 
 
 def to_unicode(text: str) -> str:
@@ -72,9 +73,11 @@ class _Stage(NamedTuple):
 @cache
 def _stages(table: str) -> list[_Stage]:
     text = (_FOLDER / f"{table}.rules").read_text("utf-8")
+    for slip in _SLIPS:
+        text = text.replace(slip, "")
     names: dict[str, str] = {}
     stages: list[list[tuple[str, str]]] = [[]]
-    for line in text.replace(_SLIP, "").split("\n"):
+    for line in text.split("\n"):
         rule = re.sub(r"#.*|\s|;", "", line)
         name, is_name, value = rule.partition("=")
         if is_name:

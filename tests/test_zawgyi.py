@@ -50,6 +50,12 @@ def test_what_a_reviewer_writes_is_the_same_words_in_zawgyi() -> None:
             assert re.sub("[\u1000-\u109f]", "", to_zawgyi(line)) == kept
 
 
+def test_the_said_is_no_four() -> None:
+    for said in ("၎င်းကို", "သူ၎င်းကို", "၁၎င်း"):
+        assert to_zawgyi(said).replace("\u104e", "၎င်း") == said
+        assert to_unicode(to_zawgyi(said)) == said
+
+
 def test_a_battalions_number_stays_where_it_is() -> None:
     assert to_unicode("တပ္ရင္း36ကို တပ္ရင္းu") == "တပ်ရင်း36ကို တပ်ရင်းu"
 

@@ -73,14 +73,14 @@ def test_every_line_is_what_icu_makes_of_it(name: str, is_zawgyi: bool) -> None:
 
 @pytest.mark.parametrize("name", ["texts", "syllables", "noise"])
 def test_every_line_is_what_icu_makes_of_it_in_zawgyi(name: str) -> None:
-    lines = made(name)
+    lines = [line.replace("\u104e", "") for line in made(name)]
     theirs = lines_by_icu("my-Zawgyi", lines)
     differ = [x for x in zip(lines, theirs, ours(to_zawgyi, lines), strict=True) if x[1] != x[2]]
     assert differ == []
 
 
 def test_the_zawgyi_catalogue_is_what_icu_makes_of_the_burmese_one() -> None:
-    shown = [Wording.load(ZAWGYI).text(msgid) for msgid in MY]
+    shown = [Wording.load(ZAWGYI).text(msgid).replace("\u104e", "\u1044") for msgid in MY]
     assert shown == lines_by_icu("my-Zawgyi", list(MY.values()))
 
 
@@ -93,6 +93,11 @@ def test_without_an_end_of_line_too() -> None:
 def test_a_battalions_number_is_displaced_by_icu_and_not_by_us() -> None:
     assert icu("Zawgyi-my", "တပ္ရင္း36") == "တပ်ရင်3း6"
     assert to_unicode("တပ္ရင္း36") == "တပ်ရင်း36"
+
+
+def test_the_said_is_a_four_by_icu_and_not_by_us() -> None:
+    assert icu("my-Zawgyi", "သူ၎င်းကို") == "သူ\u1044ကို"
+    assert to_zawgyi("သူ၎င်းကို") == "သူ\u104eကို"
 
 
 def test_the_vectors_are_icus() -> None:
