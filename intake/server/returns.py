@@ -26,7 +26,8 @@ from intake.server.site import Site, notice, page
 from intake.server.site import create_app as letters
 from intake.server.slowly import Busy, Places, in_thread
 from intake.settings import Settings
-from intake.wording import OFFERED
+from intake.wording import OFFERED, ZAWGYI
+from intake.zawgyi import to_zawgyi
 
 LONGEST = 5000  # characters of words that are added
 MOST = 3  # replies on one page, so that it keeps its one size whatever is in them
@@ -175,7 +176,8 @@ def case(
     **content: object,
 ) -> Response:
     """Answer with the page of a case: what was done, what waits, and what can be done next."""
-    known: dict[str, object] = {"waiting": None, "told": "", "typed": "", "files": None, "place": 0}
+    spell = to_zawgyi if language == ZAWGYI else str  # a reply, which is written in Unicode
+    known = {"waiting": None, "told": "", "typed": "", "files": None, "place": 0, "spell": spell}
     fresh = (seed or receipt.new_seed()).hex()
     return page(back.site, language, "case", status, digits=digits, seed=fresh, **known | content)
 
