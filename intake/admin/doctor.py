@@ -143,15 +143,13 @@ def _form(settings: Settings) -> str:
 def _about(settings: Settings) -> str:
     if settings.about is None:
         return "no page says who is behind it"
-    said = {
-        f"[{name}] {own}": text
-        for own, texts in about.load(settings.about).items()
-        for name, text in texts.items()
-    }
-    if missing := [where for where, text in said.items() if not text or text[0] not in where]:
+    said = about.load(settings.about)
+    texts = [(name, own, text) for own in said for name, text in said[own].items()]
+    missing = [f"[{name}] {own}" for name, own, text in texts if not text or text[0] != own]
+    if missing:
         what = f"In {settings.about} there is no {', '.join(missing)}."
         raise _Warning(what, "Write it: whoever reads that language gets another one till then.")
-    return f"{len(said)} texts, in every language"
+    return f"{len(texts)} texts, in every language"
 
 
 CHECKS = (
