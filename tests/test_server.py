@@ -36,8 +36,9 @@ BURMESE = "တပ်ရင်းမှူးက ပစ်ခိုင်းတ�
 ZAWGYI = "ေျပာျပခ်င္တယ္"
 PAGE_LIMIT = 16 * 1024  # bytes of a page on the wire, whatever is on it
 HEADERS_LIMIT = 1024  # bytes
-AUDIT_LIMITS = {"site": 1150, "returns": 1980}  # lines from form field to stored row, and back
+AUDIT_LIMITS = {"site": 1160, "returns": 2000}  # lines from form field to stored row, and back
 LIMITS = {"account": 2000, "vet_hint": 300}
+ELSEWHERE = f"{'e' * 56}.onion"
 URLENCODED = "application/x-www-form-urlencoded"
 
 
@@ -237,9 +238,9 @@ def strip_tags(page: str) -> str:
         ({"Sec-Fetch-Site": "same-origin"}, 200),
         ({}, 403),
         ({"Origin": "null"}, 403),
-        ({"Origin": "http://elsewhere.onion"}, 403),
-        ({"Origin": "http://localhost.elsewhere.onion"}, 403),
-        ({"Origin": "http://elsewhere.onion", "Sec-Fetch-Site": "same-origin"}, 403),
+        ({"Origin": f"http://{ELSEWHERE}"}, 403),
+        ({"Origin": f"http://localhost.{ELSEWHERE}"}, 403),
+        ({"Origin": f"http://{ELSEWHERE}", "Sec-Fetch-Site": "same-origin"}, 403),
         ({"Sec-Fetch-Site": "cross-site"}, 403),
         ({"Sec-Fetch-Site": "none"}, 403),
         ({"Referer": "http://localhost/"}, 403),

@@ -110,7 +110,7 @@ NOT_BURMESE = {  # what is wrong: where it shows in a translation
     "a space at an end, or two in a row": r"\A[ \u200b]|[ \u200b]\Z|[ \u200b]{2}",
     "a word that says whether the speaker is a man": r"ကျွန်တော်|ကျွန်မ",
 }
-NAMES = {"Tor", "Browser", "New", "Identity", "BGF", "TOC", "IIMM"}
+NAMES = {"Tor", "Browser", "onion", "New", "Identity", "BGF", "TOC", "IIMM"}
 DESK_NAMES = {"Ctrl", "C", "Dangerzone", "Intake", "desk", "a"}  # desk-a, too
 DESK_NAMES |= {"exports", "battalion", "expected", "note", "age"}  # options, and a format
 

@@ -108,6 +108,7 @@ def add_words(back: Back, language: str) -> Response:
     words = fields.get("words", [""])[0].replace("\r\n", "\n")
     trouble = "" if words.strip() else "empty"
     trouble = "long" if len(words) > LONGEST else trouble
+    trouble = "sign" if "\0" in words else trouble  # as in ``intake.form``
     return _add(back, language, fields, WORDS, {"words": words}, trouble)
 
 
