@@ -326,7 +326,7 @@ def test_only_our_own_page_may_post_to_the_way_back(
     site: Site, client: FlaskClient, path: str
 ) -> None:
     digits = letter(client)
-    for headers in ({}, {"Origin": "http://elsewhere"}, {"Origin": "null"}):
+    for headers in ({}, {"Origin": f"http://{'e' * 56}.onion"}, {"Origin": "null"}):
         sent = {"receipt": digits, "_seed": "00" * 32, "words": "x", "sure": "yes"}
         assert client.post(f"/en/{path}", data=sent, headers=headers).status_code == 403
     assert len(envelopes(site)) == 1
