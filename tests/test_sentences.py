@@ -33,6 +33,7 @@ LINES = {  # a menu shows a chosen option on one line, and its list all of it
     "consent": 7,  # which is read whole beside its box
 }
 UNBROKEN = 10  # clusters: at 100 %, a line of a choice has eleven
+GRADE, HARDEST = 6, 10  # years at school: of all sentences together, and of any one
 MY = {str(m.id): str(m.string) for m in messages.translated("my") if m.id}
 PAGES = "".join(path.read_text("utf-8") for path in (ROOT / "templates/source").glob("*.html"))
 SAID = re.compile(r'\b_\("([^"]+)"')
@@ -40,6 +41,8 @@ CLUSTER = re.compile(
     "(?:\u1004\u103a\u1039)?[\u1000-\u102a\u103f-\u1049\u104c-\u104f]"
     "(?:\u1039[\u1000-\u1021]|[\u102b-\u103e])*"
 )
+WORD = re.compile("[A-Za-z\u2019']+")
+SILENT = "(?<=[^aeiouyl])e$|(?<=[^aeiouytd])ed$|(?<=[^aeiouysxzcgh])es$"
 BREAKS = re.compile("[^\u1000-\u1049\u104c-\u109f]+")  # a space, U+200B, ၊ and ။, what is Latin
 
 
@@ -107,3 +110,30 @@ def test_every_long_sentence_can_be_broken_into_lines() -> None:
     assert [len(CLUSTER.findall(part)) for part in BREAKS.split("တပ်မှ\u200bသိက္ခာ၊ဦး")] == [3, 2, 1]
     parts = {part for said in MY.values() for part in BREAKS.split(said)}
     assert [part for part in parts if len(CLUSTER.findall(part)) > UNBROKEN] == []
+
+
+def sentences() -> list[str]:
+    """Return the English sentences of three words or more that a source is shown."""
+    parts = (re.split(r"(?<=[.?!:])\s+(?=[A-Z“{])", msgid) for msgid in messages.found())
+    ended = (part for found in parts for part in found if re.search(r"[.?!:]”?\Z", part))
+    return [part for part in ended if len(WORD.findall(part)) >= 3]
+
+
+def grade(said: list[str]) -> float:
+    """Return the years at school that it takes to read this: the Flesch-Kincaid grade level.
+
+    Kincaid, Fishburne, Rogers and Chissom, "Derivation of new readability formulas", 1975. Its
+    syllables are groups of vowels here, without an "e" that is not said.
+    """
+    words = [word.lower() for sentence in said for word in WORD.findall(sentence)]
+    spoken = (re.sub(SILENT, "", word) for word in words)
+    syllables = sum(max(1, len(re.findall("[aeiouy]+", word))) for word in spoken)
+    return 0.39 * len(words) / len(said) + 11.8 * syllables / len(words) - 15.59
+
+
+def test_the_english_reads_at_a_sixth_grade_level() -> None:
+    assert round(grade(["The cat sat on the mat."]), 2) == -1.45
+    assert grade(["Organisations anonymise identifiable information."]) > 20
+    assert len(sentences()) > 200
+    assert grade(sentences()) <= GRADE
+    assert [said for said in sentences() if grade([said]) > HARDEST] == []
