@@ -91,6 +91,11 @@ def test_a_receipt_is_read_however_it_is_typed(
     assert BURMESE.splitlines()[0][:20] in found.text
 
 
+def test_a_letter_wa_in_a_receipt_is_a_zero() -> None:
+    digits = "0" * 23 + receipt.check_digit("0" * 23)
+    assert typed.read("ဝ၀႐0" * 5 + "ဝဝဝ" + digits[-1]) == digits
+
+
 def test_a_mistyped_receipt_is_told_by_its_check_digit_alone(client: FlaskClient) -> None:
     digits = letter(client)
     other = str((int(digits[5]) + 1) % 10)
