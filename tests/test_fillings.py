@@ -361,7 +361,7 @@ def test_fillings_are_stored_as_typed_or_given_back(
     check()
     with capsys.disabled():
         told = f"{seen['stored']} stored as typed, {seen['back']} given back"
-        sys.stdout.write(f"\n  fillings: {told}, {time.process_time() - start:.1f} s of a processor\n")
+        sys.stdout.write(f"\n  fillings: {told}, {time.process_time() - start:.1f} s of work\n")
     assert seen["stored"] + seen["back"] == COUNT
     assert min(seen[name] for name in ("stored", "back", *OFFERED)) > COUNT // 6
     can_be_wrong = [q.key for q in DECLARED.questions() if q.required or q.limit or q.from_year]
