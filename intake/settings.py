@@ -10,6 +10,7 @@ INTAKE_ABOUT        what a group says of itself (``intake.about``)     none
 INTAKE_DATABASE     SQLAlchemy URL of the store                        SQLite in INTAKE_DATA
 INTAKE_FILES        files that a source can send at once, 0 for none   5
 INTAKE_FILE_MB      MiB that one of them may have                      25
+INTAKE_FILL         most bytes of filler in a body of words, 0 for off 16384
 =================== ================================================== ==========================
 
 Rule: no secret is ever a setting.
@@ -29,7 +30,7 @@ FORM = Path(__file__).resolve().parent / "forms" / "cdm.toml"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Paths, the database URL (``None`` for the default one), and limits of files.
+    """Paths, the database URL (``None`` for the default one), limits of files and of filler.
 
     ``about`` is ``None`` where a group says nothing of itself.
     """
@@ -41,6 +42,7 @@ class Settings:
     database: str | None = None
     files: int = 5
     file_mb: int = 25
+    fill: int = 16384
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -57,6 +59,7 @@ class Settings:
             database=environment.get("INTAKE_DATABASE"),
             files=_number(environment, "INTAKE_FILES", range(51), 5),
             file_mb=_number(environment, "INTAKE_FILE_MB", range(1, 1025), 25),
+            fill=_number(environment, "INTAKE_FILL", range(65537), 16384),
         )
 
     @property

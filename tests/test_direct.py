@@ -77,9 +77,9 @@ def refused(answer: TestResponse, language: str = "en") -> bool:
     told = Wording.load(language).text(f"{TOLD} Nothing was stored.")
     cure = Wording.load(language).text(CURE)
     found = answer.text
-    shown = f"<p>{told}</p>" in found and f"<p>{cure}</p>" in found
+    shown = f">{told}</h1>" in found and f"<p>{cure}</p>" in found
     assert shown == (answer.status_code == MOVED)
-    return shown and not re.search(r"<form|<input|<textarea| href=\"/", found)
+    return shown and not re.search(r'<form|<input|<textarea| href="/(?!([\w-]+/)?exit")', found)
 
 
 class Unread(io.BytesIO):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import random
 import re
 import secrets
@@ -23,9 +22,10 @@ from intake.envelope import WITHDRAWAL, WORDS, Envelope
 from intake.errors import BadFile, MachineTrouble
 from intake.reply import Reply
 from intake.server import mailbox as reading
-from intake.server import slowly, typed
+from intake.server import returns, slowly, typed
 from intake.server.returns import LONGEST
 from intake.store import Store
+from intake.zawgyi import to_zawgyi
 from tests.site_maker import ORIGIN, Site, make_site, seed_in
 from tests.way_back import answer, boxes, letter, mailbox, masked, page_of, post
 
@@ -91,6 +91,11 @@ def test_a_receipt_is_read_however_it_is_typed(
     assert BURMESE.splitlines()[0][:20] in found.text
 
 
+def test_a_letter_wa_in_a_receipt_is_a_zero() -> None:
+    digits = "0" * 23 + receipt.check_digit("0" * 23)
+    assert typed.read("\u101d\u1040\u1090\u0030" * 5 + "\u101d" * 3 + digits[-1]) == digits
+
+
 def test_a_mistyped_receipt_is_told_by_its_check_digit_alone(client: FlaskClient) -> None:
     digits = letter(client)
     other = str((int(digits[5]) + 1) % 10)
@@ -118,13 +123,16 @@ def test_a_mistyped_receipt_is_told_by_its_check_digit_alone(client: FlaskClient
     )
     huge = client.post("/en/back", data={"receipt": "1" * (10 << 20)}, headers=ORIGIN)
     assert huge.status_code == 413
-    assert len({len(page.data) for page in (huge, found)}) == 1
+    assert len({page.content_length for page in (huge, found)}) == 1
 
 
 # What is shown.
 
 
-def test_replies_are_shown_oldest_first_and_escaped(site: Site, client: FlaskClient) -> None:
+def test_replies_are_shown_oldest_first_and_escaped(
+    site: Site, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(returns, "MOST", 4)
     digits, day = letter(client), days.clock()
     answer(site, digits, "<b>နောက်ဆုံး</b>", ZAWGYI, day=day)
     box = mailbox(site, digits)
@@ -136,7 +144,24 @@ def test_replies_are_shown_oldest_first_and_escaped(site: Site, client: FlaskCli
     places = [found.text.index(text) for text in order]
     assert places == sorted(places)
     assert "<b>" not in found.text
-    assert len(found.data) == 16384
+    assert found.content_length == 16384
+
+
+def test_on_the_page_in_zawgyi_a_reply_is_in_zawgyi_too(site: Site, client: FlaskClient) -> None:
+    digits, shown = letter(client, "/my-Qaag"), to_zawgyi(BURMESE)
+    assert shown != BURMESE
+    answer(site, digits, BURMESE, "Plain English, & <b>bold</b>.")
+    found = page_of(client, digits, "/my-Qaag").text
+    assert shown in found
+    assert BURMESE not in found
+    assert "Plain English, &amp; &lt;b&gt;bold&lt;/b&gt;." in found
+    for path in ("", "/en"):
+        assert BURMESE in page_of(client, digits, path).text
+    # What a source typed comes back as it was typed, in whatever it was.
+    for typed_back in (BURMESE, ZAWGYI):
+        sent = post(client, "/my-Qaag/words", receipt=digits, words=typed_back)
+        assert sent.status_code == 400
+        assert typed_back in sent.text
 
 
 def test_what_does_not_open_or_is_no_reply_is_passed_over(site: Site, client: FlaskClient) -> None:
@@ -288,7 +313,7 @@ def test_words_that_cannot_be_stored_come_back(
     assert says in found.text
     assert f">\n{fields['words']}</textarea>" in found.text.replace("\r\n", "\n")
     assert len(envelopes(site)) == 1
-    assert len(found.data) % 16384 == 0
+    assert found.content_length % 16384 == 0
 
 
 def test_the_longest_words_fit_one_envelope(site: Site, client: FlaskClient) -> None:
@@ -324,7 +349,7 @@ def test_only_our_own_page_may_post_to_the_way_back(
     site: Site, client: FlaskClient, path: str
 ) -> None:
     digits = letter(client)
-    for headers in ({}, {"Origin": "http://elsewhere"}, {"Origin": "null"}):
+    for headers in ({}, {"Origin": f"http://{'e' * 56}.onion"}, {"Origin": "null"}):
         sent = {"receipt": digits, "_seed": "00" * 32, "words": "x", "sure": "yes"}
         assert client.post(f"/en/{path}", data=sent, headers=headers).status_code == 403
     assert len(envelopes(site)) == 1
@@ -373,13 +398,11 @@ def test_the_page_of_a_receipt_says_nothing_of_whether_it_was_ever_given(
     assert len({str(page.headers) for page in found}) == 1
     assert len({masked(page.text) for page in found}) == 1
     packed = [
-        client.post(
-            "/back", data={"receipt": digits}, headers={**ORIGIN, "Accept-Encoding": "gzip"}
-        )
+        client.post("/back", data={"receipt": digits}, headers=ORIGIN)
         for digits in (unused, used, withdrawn, unknown) * 3
     ]
-    assert {len(page.data) for page in packed} == {16384}
-    assert len({masked(gzip.decompress(page.data).decode()) for page in packed}) == 1
+    assert {page.content_length for page in packed} == {16384}
+    assert len({masked(page.text) for page in packed}) == 1
 
 
 def test_a_mailbox_is_opened_so_many_at_a_time_and_letters_do_not_wait(
@@ -404,7 +427,7 @@ def test_a_mailbox_is_opened_so_many_at_a_time_and_letters_do_not_wait(
     assert busy.status_code == 429
     assert "Many people look for answers just now" in busy.text
     assert digits not in busy.text
-    assert len(busy.data) == 16384
+    assert busy.content_length == 16384
     assert letter(client) != digits
     words = post(client, "/en/words", receipt=digits, _seed="ab" * 32, words=BURMESE)
     assert words.status_code == 200
@@ -477,7 +500,7 @@ def test_a_thousand_unknown_and_a_thousand_unused_receipts(
         begun = time.perf_counter()
         found = post(client, "/back", receipt=digits)
         times[kind].append(time.perf_counter() - begun)
-        seen.add((found.status_code, str(found.headers), len(found.data), masked(found.text)))
+        seen.add((found.status_code, str(found.headers), found.content_length, masked(found.text)))
     assert len(seen) == 1
     values = sorted({*times["unused"], *times["unknown"]})
     below = [[sum(t <= v for t in times[kind]) / 1000 for v in values[::8]] for kind in times]

@@ -5,6 +5,8 @@ Rules:
   repaired: a replacement character would be a change to testimony.
 - It is read once into memory, and at most ``limit`` bytes of it; nothing is spooled to disk. A body
   that stops early is refused: half a testimony is not a testimony.
+- A field of filler blurs the length of the words to whoever watches the line. It is dropped here,
+  whatever is in it, so that nothing that is kept depends on it.
 - It comes straight from a browser at our onion address: whoever stands between the two reads every
   word, and a form that is not shown is one in which nobody writes.
 - A refusal carries a status and one of our own sentences, and nothing of the request.
@@ -55,10 +57,10 @@ def check_origin(request: Request) -> None:
 
 
 def read_fields(request: Request, limit: int) -> dict[str, list[str]]:
-    """Return name -> values of the body.
+    """Return name -> values of the body, without the filler.
 
     Raises 415 for another kind of body, 413 for one over ``limit`` bytes, and 400 for one that is
-    not UTF-8, not well formed, or has more than a thousand fields.
+    not UTF-8, not well formed, or has more than a thousand fields or more than one filler.
     """
     charset = request.mimetype_params.get("charset", "utf-8").lower()
     if (request.mimetype, charset) != (URLENCODED, "utf-8"):
@@ -78,6 +80,8 @@ def read_fields(request: Request, limit: int) -> dict[str, list[str]]:
         raise BadRequest from None
     for name, value in pairs:
         fields.setdefault(name, []).append(value)
+    if len(fields.pop("_fill", [])) > 1:
+        raise BadRequest
     return fields
 
 

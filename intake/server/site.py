@@ -8,6 +8,7 @@ Rules:
 - A defect answers with a constant page and is not logged: a traceback holds a source's words.
 """
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -36,6 +37,7 @@ class Site:
     fields: type[DeclaredForm]
     letterbox: Letterbox
     style: Markup
+    headers: dict[str, str]
     about: Mapping[str, Mapping[str, about.Text | None]]
 
 
@@ -59,16 +61,17 @@ def create_app(settings: Settings) -> Flask:
     unescaped = Markup(style)  # noqa: S704
     form = Form.load(settings.form)
     said = about.load(settings.about) if settings.about else {}
-    site = Site(form, wordings, generate(form), Letterbox(settings), unescaped, said)
+    own, fixed = Letterbox(settings), answers.headers(style)
+    site = Site(form, wordings, generate(form), own, unescaped, fixed, said)
     for language in OFFERED:
         path = "/" if language == OFFERED[0] else f"/{language}"
         app.add_url_rule(path, f"show-{language}", partial(show, site, language), methods=["GET"])
         app.add_url_rule(path, f"take-{language}", partial(take, site, language), methods=["POST"])
     app.extensions["site"] = site
+    app.extensions["refusal"] = lambda status: refuse(site, app, status)
     app.before_request(lambda: requests.check_direct(request))
     app.register_error_handler(Exception, partial(fail, site))
-    fixed = answers.headers(style)
-    app.after_request(lambda response: answers.finish(response, request, fixed))
+    app.after_request(lambda response: answers.finish(response, site.headers))
     return app
 
 
@@ -84,7 +87,7 @@ def show(site: Site, language: str) -> Response:
 def take(site: Site, language: str) -> Response:
     """POST: store and confirm, or give everything back with what is wrong."""
     requests.check_origin(request)
-    typed = requests.read_fields(request, site.form.body_limit())
+    typed = requests.read_fields(request, site.form.body_limit() + site.letterbox.settings.fill)
     seed = requests.pop_seed(typed)
     shown = site.fields.holding(typed)
     try:
@@ -111,9 +114,16 @@ def form_page(
     return page(site, language, "form", status, **content)
 
 
-def notice(site: Site, language: str, status: int) -> Response:
-    """Answer with one constant page for a status."""
-    return page(site, language, "notice", status, status=status)
+def notice(site: Site, language: str, status: int, *others: str) -> Response:
+    """Answer with one constant page for a status, in a language and ``others``."""
+    spoken = [site.wordings[name] for name in (language, *others)]
+    return page(site, language, "notice", status, status=status, spoken=spoken)
+
+
+def refuse(site: Site, app: Flask, status: int) -> Response:
+    """Return the notice of a layer below the app, which knows no path: in every language."""
+    with app.app_context():
+        return answers.finish(notice(site, *OFFERED[:1], status, *OFFERED[1:]), site.headers)
 
 
 def page(site: Site, language: str, name: str, code: int = 200, **content: object) -> Response:
@@ -127,6 +137,8 @@ def page(site: Site, language: str, name: str, code: int = 200, **content: objec
         languages=OFFERED,
         start="" if language == OFFERED[0] else f"/{language}",
         letterbox=site.letterbox,
+        # Drawn anew for each page, and of one letter, so that it compresses away on the way down.
+        fill="o" * secrets.randbelow(site.letterbox.settings.fill + 1),
         style=site.style,
         about=site.about.get(language),
         **content,
@@ -139,4 +151,6 @@ def fail(site: Site, error: Exception) -> Response:
     # A traceback holds a source's words: it is dropped, not logged.
     language = request.path.split("/")[1]
     code = error.code if isinstance(error, HTTPException) and error.code else 500
+    if isinstance(error.__context__, TimeoutError):
+        code = 408  # the body stopped half-way, and the line was silent for too long
     return notice(site, language if language in OFFERED else OFFERED[0], code)
