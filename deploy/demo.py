@@ -106,7 +106,8 @@ def tool(name: str, *arguments: object, allow: tuple[int, ...] = (0,)) -> str:
 
 def environment() -> dict[str, str]:
     """Return the environment of every subprocess: the server's folders, and nothing secret."""
-    return os.environ | {"INTAKE_DATA": str(SERVER / "data"), "INTAKE_KEYS": str(SERVER / "keys")}
+    folders = {"INTAKE_DATA": str(SERVER / "data"), "INTAKE_KEYS": str(SERVER / "keys")}
+    return {"INTAKE_ABOUT": str(ROOT / "deploy" / "about.example.toml")} | os.environ | folders
 
 
 def hold_ceremony(clock: Steps) -> None:
