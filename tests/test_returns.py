@@ -25,6 +25,7 @@ from intake.server import mailbox as reading
 from intake.server import returns, slowly, typed
 from intake.server.returns import LONGEST
 from intake.store import Store
+from intake.zawgyi import to_zawgyi
 from tests.site_maker import ORIGIN, Site, make_site, seed_in
 from tests.way_back import answer, boxes, letter, mailbox, masked, page_of, post
 
@@ -90,6 +91,11 @@ def test_a_receipt_is_read_however_it_is_typed(
     assert BURMESE.splitlines()[0][:20] in found.text
 
 
+def test_a_letter_wa_in_a_receipt_is_a_zero() -> None:
+    digits = "0" * 23 + receipt.check_digit("0" * 23)
+    assert typed.read("\u101d\u1040\u1090\u0030" * 5 + "\u101d" * 3 + digits[-1]) == digits
+
+
 def test_a_mistyped_receipt_is_told_by_its_check_digit_alone(client: FlaskClient) -> None:
     digits = letter(client)
     other = str((int(digits[5]) + 1) % 10)
@@ -139,6 +145,23 @@ def test_replies_are_shown_oldest_first_and_escaped(
     assert places == sorted(places)
     assert "<b>" not in found.text
     assert found.content_length == 16384
+
+
+def test_on_the_page_in_zawgyi_a_reply_is_in_zawgyi_too(site: Site, client: FlaskClient) -> None:
+    digits, shown = letter(client, "/my-Qaag"), to_zawgyi(BURMESE)
+    assert shown != BURMESE
+    answer(site, digits, BURMESE, "Plain English, & <b>bold</b>.")
+    found = page_of(client, digits, "/my-Qaag").text
+    assert shown in found
+    assert BURMESE not in found
+    assert "Plain English, &amp; &lt;b&gt;bold&lt;/b&gt;." in found
+    for path in ("", "/en"):
+        assert BURMESE in page_of(client, digits, path).text
+    # What a source typed comes back as it was typed, in whatever it was.
+    for typed_back in (BURMESE, ZAWGYI):
+        sent = post(client, "/my-Qaag/words", receipt=digits, words=typed_back)
+        assert sent.status_code == 400
+        assert typed_back in sent.text
 
 
 def test_what_does_not_open_or_is_no_reply_is_passed_over(site: Site, client: FlaskClient) -> None:
@@ -273,6 +296,7 @@ def test_words_sent_again_are_stored_once_also_after_a_restart(site: Site) -> No
         ({"words": ""}, "There are no words"),
         ({"words": " \n\u200a"}, "There are no words"),
         ({"words": "က" * (LONGEST + 7)}, "this is 7 too long"),
+        ({"words": "a\0b"}, "A sign in this cannot be shown"),
         ({"words": BURMESE, "receipt": "1234"}, "The receipt on this page was damaged"),
         ({"words": BURMESE, "_seed": "00"}, "This page was damaged"),
         ({"words": BURMESE, "_seed": None}, "This page was damaged"),
@@ -294,7 +318,7 @@ def test_words_that_cannot_be_stored_come_back(
 
 def test_the_longest_words_fit_one_envelope(site: Site, client: FlaskClient) -> None:
     digits = letter(client)
-    for text in ("\x00" * LONGEST, "😀" * LONGEST):
+    for text in ("\x01" * LONGEST, "😀" * LONGEST):
         seed = seed_in(page_of(client, digits).text)
         found = post(client, "/en/words", receipt=digits, _seed=seed, words=text)
         assert found.status_code == 200
@@ -325,7 +349,7 @@ def test_only_our_own_page_may_post_to_the_way_back(
     site: Site, client: FlaskClient, path: str
 ) -> None:
     digits = letter(client)
-    for headers in ({}, {"Origin": "http://elsewhere"}, {"Origin": "null"}):
+    for headers in ({}, {"Origin": f"http://{'e' * 56}.onion"}, {"Origin": "null"}):
         sent = {"receipt": digits, "_seed": "00" * 32, "words": "x", "sure": "yes"}
         assert client.post(f"/en/{path}", data=sent, headers=headers).status_code == 403
     assert len(envelopes(site)) == 1

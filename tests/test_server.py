@@ -36,8 +36,9 @@ BURMESE = "တပ်ရင်းမှူးက ပစ်ခိုင်းတ�
 ZAWGYI = "ေျပာျပခ်င္တယ္"
 PAGE_LIMIT = 16 * 1024  # bytes of a page on the wire, whatever is on it
 HEADERS_LIMIT = 1024  # bytes
-AUDIT_LIMITS = {"site": 1150, "returns": 1980}  # lines from form field to stored row, and back
+AUDIT_LIMITS = {"site": 1160, "returns": 2000}  # lines from form field to stored row, and back
 LIMITS = {"account": 2000, "vet_hint": 300}
+ELSEWHERE = f"{'e' * 56}.onion"
 URLENCODED = "application/x-www-form-urlencoded"
 
 
@@ -113,10 +114,8 @@ def test_headers_and_nothing_that_runs(site: Site, path: str) -> None:
     )
     assert not found.tags & {"script", "iframe", "object", "embed", "img", "video", "form[action]"}
     assert found.handlers == []
-    assert all(
-        url == "data:," or re.fullmatch(r"/(en|my-Qaag)?|(/en|/my-Qaag)?/back|#[a-z_]+", url)
-        for url in found.urls
-    )
+    ours = re.compile(r"/|(/en|/my-Qaag)(/back|/exit)?|/back|/exit|#(Cover|[a-z_]*)|data:,")
+    assert [url for url in found.urls if not ours.fullmatch(url)] == []
 
 
 def test_words_arrive_as_typed(site: Site) -> None:
@@ -239,9 +238,9 @@ def strip_tags(page: str) -> str:
         ({"Sec-Fetch-Site": "same-origin"}, 200),
         ({}, 403),
         ({"Origin": "null"}, 403),
-        ({"Origin": "http://elsewhere.onion"}, 403),
-        ({"Origin": "http://localhost.elsewhere.onion"}, 403),
-        ({"Origin": "http://elsewhere.onion", "Sec-Fetch-Site": "same-origin"}, 403),
+        ({"Origin": f"http://{ELSEWHERE}"}, 403),
+        ({"Origin": f"http://localhost.{ELSEWHERE}"}, 403),
+        ({"Origin": f"http://{ELSEWHERE}", "Sec-Fetch-Site": "same-origin"}, 403),
         ({"Sec-Fetch-Site": "cross-site"}, 403),
         ({"Sec-Fetch-Site": "none"}, 403),
         ({"Referer": "http://localhost/"}, 403),
@@ -623,6 +622,7 @@ def test_the_audit_path_fits_one_sitting(
             f"\n  audit path, {app}: {sum(sizes.values())} lines, {len(sizes)} modules\n"
         )
     assert sum(sizes.values()) <= AUDIT_LIMITS[app], sizes
+    assert (Path("intake/zawgyi.py") in sizes) == (app == "returns")  # what only replies need
     closed = CLOSED if app == "site" else ABSENT
     assert not [path for path in sizes if within(".".join(path.with_suffix("").parts), closed)]
     assert len(rows(site)) == 1

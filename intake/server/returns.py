@@ -26,7 +26,8 @@ from intake.server.site import Site, notice, page
 from intake.server.site import create_app as letters
 from intake.server.slowly import Busy, Places, in_thread
 from intake.settings import Settings
-from intake.wording import OFFERED
+from intake.wording import OFFERED, ZAWGYI
+from intake.zawgyi import to_zawgyi
 
 LONGEST = 5000  # characters of words that are added
 MOST = 3  # replies on one page, so that it keeps its one size whatever is in them
@@ -55,6 +56,7 @@ def create_app(settings: Settings) -> Flask:
         ("file", "POST", add_files),
         ("withdraw", "POST", withdraw),
         ("key", "GET", key),
+        ("exit", "GET", leave),
     ]
     for language in OFFERED:
         start = "" if language == OFFERED[0] else f"/{language}"
@@ -106,6 +108,7 @@ def add_words(back: Back, language: str) -> Response:
     words = fields.get("words", [""])[0].replace("\r\n", "\n")
     trouble = "" if words.strip() else "empty"
     trouble = "long" if len(words) > LONGEST else trouble
+    trouble = "sign" if "\0" in words else trouble  # as in ``intake.form``
     return _add(back, language, fields, WORDS, {"words": words}, trouble)
 
 
@@ -159,6 +162,11 @@ def key(back: Back, language: str) -> Response:
     return page(back.site, language, "key", recipient=recipient)
 
 
+def leave(back: Back, language: str) -> Response:
+    """GET: a page that nobody minds being seen with, also when the site is closed."""
+    return page(back.site, language, "exit")
+
+
 def case(
     back: Back,
     language: str,
@@ -169,7 +177,8 @@ def case(
     **content: object,
 ) -> Response:
     """Answer with the page of a case: what was done, what waits, and what can be done next."""
-    known: dict[str, object] = {"waiting": None, "told": "", "typed": "", "files": None, "place": 0}
+    spell = to_zawgyi if language == ZAWGYI else str  # a reply, which is written in Unicode
+    known = {"waiting": None, "told": "", "typed": "", "files": None, "place": 0, "spell": spell}
     fresh = (seed or receipt.new_seed()).hex()
     return page(back.site, language, "case", status, digits=digits, seed=fresh, **known | content)
 

@@ -2,7 +2,8 @@
 
 Rules:
 - On any error what was typed comes back in the form, with the sentence beside it. Only a body that
-  is too large, not UTF-8, or from another site gets one constant page instead.
+  is too large, not UTF-8, or from another site gets one constant page instead. Whoever comes
+  through a proxy that strips Tor gets one too, before anything is read.
 - The site is closed, with a sentence, when no valid keyring is installed for today.
 - A defect answers with a constant page and is not logged: a traceback holds a source's words.
 """
@@ -16,7 +17,7 @@ from flask import Flask, Response, render_template, request
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
-from intake import days, misplaced, receipt
+from intake import about, days, misplaced, receipt
 from intake.envelope import TESTIMONY
 from intake.errors import BadKeyring, MachineTrouble, Unsafe
 from intake.form import Form
@@ -37,12 +38,14 @@ class Site:
     letterbox: Letterbox
     style: Markup
     headers: dict[str, str]
+    about: Mapping[str, Mapping[str, about.Text | None]]
 
 
 def create_app(settings: Settings) -> Flask:
     """Return the WSGI app that takes letters; ``returns`` adds the way back.
 
-    Raises :class:`Unsafe` if a secret lies where none may be.
+    Raises :class:`Unsafe` if a secret lies where none may be, and ``Misuse`` if the form, or what a
+    group says of itself, cannot be used.
     """
     if found := misplaced.find([settings.keys, settings.data]):
         raise Unsafe(
@@ -57,15 +60,16 @@ def create_app(settings: Settings) -> Flask:
     # Our own file, and hashed into the policy: safe to put into the page as it is.
     unescaped = Markup(style)  # noqa: S704
     form = Form.load(settings.form)
-    site = Site(
-        form, wordings, generate(form), Letterbox(settings), unescaped, answers.headers(style)
-    )
+    said = about.load(settings.about) if settings.about else {}
+    own, fixed = Letterbox(settings), answers.headers(style)
+    site = Site(form, wordings, generate(form), own, unescaped, fixed, said)
     for language in OFFERED:
         path = "/" if language == OFFERED[0] else f"/{language}"
         app.add_url_rule(path, f"show-{language}", partial(show, site, language), methods=["GET"])
         app.add_url_rule(path, f"take-{language}", partial(take, site, language), methods=["POST"])
     app.extensions["site"] = site
     app.extensions["refusal"] = lambda status: refuse(site, app, status)
+    app.before_request(lambda: requests.check_direct(request))
     app.register_error_handler(Exception, partial(fail, site))
     app.after_request(lambda response: answers.finish(response, site.headers))
     return app
@@ -136,6 +140,7 @@ def page(site: Site, language: str, name: str, code: int = 200, **content: objec
         # Drawn anew for each page, and of one letter, so that it compresses away on the way down.
         fill="o" * secrets.randbelow(site.letterbox.settings.fill + 1),
         style=site.style,
+        about=site.about.get(language),
         **content,
     )
     return Response(html, code, content_type="text/html; charset=utf-8")
