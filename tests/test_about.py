@@ -16,7 +16,7 @@ from intake.errors import Misuse
 from intake.server.answers import SIZE
 from intake.server.returns import create_app
 from intake.settings import ROOT, Settings
-from intake.wording import OFFERED, ZAWGYI
+from intake.wording import ZAWGYI
 from tests.site_maker import make_site, submit
 
 EXAMPLE = ROOT / "deploy" / "about.example.toml"
@@ -61,7 +61,7 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize("language", OFFERED)
+@pytest.mark.parametrize("language", EXPECTED)
 def test_each_language_has_its_own_words_or_the_next_best(tmp_path: Path, language: str) -> None:
     """Around the form's title, and how to reach the group also where the receipt is."""
     client, path = site(tmp_path), PATHS[language]
@@ -109,7 +109,7 @@ def test_the_longest_words_still_fit_the_page(tmp_path: Path) -> None:
         ("[colour]", "[colour]"),
         ('organisation = "x"', "[organisation]"),
         ('[[contact]]\nen = "x"', "[contact]"),
-        ('[contact]\nshn = "x"', "[contact] shn"),
+        ('[contact]\nxx = "x"', "[contact] xx"),
         ("[contact]\nen = 7", "[contact] en"),
         ('[contact]\nen = ["x"]', "[contact] en"),
         ("[contact.en]", "[contact] en"),
