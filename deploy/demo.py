@@ -484,7 +484,8 @@ def thief() -> None:
 
 def interact(url: str) -> None:
     """Wait for testimonies and keys until Ctrl-C."""
-    print(f"\n  {BANNER}\n  {url}  (Burmese)   {url}en  (English)\n")
+    print(f"\n  {BANNER}\n  {url}  (Burmese)   {url}en  (English)")
+    print(f"  {url}my-Qaag  (Burmese in Zawgyi, for phones that show only that)\n")
     keys = sys.stdin.isatty()
     if keys:
         print("  r  carry the stick and read what arrived     t  what a thief of the server has")

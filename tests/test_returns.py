@@ -405,6 +405,29 @@ def test_the_page_of_a_receipt_says_nothing_of_whether_it_was_ever_given(
     assert len({masked(page.text) for page in packed}) == 1
 
 
+def test_a_mailbox_of_many_answers_has_pages(site: Site, client: FlaskClient) -> None:
+    """The latest first; by its buttons all of them are found; who deletes stays where they are."""
+    digits, texts = letter(client), [f"answer-{number}" for number in range(1, 7)]
+    answer(site, digits, *texts)
+
+    def look(**more: str) -> tuple[list[str], list[str], list[str]]:
+        page = post(client, "/en/back", receipt=digits, **more).text
+        found: list[list[str]] = [
+            re.findall(rf'name="{name}" value="(\w+)"', page) for name in ("to", "place", "delete")
+        ]
+        assert (found[0] != []) == ("Earlier answers" in page or "Later answers" in page)
+        return re.findall(r"answer-\d|people have opened", page), found[0] + found[1], found[2]
+
+    assert look() == look(to="0") == look(place="0")
+    assert look()[:2] == (texts[3:], ["1", "0"])
+    assert look(to="1")[:2] == (texts[:3], ["2", "0", "1"])
+    assert look(to="2", place="1")[:2] == (["people have opened"], ["1", "2"])
+    (name, *_) = look(to="1")[2]
+    assert look(delete=name, place="1")[:2] == (["people have opened", *texts[1:3]], ["0", "1"])
+    for wrong in ("9", "-1", "၁", "x", "1" * 5000):
+        assert look(to=wrong)[1][-1] == "1"  # there is a page
+
+
 def test_a_mailbox_is_opened_so_many_at_a_time_and_letters_do_not_wait(
     site: Site, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
