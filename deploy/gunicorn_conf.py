@@ -145,13 +145,13 @@ class Letterbox(GeventWorker):
         reply, environ = create(req, sock, addr, listener_name, self.cfg, Reply)
         with gevent.Timeout(REQUEST, exception=False):
             kept = self.answer(reply, environ)
-            if kept and self.alive:
-                sock.settimeout(None)
-                sock.begun = False
-                self.waiting.add(sock)
-                return True
             with contextlib.suppress(Exception):
-                self.drain(req, sock)
+                if self.drain(req) and kept and self.alive:
+                    sock.settimeout(None)
+                    sock.begun = False
+                    self.waiting.add(sock)
+                    return True
+                close_graceful(sock)
         if not reply.headers_sent:
             self.handle_error(req, sock, addr, Late())
         raise StopIteration
@@ -180,18 +180,22 @@ class Letterbox(GeventWorker):
             raise
         return not reply.should_close()
 
-    def drain(self, req: Any, sock: Any) -> None:  # noqa: ANN401
-        """Take what the client still sends, so that closing does not destroy the answer."""
+    def drain(self, req: Any) -> bool:  # noqa: ANN401
+        """Take what the client still sends, so that closing does not destroy the answer.
+
+        Return whether that was all of the body: then what comes next is another request.
+        """
         left = DRAIN
         while left > 0 and (data := req.body.read(DRAIN_STEP)):
             left -= len(data)
-        close_graceful(sock)
+        return left > 0
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Any) -> None:  # noqa: ANN401, ARG002
         """Give a constant answer, whatever was wrong, and say nothing to anyone else."""
         status = 408 if isinstance(exc, Late) else 500 if req and exc else 400
         with contextlib.suppress(Exception):
             if client.begun:  # else a browser would show the answer to nothing
+                client.settimeout(SILENCE)
                 client.sendall(refusal(self.wsgi, status))
                 close_graceful(client)
 

@@ -575,6 +575,24 @@ def test_silence(troubled: tuple[list[Source], Path]) -> None:
 
 
 @pytest.mark.slow
+def test_a_body_that_is_refused_may_take_its_time(troubled: tuple[list[Source], Path]) -> None:
+    """Its rest is no head that takes too long: one answer to each request, on one connection."""
+    source = troubled[0][1]
+    host, port = source.address.split(":")
+    body, found = b"x" * 300_000, b""
+    with socket.create_connection((host, int(port)), WAIT) as line:
+        line.sendall(source.head("POST", "", URLENCODED, len(body), Connection="keep-alive"))
+        for at in range(0, len(body), 60_000):
+            line.sendall(body[at : at + 60_000])
+            time.sleep(0.4)
+        line.sendall(source.head("GET", ""))
+        while piece := line.recv(1 << 16):
+            found += piece
+    answers = found[: HEAD + SIZE], found[HEAD + SIZE :]
+    assert [measured(one).status for one in answers] == [413, 200]
+
+
+@pytest.mark.slow
 def test_a_body_that_drips(troubled: tuple[list[Source], Path]) -> None:
     """It is never silent, and never ends: after the time of a whole request it is answered."""
     source = troubled[0][2]
