@@ -47,7 +47,7 @@ REQUEST = 3  # seconds that troubled_site gives one
 METHODS = ("OPTIONS", "TRACE", "PUT", "DELETE", "PATCH", "BREW", "GET", "POST")
 SEED = "5" * 64
 WRONG = "1" * 24
-ELSEWHERE = "http://elsewhere.onion"
+ELSEWHERE = f"http://{'e' * 56}.onion"
 RARE = 0x20000, 0x2A6D0  # Chinese letters of four bytes
 DRAWN = random.Random(8)  # what is hard to compress, not a secret
 
@@ -159,6 +159,7 @@ def gets(path: str) -> State:
 def refused(path: str) -> dict[str, tuple[int, State]]:
     """Return what no page of ours sends to a form."""
     return {
+        "through": (421, sends(path, LEAST, Via="1.1 elsewhere")),
         "foreign": (403, sends(path, LEAST, Origin=ELSEWHERE)),
         "type": (415, raw(path, b"{}", "application/json")),
         "broken": (400, raw(path, b"a=%ff")),
