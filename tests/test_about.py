@@ -17,7 +17,7 @@ from intake.server.answers import SIZE
 from intake.server.returns import create_app
 from intake.settings import ROOT, Settings
 from intake.wording import ZAWGYI
-from tests.site_maker import make_site, submit
+from tests.site_maker import browser, make_site, submit
 
 EXAMPLE = ROOT / "deploy" / "about.example.toml"
 PATHS = {"my": "/", "en": "/en", ZAWGYI: f"/{ZAWGYI}"}
@@ -42,7 +42,7 @@ def site(tmp_path: Path, text: str = NEEDED) -> FlaskClient:
     path = tmp_path / "about.toml"
     path.write_text(text, encoding="utf-8")
     settings = replace(make_site(tmp_path).settings, about=path)
-    return create_app(settings).test_client(use_cookies=False)
+    return browser(create_app(settings))
 
 
 def shown(page: str) -> list[tuple[str, str]]:
@@ -97,7 +97,7 @@ def test_the_longest_words_still_fit_the_page(tmp_path: Path) -> None:
     client = site(tmp_path, text)
     for path in PATHS.values():
         answer = client.get(path, headers={"Accept-Encoding": "gzip"})
-        assert len(answer.data) == SIZE
+        assert answer.content_length == SIZE
 
 
 @pytest.mark.parametrize(
