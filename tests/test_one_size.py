@@ -26,7 +26,10 @@ import pytest
 
 from deploy import gunicorn_conf
 from deploy.gunicorn_conf import HEAD, refusal
+from deploy.population import people
+from deploy.zawgyi import zawgyi
 from intake import days, receipt
+from intake.form import Form
 from intake.reply import REPLY, TEXT, Reply
 from intake.server import returns
 from intake.server.answers import SIZE
@@ -45,6 +48,7 @@ METHODS = ("OPTIONS", "TRACE", "PUT", "DELETE", "PATCH", "BREW", "GET", "POST")
 SEED = "5" * 64
 WRONG = "1" * 24
 ELSEWHERE = "http://elsewhere.onion"
+RARE = 0x20000, 0x2A6D0  # Chinese letters of four bytes
 DRAWN = random.Random(8)  # what is hard to compress, not a secret
 
 
@@ -206,12 +210,10 @@ def longest() -> list[str]:
     """Return answers of the greatest length, which do not compress; more than one page holds."""
     day, made = days.clock(), []
     for number in range(2 * returns.MOST):
-        first_letter, last_letter = [(0x20000, 0x2A6D0), (0x1000, 0x10A0), (0x1F300, 0x1F650)][
-            number % 3
-        ]
-        letters = [chr(DRAWN.randrange(first_letter, last_letter)) for _ in range(TEXT)]
-        Reply(REPLY, day, number + 1, "".join(letters)).plaintext()  # it fits
-        made.append("".join(letters))
+        block = [RARE, (0x1000, 0x10A0), (0x1F300, 0x1F650)][number % 3]
+        text = "".join(chr(DRAWN.randrange(*block)) for _ in range(TEXT))
+        Reply(REPLY, day, number + 1, text).plaintext()  # it fits
+        made.append(text)
     return made
 
 
@@ -220,6 +222,23 @@ def files(*names: str, size: int = 100, digits: str | None = None) -> State:
     listed = [file(name, bytes(size)) for name in names]
     data = parts(first(digits) if digits else first(), *listed)
     return raw("/file", data, MULTIPART)
+
+
+def accounts(length: int) -> str:
+    """Return so many letters of what made-up people write."""
+    texts = (str(one.answers.get("account", "")) for one in people(seed=8, count=120))
+    return "".join(texts)[:length]
+
+
+def wrong(write: Callable[[int], str]) -> dict[str, Any]:
+    """Return all that must come back on an error: each text at 1.25 times its limit."""
+    fields: dict[str, Any] = {"_seed": SEED}
+    for item in Form.load(FORM).questions():
+        answer: Any = item.codes() if item.kind == "many" else "?"
+        fields |= dict.fromkeys(
+            item.names(), write(item.limit * 5 // 4) if item.kind == "text" else answer
+        )
+    return fields
 
 
 BACK = {"receipt": None, "_seed": SEED}
@@ -243,6 +262,8 @@ STATES: dict[str, dict[str, tuple[int, State]]] = {
             400,
             form(**{"left-year": str(days.clock().year + 1), "left-month": "12"}),
         ),
+        "greatest": (400, sends("", wrong(accounts))),
+        "greatest, Zawgyi": (400, sends("", wrong(lambda length: zawgyi(accounts(length))))),
         "unknown": (400, form(surprise="x")),
         "stale": (400, sends("", {**LEAST, "_seed": "5", "account": "သက်သေ"})),
     },
@@ -262,6 +283,7 @@ STATES: dict[str, dict[str, tuple[int, State]]] = {
         "stored": (200, sends("/words", {**BACK, "words": "သက်သေ"})),
         "empty": (400, sends("/words", {**BACK, "words": " "})),
         "long": (400, sends("/words", {**BACK, "words": "သက်သေ😀" * 1000})),
+        "greatest": (400, sends("/words", {"words": accounts(returns.LONGEST * 5 // 4)})),
         "damaged": (400, sends("/words", {**BACK, "_seed": "5", "words": "သက်သေ"})),
         "receipt": (400, sends("/words", {**BACK, "receipt": WRONG, "words": "သက်သေ"})),
     },
@@ -442,6 +464,17 @@ def test_many_requests_on_one_connection(sources: list[Source]) -> None:
     assert [measured(one).status for one in ends.values()] == [200, 200, 404]
     assert all(b"\r\nConnection: keep-alive\r\n" in one for one in ends.values())
     assert measured(raw, empty=True).status == 200
+
+
+def test_what_nobody_writes_takes_whole_sizes_too(sources: list[Source]) -> None:
+    """Letters of the rarest kind in no order do not compress. Such a page has twice the size."""
+    fields = wrong(lambda length: "".join(chr(DRAWN.randrange(*RARE)) for _ in range(length)))
+    body = urlencode(fields, doseq=True).encode()
+    for source in sources:
+        head = source.head("POST", "" if source.start else "/", URLENCODED, len(body))
+        found = exchange(source.address, head, body)
+        assert len(found) == HEAD + 2 * SIZE
+        assert fields["account"] in gzip.decompress(found[HEAD:]).decode()
 
 
 def test_a_closed_site(sources: list[Source]) -> None:
