@@ -70,6 +70,18 @@ def resize(browser: webdriver.Chrome, width: int) -> None:
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
 
 
+def fits(browser: webdriver.Chrome) -> bool:
+    """Return whether the page does not scroll sideways."""
+    metrics = browser.execute_cdp_cmd("Page.getLayoutMetrics", {})
+    return bool(metrics["cssContentSize"]["width"] <= metrics["cssLayoutViewport"]["clientWidth"])
+
+
+def text_size(browser: webdriver.Chrome, size: int) -> None:
+    """Make plain text ``size`` CSS pixels high, as a setting of the browser does."""
+    sizes = {"standard": size, "fixed": size}
+    browser.execute_cdp_cmd("Page.setFontSizes", {"fontSizes": sizes})
+
+
 def picture(browser: webdriver.Chrome, file: Path, most: int) -> dict[str, Any]:
     """Write a PNG of the whole page, at most ``most`` CSS pixels of it; return the page's size."""
     metrics: dict[str, Any] = browser.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]

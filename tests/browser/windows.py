@@ -23,6 +23,7 @@ from tests.browser.chromium import chromium
 from tests.browser.firefox import ELEMENT, WAIT, Firefox, RefusedError, firefox
 
 BROKEN = "Reached error page"  # Firefox says so of its own page
+UNFOLDS = "details:not([open]) > summary"
 FOLDED = "ancestor::details[not(@open)]/summary"  # XPath; the outermost comes first
 
 
@@ -198,6 +199,15 @@ class FirefoxWindow:
 
     def url(self) -> str:
         return str(self.browser("WebDriver:GetCurrentURL"))
+
+
+def unfold(shown: ChromiumWindow) -> int:
+    """Unfold all that is folded; return how many there were."""
+    opened = 0
+    while folded := shown.browser.find_elements(By.CSS_SELECTOR, UNFOLDS):
+        folded[0].click()
+        opened += 1
+    return opened
 
 
 @contextlib.contextmanager
