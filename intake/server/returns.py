@@ -54,6 +54,7 @@ def create_app(settings: Settings) -> Flask:
         ("file", "POST", add_files),
         ("withdraw", "POST", withdraw),
         ("key", "GET", key),
+        ("exit", "GET", leave),
     ]
     for language in OFFERED:
         start = "" if language == OFFERED[0] else f"/{language}"
@@ -151,6 +152,11 @@ def key(back: Back, language: str) -> Response:
     """GET: the recipient of today's period, for who seals a file by their own hand."""
     recipient = back.site.letterbox.today().recipient
     return page(back.site, language, "key", recipient=recipient)
+
+
+def leave(back: Back, language: str) -> Response:
+    """GET: a page that nobody minds being seen with, also when the site is closed."""
+    return page(back.site, language, "exit")
 
 
 def case(
