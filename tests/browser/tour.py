@@ -49,8 +49,9 @@ class Tour:
         yield from self.way_back(digits)
         yield from self.files(digits)
         yield from self.withdrawal(digits)
-        self.window.go(self.play.at("/key"))
-        yield "key"
+        for name in ("key", "exit"):
+            self.window.go(self.play.at(f"/{name}"))
+            yield name
         yield from self.notices()
 
     def letter(self) -> Iterator[str]:
@@ -62,6 +63,10 @@ class Tour:
         assert len(self.window.texts("#errors li")) == wrong
         yield "form-errors"
         self.play.fill()
+        self.window.click('header [href="#Cover"]')
+        yield "form-hidden"
+        self.window.click('#Cover [href="#"]')
+        assert self.window.value("#account") == ACCOUNT
         with self.closed():
             self.window.press(MAIN)
             yield "form-closed"

@@ -202,12 +202,13 @@ class FirefoxWindow:
 
 
 def unfold(shown: ChromiumWindow) -> int:
-    """Unfold all that is folded; return how many there were."""
-    opened = 0
-    while folded := shown.browser.find_elements(By.CSS_SELECTOR, UNFOLDS):
-        folded[0].click()
-        opened += 1
-    return opened
+    """Unfold all that is seen folded; return how many there were."""
+    seen = [
+        one for one in shown.browser.find_elements(By.CSS_SELECTOR, UNFOLDS) if one.is_displayed()
+    ]
+    for one in seen:
+        one.click()
+    return len(seen)
 
 
 @contextlib.contextmanager
