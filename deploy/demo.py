@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import gzip
 import hashlib
 import json
 import os
@@ -231,7 +232,7 @@ def ask(url: str, path: str, body: bytes | None = None, kind: str = URLENCODED) 
         else:
             connection.request("POST", path, body, headers)
         answer = connection.getresponse()
-        page = answer.read().decode()
+        page = gzip.decompress(answer.read()).decode()
     if answer.status != HTTPStatus.OK:
         sys.exit(f"The demo stopped: the site answered {answer.status} to {path}.")
     return unescape(page)

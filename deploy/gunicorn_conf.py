@@ -9,7 +9,9 @@ Rules:
   on standard error), or `unix:/run/intake/web.sock` (made with mode 0660).
 - Nothing of a request is logged or echoed: a worker that has loaded the app prints to nowhere, the
   app's own messages included. No answer carries Date or Server. A request that cannot be parsed,
-  or comes in chunks, gets one constant answer.
+  or comes in chunks, gets one constant answer; one that stops half-way gets another.
+- Every answer has one length, whoever gives it: a head of `HEAD` bytes, and a body that the app has
+  filled. Both leave in one piece. To HEAD there is no body (RFC 9110, 9.3.2).
 - Nothing is written to a disk. The heartbeat is a nameless file in shared memory; there is no
   control socket, no pid file, no access log.
 - What a client says about forwarding is ignored. The scheme is always http.
@@ -37,29 +39,14 @@ from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Iterable, MutableMapping
     from types import FrameType
 
-SILENCE = 60  # seconds a client may neither send nor take a byte
+HEAD = 1024  # bytes of every answer's head, status line and last empty line included
+SILENCE = 60  # seconds a client may neither send nor take a byte of what follows a head
 REQUEST = 1800  # seconds for one request, upload and answer included
 DRAIN = 64 * 1024 * 1024  # bytes of an unread body we take, so that the client sees our answer
 DRAIN_STEP = 64 * 1024
-
-REFUSAL_PAGE = """<!doctype html>
-<html lang="my"><meta charset="utf-8"><title>400</title>
-<p>ပို့လိုက်သည်ကို နားမလည်နိုင်ပါ။ ဘာမျှ မသိမ်းရသေးပါ။ ပုံစံသို့ သွားပြီး ထပ်ကြိုးစားပါ။
-<p lang="en">The request could not be understood. Nothing was stored. Go to the form and try again.
-</html>
-""".encode()
-REFUSAL = (
-    b"HTTP/1.1 400 Bad Request\r\n"
-    b"Connection: close\r\n"
-    b"Content-Type: text/html; charset=utf-8\r\n"
-    b"Content-Length: %d\r\n"
-    b"Cache-Control: no-store\r\n"
-    b"Content-Security-Policy: default-src 'none'\r\n"
-    b"\r\n%s"
-) % (len(REFUSAL_PAGE), REFUSAL_PAGE)
 
 if "GUNICORN_CMD_ARGS" in os.environ:
     sys.exit(
@@ -67,13 +54,56 @@ if "GUNICORN_CMD_ARGS" in os.environ:
     )
 
 
-class Reply(Response):
-    """A response without the two headers that say what and when we are."""
+def head(lines: Iterable[str]) -> bytes:
+    """Return a head of these lines, each with its line end, filled to a multiple of `HEAD`."""
+    text = "".join([*lines, "X-Padding: "])
+    return (text + "x" * (-(len(text) + 4) % HEAD) + "\r\n\r\n").encode("latin-1")
 
-    def default_headers(self) -> list[str]:
-        """Return the status line and the headers gunicorn adds, but for Server and Date."""
-        lines: list[str] = super().default_headers()
-        return [line for line in lines if not line.startswith(("Server:", "Date:"))]
+
+def refusal(app: Any, status: int) -> bytes:  # noqa: ANN401 - any WSGI app, here a Flask one
+    """Return a whole answer for a layer below ``app``, which knows no path and no language."""
+    page = app.extensions["refusal"](status)
+    lines = [f"HTTP/1.1 {page.status}\r\n", "Connection: close\r\n"]
+    body: bytes = page.get_data()
+    return head([*lines, *(f"{name}: {value}\r\n" for name, value in page.headers)]) + body
+
+
+class Late(Exception):  # noqa: N818 - never leaves this module
+    """A head took too long to arrive."""
+
+
+class Line(socket.socket):  # type: ignore[misc]
+    """A client's socket; ``begun`` says whether a byte of the next request has come."""
+
+    begun = False
+
+    def recv(self, *size: int) -> bytes:
+        """Receive as a socket does."""
+        data: bytes = super().recv(*size)
+        self.begun = True
+        return data
+
+
+class Reply(Response):
+    """A response of the one length, without the two headers that say what and when we are."""
+
+    def send_headers(self) -> None:
+        """Send the head; where a body follows, keep it, so that both leave in one piece."""
+        if self.headers_sent:
+            return
+        lines = [x for x in self.default_headers() if not x.startswith(("Server:", "Date:"))]
+        self.kept = head([*lines, *(f"{name}: {value}\r\n" for name, value in self.headers)])
+        self.headers_sent = True
+        if self.req.method == "HEAD" or not self.response_length:
+            self._emit_body(b"")
+
+    def _emit_body(self, data: bytes) -> None:
+        kept, self.kept = self.kept, b""
+        if self.chunked:  # not ours: the app's answers say their length
+            self.sock.sendall(kept)
+            super()._emit_body(data)  # type: ignore[misc]
+        else:
+            self.sock.sendall(kept + data)
 
 
 class Letterbox(GeventWorker):
@@ -92,28 +122,38 @@ class Letterbox(GeventWorker):
             for each in listeners
         ]
 
+    def timeout_ctx(self) -> Any:  # noqa: ANN401
+        """Give a head `keepalive` seconds; then raise :class:`Late`."""
+        return gevent.Timeout(self.cfg.keepalive, Late)
+
     def handle(self, listener: Any, client: Any, addr: Any) -> None:  # noqa: ANN401
-        """Serve one connection; a client silent for `SILENCE` seconds is dropped."""
-        client.settimeout(SILENCE)
-        self.waiting.add(client)
+        """Serve one connection."""
+        line = Line(fileno=client.detach())
+        self.waiting.add(line)
         try:
-            AsyncWorker.handle(self, listener, client, addr)  # GeventWorker's clears the timeout
+            AsyncWorker.handle(self, listener, line, addr)
         finally:
-            self.waiting.discard(client)
+            self.waiting.discard(line)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> bool:  # noqa: ANN401
         """Answer one request. Raises StopIteration when the connection is to be closed."""
         self.waiting.discard(sock)
+        sock.settimeout(SILENCE)
         if any(name == "TRANSFER-ENCODING" for name, _ in req.headers):
             self.handle_error(req, sock, addr, None)  # no browser sends a form in chunks
             raise StopIteration
+        reply, environ = create(req, sock, addr, listener_name, self.cfg, Reply)
         with gevent.Timeout(REQUEST, exception=False):
-            kept = self.answer(*create(req, sock, addr, listener_name, self.cfg, Reply))
+            kept = self.answer(reply, environ)
             if kept and self.alive:
+                sock.settimeout(None)
+                sock.begun = False
                 self.waiting.add(sock)
                 return True
             with contextlib.suppress(Exception):
                 self.drain(req, sock)
+        if not reply.headers_sent:
+            self.handle_error(req, sock, addr, Late())
         raise StopIteration
 
     def answer(self, reply: Response, environ: MutableMapping[str, Any]) -> bool:
@@ -148,10 +188,12 @@ class Letterbox(GeventWorker):
         close_graceful(sock)
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Any) -> None:  # noqa: ANN401, ARG002
-        """Give one constant answer, whatever was wrong, and say nothing to anyone else."""
+        """Give a constant answer, whatever was wrong, and say nothing to anyone else."""
+        status = 408 if isinstance(exc, Late) else 500 if req and exc else 400
         with contextlib.suppress(Exception):
-            client.sendall(REFUSAL)
-            close_graceful(client)
+            if client.begun:  # else a browser would show the answer to nothing
+                client.sendall(refusal(self.wsgi, status))
+                close_graceful(client)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Finish the requests that are running, and hang up on clients that only wait."""

@@ -7,6 +7,8 @@ Rules:
   capital letter, a dash or a brace, in a constant (a name in capitals) or in a function that calls
   `text(…)`. One of `desk` is found in `_(…)` and `both(…)` in templates/desk, and in `MODULES`,
   there also in the calls of `SAYING`. What `intake` has, `desk` need not have.
+- The Zawgyi copy of `intake` is computed from the Burmese, with the same table that replies take.
+  `make interop` holds it to ICU, so whoever makes it needs no ICU. It is never edited.
 - Nothing is guessed: no fuzzy entries. A sentence that changed is a new sentence to translate.
 - The files depend on their words only, not on the day, the machine or Babel's version; so a test
   can compile the .po again and compare.
@@ -15,7 +17,8 @@ Usage:
     python deploy/messages.py extract            print every sentence and where it is shown
     python deploy/messages.py update my          bring a language's .po up to date (new, gone)
     python deploy/messages.py compile my         write the .mo files from them
-    python deploy/messages.py zawgyi             write the Zawgyi .mo from the Burmese .po (ICU)
+    python deploy/messages.py zawgyi             write the Zawgyi .mo from the Burmese one; with a
+                                                 folder, of a form's own `locale/` there
     python deploy/messages.py check my           say what is missing; ends with 1 if anything is
 """
 
@@ -24,14 +27,13 @@ from __future__ import annotations
 import ast
 import io
 import re
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from babel.messages import Catalog
 from babel.messages.extract import extract as babel_extract
-from babel.messages.mofile import write_mo
+from babel.messages.mofile import read_mo, write_mo
 from babel.messages.pofile import read_po, write_po
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -40,6 +42,7 @@ sys.path.insert(0, str(ROOT))
 from intake.form import Form, Question, Sentence  # noqa: E402 - after the path is set
 from intake.settings import FORM  # noqa: E402
 from intake.wording import LOCALE, ZAWGYI  # noqa: E402
+from intake.zawgyi import to_zawgyi  # noqa: E402
 
 HEADER = """\
 # What Intake says. How to change it, and how a native speaker signs it off: docs/LANGUAGES.md.
@@ -126,15 +129,13 @@ def compiled(language: str, locale: Path = LOCALE, domain: str = INTAKE) -> byte
     return file.getvalue()
 
 
-def in_zawgyi() -> bytes:
-    """Return the Burmese catalogue as ICU writes it in Zawgyi, as a .mo (Debian: icu-devtools)."""
-    said = [m for m in translated("my") if m.id and m.string and not m.fuzzy]
-    command = ["uconv", "-x", "my-Zawgyi"]
-    lines = "".join(f"{m.string}\n" for m in said).encode()
-    made = subprocess.run(command, input=lines, capture_output=True, check=True).stdout.decode()
+def in_zawgyi(locale: Path = LOCALE) -> bytes:
+    """Return the Zawgyi copy, as a .mo, of the Burmese .mo in a folder of catalogues."""
     words = Words(locale="my", fuzzy=False)
-    for message, line in zip(said, made.splitlines(), strict=True):
-        words.add(str(message.id), line)
+    with _po("my", locale).with_suffix(".mo").open("rb") as burmese:
+        for message in read_mo(burmese):
+            if message.id:
+                words.add(message.id, to_zawgyi(str(message.string)))
     file = io.BytesIO()
     write_mo(file, words)
     return file.getvalue()
@@ -155,6 +156,10 @@ def problems(language: str, domain: str = INTAKE) -> list[str]:
     path = _po(language, LOCALE, domain).with_suffix(".mo")
     if not path.exists() or path.read_bytes() != compiled(language, domain=domain):
         wrong.append("the .mo is not what the .po compiles to")
+    copy = _po(ZAWGYI, LOCALE).with_suffix(".mo")
+    is_copied = copy.exists() and copy.read_bytes() == in_zawgyi()
+    if (language, domain) == ("my", INTAKE) and not is_copied:
+        wrong.append("the Zawgyi copy is not one of the Burmese .mo")
     return wrong
 
 
@@ -172,10 +177,11 @@ def main(arguments: list[str]) -> int:
             for domain in (INTAKE, DESK):
                 path = _po(language, LOCALE, domain).with_suffix(".mo")
                 path.write_bytes(compiled(language, domain=domain))
-        case ["zawgyi"]:
-            path = _po(ZAWGYI, LOCALE).with_suffix(".mo")
+        case ["zawgyi", *folder]:
+            locale = Path(*folder) if folder else LOCALE
+            path = _po(ZAWGYI, locale).with_suffix(".mo")
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(in_zawgyi())
+            path.write_bytes(in_zawgyi(locale))
         case ["check", language]:
             wrong = problems(language) + problems(language, DESK)
             count = len(found() | found(DESK))

@@ -21,6 +21,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gzip
 import io
 import itertools
 import json
@@ -35,6 +36,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from flask.testing import FlaskClient
+from werkzeug.wrappers import Response
 
 from deploy.thief import CANARY, MARK
 from intake import days, files, keyring, receipt, terminal
@@ -143,6 +145,11 @@ def run(tool: str, *arguments: object) -> Said:
         except Refused as error:
             refused = error
     return Said(out.getvalue(), refused)
+
+
+def page_of(answer: Response) -> str:
+    """Return the page of an answer, which is always gzip."""
+    return gzip.decompress(answer.data).decode()
 
 
 def quarters_of(first: date, weeks: int) -> list[str]:
@@ -284,13 +291,13 @@ class Stage:
         # The first source of a day is shown the form; for the others its seed is drawn here, as the
         # form draws it, because a page of all townships takes longer than all the rest.
         seeds = itertools.chain(
-            _SEED.findall(client.get("/").text), iter(lambda: receipt.new_seed().hex(), "")
+            _SEED.findall(page_of(client.get("/"))), iter(lambda: receipt.new_seed().hex(), "")
         )
         for number, seed in zip(numbers, seeds, strict=False):
             canary = f"{MARK.decode()}-{number:04}-{secrets.token_hex(8)}"
             data = {"_seed": seed, **answers(number, canary)}
             answer = client.post("/", data=data, headers=_ORIGIN)
-            if answer.status_code != 200 or len(_GROUPS.findall(answer.text)) != 6:  # noqa: PLR2004
+            if answer.status_code != 200 or len(_GROUPS.findall(page_of(answer))) != 6:  # noqa: PLR2004
                 raise AssertionError(f"testimony {number}: the site answered {answer.status_code}")
             self.truth.sent[number] = Sent(canary, period.name, period.recipient)
             self.truth.stored.add(number)

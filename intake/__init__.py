@@ -10,6 +10,8 @@ One room for each person who uses it, and the trust boundary is a folder:
 and beneath them what they share:
 
 - ``form`` the declared form · ``declaration`` its checks · ``wording`` its languages
+- ``zawgyi`` Burmese as old phones have it, and back
+- ``about`` what a group says of itself
 - ``receipt`` what a form hides · ``locked`` secrets at rest · ``quorum`` what k of n open
 - ``reply`` what travels back, and its mailbox · ``replies`` those in the store
 - ``envelope`` the sealed row · ``keyring`` whom to seal to and believe · ``signatures`` on it

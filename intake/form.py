@@ -9,7 +9,8 @@ Rules:
   declared: nothing is stored, and the source is told so.
 - Text is kept exactly as typed, except that CRLF becomes LF (browsers send CRLF). No strip, no
   Unicode normalisation, no change of Zawgyi: the original is the evidence. White space only is
-  not an answer.
+  not an answer. U+0000 alone is refused: an error page could not give it back as it was (HTML makes
+  U+FFFD of it), and words must not change on their way. Tor Browser never sends it.
 - A number is stored in Latin digits without leading zeros, because unit 025 and unit 25 are one
   unit, and one unit must have one spelling to be counted. Burmese and Shan digits are read (as are
   all decimal digits of Unicode), and the letter wa (U+101D) as zero, because many keyboards and
@@ -54,6 +55,7 @@ class Sentence(StrEnum):
     NOT_A_CHOICE = "Please choose one of the answers shown here."
     DOUBLED = "This question was answered twice. Please answer it once."
     TOO_LONG = "There is room for {limit} characters; this is {over} too long. Please shorten it."
+    NOT_SHOWN = "A sign in this cannot be shown. It is � now. Please look, and send again."
     NOT_A_NUMBER = "Please write only a number here, with at most {limit} digits."
     HALF_A_DATE = "Please choose the year and the month, or leave the whole date empty."
     NO_SUCH_DAY = "This day is not in the calendar. Please choose again, or leave the day empty."
@@ -130,7 +132,7 @@ class Question:
         if self.kind == "many":
             return self.codes()
         if self.kind == "text":
-            return "\x00" * self.limit  # six bytes each in JSON; no character takes more
+            return "\x01" * self.limit  # six bytes each in JSON; no character takes more
         return max(*self.codes(), "9" * self.limit, "2021-02-01", key=len)
 
 
@@ -248,6 +250,8 @@ def _text(question: Question, typed: list[str], _: date) -> Answer:
     text = typed[0].replace("\r\n", "\n")
     if not text.strip():
         return ""
+    if "\0" in text:
+        raise _WrongAnswer(Sentence.NOT_SHOWN, {})
     if (over := len(text) - question.limit) > 0:
         raise _WrongAnswer(Sentence.TOO_LONG, {"over": over, "limit": question.limit})
     return text

@@ -6,9 +6,11 @@ variable            meaning                                            default
 INTAKE_DATA         folder of the store and of the bundle key          ``data``
 INTAKE_KEYS         folder of the installed keyring                    ``keys``
 INTAKE_FORM         the form's declaration                             ``intake/forms/cdm.toml``
+INTAKE_ABOUT        what a group says of itself (``intake.about``)     none
 INTAKE_DATABASE     SQLAlchemy URL of the store                        SQLite in INTAKE_DATA
 INTAKE_FILES        files that a source can send at once, 0 for none   5
 INTAKE_FILE_MB      MiB that one of them may have                      25
+INTAKE_FILL         most bytes of filler in a body of words, 0 for off 16384
 =================== ================================================== ==========================
 
 Rule: no secret is ever a setting.
@@ -28,14 +30,19 @@ FORM = Path(__file__).resolve().parent / "forms" / "cdm.toml"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Paths, the database URL (``None`` for the default one), and limits of files."""
+    """Paths, the database URL (``None`` for the default one), limits of files and of filler.
+
+    ``about`` is ``None`` where a group says nothing of itself.
+    """
 
     data: Path
     keys: Path
     form: Path = FORM
+    about: Path | None = None
     database: str | None = None
     files: int = 5
     file_mb: int = 25
+    fill: int = 16384
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -43,13 +50,16 @@ class Settings:
 
         Raises :class:`Misuse` if a number is none.
         """
+        about = environment.get("INTAKE_ABOUT")
         return cls(
             data=Path(environment.get("INTAKE_DATA", "data")).absolute(),
             keys=Path(environment.get("INTAKE_KEYS", "keys")).absolute(),
             form=Path(environment.get("INTAKE_FORM", FORM)).absolute(),
+            about=Path(about).absolute() if about else None,
             database=environment.get("INTAKE_DATABASE"),
             files=_number(environment, "INTAKE_FILES", range(51), 5),
             file_mb=_number(environment, "INTAKE_FILE_MB", range(1, 1025), 25),
+            fill=_number(environment, "INTAKE_FILL", range(65537), 16384),
         )
 
     @property

@@ -9,8 +9,8 @@ Rules:
   through here.
 
 Languages stand in the order in which they are offered; the first is the default. A source is also
-offered Burmese in Zawgyi, for phones that show only that: a copy of the Burmese catalogue that ICU
-makes (``deploy/messages.py zawgyi``).
+offered Burmese in Zawgyi, for phones that show only that: a copy of the Burmese catalogue, which
+``deploy/messages.py zawgyi`` makes.
 """
 
 from collections.abc import Mapping

@@ -25,7 +25,7 @@ from intake.desk import __main__ as desk
 from intake.keyring import Keyring
 from intake.server.site import create_app
 from intake.settings import Settings
-from tests.site_maker import receipt_in, submit
+from tests.site_maker import browser, receipt_in, submit
 
 FIRST = date(2026, 11, 16)  # a Monday
 ROOTS = ("rosa", "ruth")
@@ -138,7 +138,7 @@ class Life:
 
     def send(self, account: str) -> str:
         """Send a testimony; return the digits of its receipt."""
-        client = create_app(self.settings).test_client(use_cookies=False)
+        client = browser(create_app(self.settings))
         return receipt_in(submit(client, account=account).text)
 
     def export(self, *more: object) -> list[Path]:

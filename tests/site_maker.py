@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import gzip
 import re
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from flask import Flask
 from flask.testing import FlaskClient
+from werkzeug.test import TestResponse
 
 from intake import days, files, installed
 from intake.rows import Rows
@@ -18,6 +21,26 @@ from tests.makers import Deployment, make_deployment
 
 ORIGIN = {"Origin": "http://localhost"}
 LEAST = {"consent_store": "yes", "intent": ["certify"], "urgency": "skip", "force": "army"}
+
+
+class Browser(FlaskClient):
+    """Inflates every page, as a browser does. ``content_length`` is what came on the wire."""
+
+    def open(self, *args: Any, **kwargs: Any) -> TestResponse:  # noqa: ANN401
+        """Ask for a page; the answer holds its text."""
+        answer = super().open(*args, **kwargs)
+        packed = answer.data
+        assert answer.headers["Content-Encoding"] == "gzip"
+        if packed:  # none on HEAD
+            assert answer.content_length == len(packed)
+            answer.response = [gzip.decompress(packed)]
+        return answer
+
+
+def browser(app: Flask) -> FlaskClient:
+    """Return a browser on ``app``, which keeps no cookies."""
+    app.test_client_class = Browser
+    return app.test_client(use_cookies=False)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -34,7 +57,7 @@ class Site:
 
     def client(self) -> FlaskClient:
         """Return a browser on a freshly started app."""
-        return create_app(self.settings).test_client(use_cookies=False)
+        return browser(create_app(self.settings))
 
     def install(self, made: Deployment) -> None:
         """Put the deployment's keyring in force, as ``admin keyring install`` does."""

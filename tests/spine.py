@@ -8,6 +8,7 @@ in one word what it guards; the mutants in ``mutants.py`` name the word that mus
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import os
 import re
@@ -235,7 +236,7 @@ def submit(address: str) -> str:
     with contextlib.closing(HTTPConnection(address, timeout=WAIT)) as connection:
         connection.request("GET", "/en")
         answer = connection.getresponse()
-        page = answer.read().decode()
+        page = gzip.decompress(answer.read()).decode()
         assert answer.status == 200, page
         assert not {"Date", "Server", "Set-Cookie"} & {name for name, _ in answer.getheaders()}
         seed = re.search(r'name="_seed" value="(\w+)"', page)
@@ -254,7 +255,7 @@ def submit(address: str) -> str:
         }
         connection.request("POST", "/en", urlencode(fields), headers)
         answer = connection.getresponse()
-        page = answer.read().decode()
+        page = gzip.decompress(answer.read()).decode()
     assert answer.status == 200, unescape(page)
     assert CANARY not in page, "echo"
     return "".join(re.findall(r"<li>(\d{4})</li>", page))

@@ -1043,6 +1043,11 @@ def form_that_serves_and_is_wrong(server: Server) -> None:
     os.environ["INTAKE_FORM"] = str(server.stick / "form.toml")
 
 
+def words_of_a_group_that_are_too_many(server: Server) -> None:
+    (server.stick / "about.toml").write_text(f'[organisation]\nen = "{"x" * 81}"')
+    os.environ["INTAKE_ABOUT"] = str(server.stick / "about.toml")
+
+
 @pytest.mark.usefixtures("quiet")
 @pytest.mark.parametrize(
     ("spoil", "line"),
@@ -1058,12 +1063,14 @@ def form_that_serves_and_is_wrong(server: Server) -> None:
         (no_store, "FAIL store"),
         (bad_form, "FAIL form"),
         (form_that_serves_and_is_wrong, "FAIL form: The form is wrong. In form.toml"),
+        (words_of_a_group_that_are_too_many, "FAIL about: "),
     ],
 )
 def test_doctor_fails_with_a_remedy(
     server: Server, monkeypatch: pytest.MonkeyPatch, spoil: Callable[[Server], None], line: str
 ) -> None:
     monkeypatch.setenv("INTAKE_FORM", str(server.settings.form))
+    monkeypatch.setenv("INTAKE_ABOUT", "")
     spoil(server)
     code, out, err = server.run("doctor")
     assert code == UNSAFE
@@ -1093,6 +1100,21 @@ def test_doctor_warns_of_what_will_come(
     for name in ("keyring", "leftovers", "swap", "core dumps", "wording"):
         assert f"warn {name}:" in out
     assert str(server.data / ".floor.0a0a0a0a.partial") in out
+
+
+@pytest.mark.usefixtures("quiet")
+def test_doctor_says_what_a_group_has_not_said_in_a_language(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = server.stick / "about.toml"
+    monkeypatch.setenv("INTAKE_ABOUT", str(path))
+    path.write_text('[contact]\nmy = "က"\n[welcome]\nen = "b"')
+    said = " ".join(server.run("doctor")[1].split()).partition("warn about: ")[2]
+    assert said.startswith(f"In {path} there is no [")
+    missing = {"[contact] en", "[contact] my-Qaag", "[welcome] my", "[welcome] my-Qaag"}
+    assert set(re.findall(r"\[\w+\] [\w-]+", said)) == missing
+    path.write_text('[contact]\nmy = "က"\nen = "a"\nmy-Qaag = "က"')
+    assert "ok   about: 3 texts, in every language" in server.run("doctor")[1]
 
 
 # secrets in the wrong place

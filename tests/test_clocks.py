@@ -29,7 +29,7 @@ from intake.server.site import create_app
 from intake.settings import Settings
 from tests import makers
 from tests.makers import FIRST, Deployment
-from tests.site_maker import submit
+from tests.site_maker import browser, submit
 
 WORDS = "ဗိုလ်မှူးက ပစ်ခိုင်းတယ်။ ကျွန်တော် မပစ်ခဲ့ဘူး။ 😔"
 DAY = timedelta(days=1)
@@ -72,7 +72,7 @@ class Machine:
         self.store.create()
         self.set(FIRST)
         install.install(self.settings, [MADE.raw], lambda _: None)
-        self.browser = create_app(self.settings).test_client(use_cookies=False)
+        self.browser = browser(create_app(self.settings))
 
     def set(self, now: date) -> None:
         """Set the clock."""

@@ -12,6 +12,7 @@ Rules:
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import json
 import os
@@ -43,7 +44,7 @@ from intake.settings import ROOT
 from tests import makers, spine
 from tests.makers import FIRST, Deployment
 from tests.mutants import ROTATION, Mutant
-from tests.site_maker import LEAST, ORIGIN, Site, make_site, receipt_in
+from tests.site_maker import LEAST, ORIGIN, Site, browser, make_site, receipt_in
 from tests.test_end_to_end import break_, checkout
 
 THREADS = 8
@@ -187,7 +188,7 @@ def over_http(address: str) -> Send:
         with contextlib.closing(HTTPConnection(address, timeout=WAIT)) as connection:
             connection.request("POST", "/en", body, headers)
             answer = connection.getresponse()
-            return answer.status, answer.read().decode()
+            return answer.status, gzip.decompress(answer.read()).decode()
 
     return send
 
@@ -263,8 +264,8 @@ def in_process(site: Site) -> list[Send]:
     """Return browsers of one app, one for each thread."""
     app = create_app(site.settings)
 
-    def browser() -> Send:
-        client = app.test_client(use_cookies=False)
+    def visitor() -> Send:
+        client = browser(app)
 
         def send(fields: dict[str, object]) -> tuple[int, str]:
             answer = client.post("/en", data=fields, headers=ORIGIN)
@@ -272,7 +273,7 @@ def in_process(site: Site) -> list[Send]:
 
         return send
 
-    return [browser() for _ in range(THREADS)]
+    return [visitor() for _ in range(THREADS)]
 
 
 def turn(site: Site, clock: list[date]) -> int:

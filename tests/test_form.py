@@ -28,7 +28,7 @@ NEEDED = {"consent_store": ["yes"], "intent": ["skip"], "urgency": ["skip"], "fo
 UNICODE = "ဗိုလ်ကြီးက ပစ်ဖို့ အမိန့်ပေးတယ်။ ၂၀၂၁ ခုနှစ် ဩဂုတ်လ ၁၉ ရက်။"
 ZAWGYI = "ဗိုလ္ႀကီးက ပစ္ဖို႔ အမိန႔္ေပးတယ္။"
 SHAN = "ၵူၼ်းတႆး ႑႒႓"
-HARD = ["\x00", "\x1f", "\x7f", "\n", "\r\n", "\r", '"', "\\", "\u200b", "\u202e", "\u2028", "🧕🏾"]
+HARD = ["\x01", "\x1f", "\x7f", "\n", "\r\n", "\r", '"', "\\", "\u200b", "\u202e", "\u2028", "🧕🏾"]
 
 Wire = Mapping[str, Sequence[str]]
 
@@ -63,7 +63,8 @@ def wire(testimony: ATestimony, form: Form = CDM) -> dict[str, list[str]]:
 
 def text(limit: int) -> st.SearchStrategy[str]:
     """Texts up to the limit, and often at it: Burmese, Zawgyi, emoji, controls, anything."""
-    parts = st.sampled_from([UNICODE, ZAWGYI, SHAN, "က", *HARD]) | st.characters(codec="utf-8")
+    any_sign = st.characters(codec="utf-8", exclude_characters="\0")
+    parts = st.sampled_from([UNICODE, ZAWGYI, SHAN, "က", *HARD]) | any_sign
     free = st.lists(parts, max_size=40).map("".join)
     full = st.lists(parts, min_size=1, max_size=4).map(lambda p: ("".join(p) * limit)[:limit])
     return st.one_of(st.just(""), free.map(lambda t: t[:limit]), full)
@@ -234,6 +235,8 @@ def test_next_month_has_begun_for_the_source_on_the_last_evening() -> None:
         ({"account": ["", ""]}, "account", Sentence.DOUBLED),
         ({"account": ["က" * 2001]}, "account", Sentence.TOO_LONG),
         ({"vet_hint": ["က" * 301]}, "vet_hint", Sentence.TOO_LONG),
+        ({"account": ["a\0b"]}, "account", Sentence.NOT_SHOWN),
+        ({"account": ["\0" * 2001]}, "account", Sentence.NOT_SHOWN),
         ({"unit_no": ["၁၂၃၄၅၆၇"]}, "unit_no", Sentence.NOT_A_NUMBER),
         ({"unit_no": ["0000001"]}, "unit_no", Sentence.NOT_A_NUMBER),
         ({"unit_no": ["ခမရ ၂၅"]}, "unit_no", Sentence.NOT_A_NUMBER),
@@ -416,7 +419,7 @@ def test_another_group_brings_its_own_file(tmp_path: Path) -> None:
         "version": 3,
         "answers": {"what": "cart", "words": "ကခဂ"},
     }
-    assert len(accept({"what": ["ship"], "words": ["\x00\x01\x02"]}, form).canonical()) <= (
+    assert len(accept({"what": ["ship"], "words": ["\x03\x01\x02"]}, form).canonical()) <= (
         form.worst_case()
     )
 

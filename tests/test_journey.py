@@ -6,6 +6,7 @@ A source writes, comes back, reads, adds, deletes, withdraws; reviewers read, an
 from __future__ import annotations
 
 import contextlib
+import gzip
 import json
 import re
 import secrets
@@ -46,7 +47,7 @@ class Source:
         with contextlib.closing(HTTPConnection(self.address, timeout=WAIT)) as connection:
             connection.request(method, path, body, headers if method == "POST" else {})
             answer = connection.getresponse()
-            return answer.status, unescape(answer.read().decode())
+            return answer.status, unescape(gzip.decompress(answer.read()).decode())
 
     def post(self, path: str, **fields: str) -> str:
         """Send a form; return the page."""

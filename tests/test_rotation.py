@@ -39,7 +39,7 @@ from intake.settings import ROOT, Settings
 from tests import makers
 from tests.fuzz.test_keyring import Remembering
 from tests.makers import Deployment, make_deployment
-from tests.site_maker import submit
+from tests.site_maker import browser, submit
 
 DAY = timedelta(days=1)
 TODAY = days.clock()
@@ -607,14 +607,14 @@ def test_a_step(server: Server, run: Run, row: Row) -> None:
 @pytest.mark.parametrize("kind", TABLE)
 def test_a_step_by_command_and_the_site_after_it(server: Server, kind: str) -> None:
     """The first row of each kind, as an admin's process; a source's post before and after."""
-    browser = create_app(server.settings).test_client(use_cookies=False)
-    assert submit(browser, account=BURMESE).status_code == 200
+    source = browser(create_app(server.settings))
+    assert submit(source, account=BURMESE).status_code == 200
     _, data, reason = TABLE[kind][0]
     with contextlib.nullcontext() if reason is None else server.unchanged():
         done = server.command("keyring", "install", *server.give([data]))
         assert done.returncode == (DONE if reason is None else KEYRING), done.stderr
         assert (reason or "Keyring 2, valid to") in done.stdout + done.stderr
-    assert submit(browser, account=BURMESE).status_code == 200
+    assert submit(source, account=BURMESE).status_code == 200
     store = Rows(server.settings.url, server.settings.data)
     assert store.counts().total() == 2
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import html
 import json
 import re
@@ -37,8 +36,9 @@ BURMESE = "တပ်ရင်းမှူးက ပစ်ခိုင်းတ�
 ZAWGYI = "ေျပာျပခ်င္တယ္"
 PAGE_LIMIT = 16 * 1024  # bytes of a page on the wire, whatever is on it
 HEADERS_LIMIT = 1024  # bytes
-AUDIT_LIMITS = {"site": 1150, "returns": 1980}  # lines from form field to stored row, and back
+AUDIT_LIMITS = {"site": 1160, "returns": 2000}  # lines from form field to stored row, and back
 LIMITS = {"account": 2000, "vet_hint": 300}
+ELSEWHERE = f"{'e' * 56}.onion"
 URLENCODED = "application/x-www-form-urlencoded"
 
 
@@ -84,12 +84,13 @@ def test_one_request_and_its_size(site: Site, capsys: pytest.CaptureFixture[str]
     client = site.client()
     sizes = {}
     for path in ("/", "/en"):
-        answer = client.get(path, headers={"Accept-Encoding": "gzip, deflate, br"})
-        page = gzip.decompress(answer.data).decode()
+        answer = client.get(path)
         headers = len(str(answer.headers)) + len("HTTP/1.1 200 OK\r\n")
-        requests = [url for url in Links(page).urls if not url.startswith(("data:", "#", "/"))]
+        requests = [
+            url for url in Links(answer.text).urls if not url.startswith(("data:", "#", "/"))
+        ]
         assert requests == []
-        assert len(answer.data) == PAGE_LIMIT
+        assert answer.content_length == PAGE_LIMIT
         assert headers < HEADERS_LIMIT
         sizes[path] = PAGE_LIMIT + headers
     with capsys.disabled():
@@ -237,9 +238,9 @@ def strip_tags(page: str) -> str:
         ({"Sec-Fetch-Site": "same-origin"}, 200),
         ({}, 403),
         ({"Origin": "null"}, 403),
-        ({"Origin": "http://elsewhere.onion"}, 403),
-        ({"Origin": "http://localhost.elsewhere.onion"}, 403),
-        ({"Origin": "http://elsewhere.onion", "Sec-Fetch-Site": "same-origin"}, 403),
+        ({"Origin": f"http://{ELSEWHERE}"}, 403),
+        ({"Origin": f"http://localhost.{ELSEWHERE}"}, 403),
+        ({"Origin": f"http://{ELSEWHERE}", "Sec-Fetch-Site": "same-origin"}, 403),
         ({"Sec-Fetch-Site": "cross-site"}, 403),
         ({"Sec-Fetch-Site": "none"}, 403),
         ({"Referer": "http://localhost/"}, 403),
@@ -580,7 +581,7 @@ def test_the_declared_form_is_whole_on_the_page(site: Site) -> None:
     form = Form.load(FORM)
     page = site.client().get("/en").text
     names = set(re.findall(r' name="([^"]+)"', page)) - {"viewport", "robots"}
-    assert names == {"_seed", *form.names()}
+    assert names == {"_seed", "_fill", *form.names()}
     for question in form.questions():
         for code in question.codes():
             assert f'value="{code}"' in page
@@ -596,8 +597,9 @@ def test_the_audit_path_fits_one_sitting(
         "from intake.settings import Settings\n"
         f"from intake.server.{app} import create_app\n"
         "client = create_app(Settings.from_environment()).test_client(use_cookies=False)\n"
-        "import re\n"
-        "seed = re.search(r'name=\"_seed\" value=\"(\\w+)\"', client.get('/').text)[1]\n"
+        "import gzip, re\n"
+        "page = gzip.decompress(client.get('/').data).decode()\n"
+        'seed = re.search(r\'name="_seed" value="(\\w+)"\', page)[1]\n'
         f"sent = {{'_seed': seed, **{LEAST!r}}}\n"
         f"answer = client.post('/', data=sent, headers={ORIGIN!r})\n"
         "assert answer.status_code == 200, answer.status\n"

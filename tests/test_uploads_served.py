@@ -9,6 +9,7 @@ Rules:
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import shutil
@@ -75,7 +76,7 @@ def send(address: str, data: bytes = WHOLE) -> tuple[int, str]:
     with closing(HTTPConnection(address, timeout=WAIT)) as connection:
         connection.request("POST", "/en/file", data, headers)
         answer = connection.getresponse()
-        return answer.status, answer.read().decode()
+        return answer.status, gzip.decompress(answer.read()).decode()
 
 
 def answer(link: socket.socket) -> bytes:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import shutil
 import unicodedata
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,15 +19,20 @@ from deploy import messages
 from intake.admin.doctor import signed_off
 from intake.form import Form, Sentence
 from intake.settings import FORM
-from intake.wording import LANGUAGES, LOCALE, Wording
+from intake.wording import LANGUAGES, LOCALE, OFFERED, ZAWGYI, Wording
+from intake.zawgyi import to_unicode, to_zawgyi
 
 FOUND = messages.found()
 MY = {str(m.id): str(m.string) for m in messages.translated("my") if m.id}
 DESK = {str(m.id): str(m.string) for m in messages.translated("my", domain=messages.DESK) if m.id}
 
 
+READ_BACK_OTHERWISE = {"ဆေ့ချ်": "ဆေ့ခ်ျ"}  # looks the same
+
+
 def test_burmese_comes_first() -> None:
     assert LANGUAGES == ("my", "en")
+    assert OFFERED == ("my", "en", "my-Qaag")
 
 
 def test_the_burmese_catalogue_is_complete_and_compiled() -> None:
@@ -35,6 +42,37 @@ def test_the_burmese_catalogue_is_complete_and_compiled() -> None:
 def test_the_po_is_what_update_would_write() -> None:
     po = LOCALE / "my" / "LC_MESSAGES" / "intake.po"
     assert po.read_bytes() == messages.updated("my")
+
+
+def test_the_zawgyi_catalogue_says_what_the_burmese_one_says() -> None:
+    """Nothing is missing, stale, edited by hand or lost on the way; it takes no ICU to know."""
+    shown = {msgid: Wording.load(ZAWGYI).text(msgid) for msgid in MY}
+    assert shown == {msgid: to_zawgyi(said) for msgid, said in MY.items()}
+    others = {found for said in MY.values() for found in READ_BACK_OTHERWISE if found in said}
+    assert others == READ_BACK_OTHERWISE.keys()
+    for msgid, said in MY.items():
+        back = to_unicode(shown[msgid])
+        for burmese, other in READ_BACK_OTHERWISE.items():
+            back = back.replace(other, burmese)
+        assert back == said
+        not_burmese = "[\u1000-\u109f]"
+        assert re.sub(not_burmese, "", shown[msgid]) == re.sub(not_burmese, "", said)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [lambda mo: mo[:-2] + b"x\0", lambda _: b"", None],
+    ids=["edited", "empty", "absent"],
+)
+def test_a_zawgyi_catalogue_that_is_no_copy_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, change: Callable[[bytes], bytes] | None
+) -> None:
+    shutil.copytree(LOCALE, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setattr(messages, "LOCALE", tmp_path)
+    assert messages.problems("my") == []
+    copy = tmp_path / ZAWGYI / "LC_MESSAGES" / "intake.mo"
+    copy.write_bytes(change(copy.read_bytes())) if change else copy.unlink()
+    assert messages.problems("my") == ["the Zawgyi copy is not one of the Burmese .mo"]
 
 
 def test_every_place_is_searched() -> None:
@@ -72,7 +110,7 @@ NOT_BURMESE = {  # what is wrong: where it shows in a translation
     "a space at an end, or two in a row": r"\A[ \u200b]|[ \u200b]\Z|[ \u200b]{2}",
     "a word that says whether the speaker is a man": r"ကျွန်တော်|ကျွန်မ",
 }
-NAMES = {"Tor", "Browser", "New", "Identity", "BGF", "TOC", "IIMM"}
+NAMES = {"Tor", "Browser", "onion", "New", "Identity", "BGF", "TOC", "IIMM"}
 DESK_NAMES = {"Ctrl", "C", "Dangerzone", "Intake", "desk", "a"}  # desk-a, too
 DESK_NAMES |= {"exports", "battalion", "expected", "note", "age"}  # options, and a format
 
@@ -143,6 +181,12 @@ def test_a_form_brings_its_own_catalogue(tmp_path: Path) -> None:
     assert wording.text("Yes, today") == MY["Yes, today"]
     assert wording.text("Long: {over}", over=3) == "Long: ၃"  # a broken brace gives way
     assert Wording.load("my").text("Captain") == MY["Captain"]
+    # On the page in Zawgyi its sentences are English, until it has a Zawgyi copy, too.
+    assert Wording.load(ZAWGYI, tmp_path / "form.toml").text("Ship") == "Ship"
+    assert messages.main(["zawgyi", str(tmp_path / "locale")]) == 0
+    zawgyi = Wording.load(ZAWGYI, tmp_path / "form.toml")
+    assert zawgyi.text("Ship") == to_zawgyi("သင်္ဘော")
+    assert zawgyi.text("Yes, today") == to_zawgyi(MY["Yes, today"])
 
 
 def test_a_damaged_catalogue_costs_its_words_only(tmp_path: Path) -> None:

@@ -61,5 +61,5 @@ def page_of(client: FlaskClient, digits: str, path: str = "/en") -> Any:  # noqa
 
 
 def masked(html: str) -> str:
-    """Return a page without its named tokens: the seed and the receipt in hidden fields."""
-    return re.sub(r'name="(_seed|receipt)" value="\w+"', r'name="\1"', html)
+    """Return a page without its named tokens: seed, receipt and filler in hidden fields."""
+    return re.sub(r'name="(_seed|receipt|_fill)" value="\w*"', r'name="\1"', html)

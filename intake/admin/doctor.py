@@ -14,7 +14,7 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from intake import declaration, envelope, installed, misplaced, wording
+from intake import about, declaration, envelope, installed, misplaced, wording
 from intake.admin import setup, status
 from intake.age.recipient import Recipient
 from intake.errors import MachineTrouble, Refused, Unsafe
@@ -140,7 +140,19 @@ def _form(settings: Settings) -> str:
     return f"{form.id} {form.version}, {form.worst_case()} bytes at most, fits one envelope"
 
 
+def _about(settings: Settings) -> str:
+    if settings.about is None:
+        return "no page says who is behind it"
+    said = about.load(settings.about)
+    texts = [(name, own, text) for own in said for name, text in said[own].items()]
+    missing = [f"[{name}] {own}" for name, own, text in texts if not text or text[0] != own]
+    if missing:
+        what = f"In {settings.about} there is no {', '.join(missing)}."
+        raise _Warning(what, "Write it: whoever reads that language gets another one till then.")
+    return f"{len(texts)} texts, in every language"
+
+
 CHECKS = (
     *(_sealing, _data_folder, _bundle_key, _store, _keyring, _clock, _secrets),
-    *(_leftovers, _swap, _core_dumps, _space, _wording, _form),
+    *(_leftovers, _swap, _core_dumps, _space, _wording, _form, _about),
 )

@@ -23,6 +23,7 @@ from markupsafe import escape
 
 from intake.desk import searching, zawgyi
 from intake.errors import Misuse
+from intake.zawgyi import to_unicode
 
 _MARKS = frozenset({"Mn", "Mc", "Me"})
 SHORTEST = 2  # characters of a passage: one would strike half of the page
@@ -46,7 +47,7 @@ def searched(text: str) -> str:
 def readings(text: str) -> list[str]:
     """Return the copies of ``text`` to look in or for: one, or two if it may be Zawgyi."""
     doubt = zawgyi.likelihood(text, least=1) >= zawgyi.DOUBT
-    return [searched(text), searched(zawgyi.convert(text))] if doubt else [searched(text)]
+    return [searched(text), searched(to_unicode(text))] if doubt else [searched(text)]
 
 
 def stands(passage: str, text: str) -> bool:

@@ -15,6 +15,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 from intake.desk import cores, visible, zawgyi
+from intake.zawgyi import to_unicode
 
 _ALIKE = {
     "ဉ": "ဥ",
@@ -82,7 +83,7 @@ def _keys(text: str) -> list[str]:
     """Return the keys of a text as it was typed, and of what it says if it is Zawgyi or may be."""
     copy = zawgyi.copy(text)
     if copy == text and zawgyi.likelihood(text, least=1) >= zawgyi.DOUBT:
-        copy = zawgyi.convert(text)
+        copy = to_unicode(text)
     return [key for text in dict.fromkeys((text, copy)) if (key := _key(text))]
 
 

@@ -13,7 +13,7 @@ import base64
 import gzip
 import hashlib
 
-from flask import Request, Response
+from flask import Response
 
 LEVEL = 9
 SIZE = 16_384  # bytes; the length of every page is a multiple of it
@@ -37,19 +37,17 @@ def headers(style: str) -> dict[str, str]:
     }
 
 
-def finish(response: Response, request: Request, fixed: dict[str, str]) -> Response:
-    """Add the ``fixed`` headers, compress where the browser takes it, and fill to a whole size.
+def finish(response: Response, fixed: dict[str, str]) -> Response:
+    """Add the ``fixed`` headers, compress, and fill to a whole size.
 
     Compression makes the length follow from what is on the page, also from a drawn number; so it is
-    filled afterwards, in the gzip header. Uncompressed, spaces follow the page.
+    filled afterwards, in the gzip header. Whoever does not ask for gzip gets it all the same: the
+    length must not hang on a header, and without one any coding will do (RFC 9110, 12.5.3).
     """
-    page = response.get_data()
-    if request.accept_encodings["gzip"]:
-        # RFC 1952: no time and no name, and flag 4 for a field that nobody reads, with its length.
-        page = gzip.compress(page, LEVEL, mtime=0)
-        fill = -(len(page) + 2) % SIZE
-        page = page[:3] + b"\4" + page[4:10] + fill.to_bytes(2, "little") + bytes(fill) + page[10:]
-        response.headers["Content-Encoding"] = "gzip"
-    response.set_data(page + b" " * (-len(page) % SIZE))
-    response.headers.extend(fixed)
+    page = gzip.compress(response.get_data(), LEVEL, mtime=0)
+    fill = -(len(page) + 2) % SIZE
+    # RFC 1952: no time and no name, and flag 4 for a field that nobody reads, with its length.
+    page = page[:3] + b"\4" + page[4:10] + fill.to_bytes(2, "little") + bytes(fill) + page[10:]
+    response.set_data(page)
+    response.headers.extend({"Content-Encoding": "gzip", **fixed})
     return response

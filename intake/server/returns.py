@@ -26,9 +26,11 @@ from intake.server.site import Site, notice, page
 from intake.server.site import create_app as letters
 from intake.server.slowly import Busy, Places, in_thread
 from intake.settings import Settings
-from intake.wording import OFFERED
+from intake.wording import OFFERED, ZAWGYI
+from intake.zawgyi import to_zawgyi
 
 LONGEST = 5000  # characters of words that are added
+MOST = 3  # replies on one page, so that it keeps its one size whatever is in them
 _BODY = BODY_SPARE + LONGEST * 5 // 4 * BYTES_PER_CHARACTER  # bytes that must come back on an error
 _ID = 32  # hex digits of a reply's id
 
@@ -83,7 +85,7 @@ def ask(back: Back, language: str) -> Response:
 
 def visit(back: Back, language: str) -> Response:
     """POST: show what waits for a receipt, without what its source deletes."""
-    fields = _fields()
+    fields = _fields(back)
     digits = _receipt(fields)
     if digits is None:
         again = fields.get("receipt", [""])[0][: typed.LONGEST]
@@ -92,21 +94,27 @@ def visit(back: Back, language: str) -> Response:
     name = bytes.fromhex(drop) if len(drop) == _ID and set(drop) <= set("0123456789abcdef") else b""
     deployment = back.site.letterbox.today().deployment
     found = back.places.slowly(partial(mailbox.visit, back.replies, deployment, digits, drop=name))
-    return case(back, language, digits, waiting=found)
+    (asked, *_) = fields.get("to", fields.get("place", ["0"]))
+    last = max(0, (len(found) - 1) // MOST)
+    place = int(asked) if asked in {str(n) for n in range(last)} else last
+    end = len(found) - place * MOST
+    shown = found[max(0, end - MOST) : end]
+    return case(back, language, digits, waiting=shown, place=place, earlier=place < last)
 
 
 def add_words(back: Back, language: str) -> Response:
     """POST: seal and store more words of a case."""
-    fields = _fields()
+    fields = _fields(back)
     words = fields.get("words", [""])[0].replace("\r\n", "\n")
     trouble = "" if words.strip() else "empty"
     trouble = "long" if len(words) > LONGEST else trouble
+    trouble = "sign" if "\0" in words else trouble  # as in ``intake.form``
     return _add(back, language, fields, WORDS, {"words": words}, trouble)
 
 
 def withdraw(back: Back, language: str) -> Response:
     """POST: seal and store the wish that a case be deleted."""
-    fields = _fields()
+    fields = _fields(back)
     trouble = "" if fields.get("sure") == ["yes"] else "unsure"
     return _add(back, language, fields, WITHDRAWAL, {}, trouble)
 
@@ -169,14 +177,15 @@ def case(
     **content: object,
 ) -> Response:
     """Answer with the page of a case: what was done, what waits, and what can be done next."""
-    known: dict[str, object] = {"waiting": None, "told": "", "typed": "", "files": None}
+    spell = to_zawgyi if language == ZAWGYI else str  # a reply, which is written in Unicode
+    known = {"waiting": None, "told": "", "typed": "", "files": None, "place": 0, "spell": spell}
     fresh = (seed or receipt.new_seed()).hex()
     return page(back.site, language, "case", status, digits=digits, seed=fresh, **known | content)
 
 
-def _fields() -> dict[str, list[str]]:
+def _fields(back: Back) -> dict[str, list[str]]:
     requests.check_origin(request)
-    return requests.read_fields(request, _BODY)
+    return requests.read_fields(request, _BODY + back.site.letterbox.settings.fill)
 
 
 def _receipt(fields: dict[str, list[str]]) -> str | None:

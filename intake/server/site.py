@@ -2,11 +2,13 @@
 
 Rules:
 - On any error what was typed comes back in the form, with the sentence beside it. Only a body that
-  is too large, not UTF-8, or from another site gets one constant page instead.
+  is too large, not UTF-8, or from another site gets one constant page instead. Whoever comes
+  through a proxy that strips Tor gets one too, before anything is read.
 - The site is closed, with a sentence, when no valid keyring is installed for today.
 - A defect answers with a constant page and is not logged: a traceback holds a source's words.
 """
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -15,7 +17,7 @@ from flask import Flask, Response, render_template, request
 from markupsafe import Markup
 from werkzeug.exceptions import HTTPException
 
-from intake import days, misplaced, receipt
+from intake import about, days, misplaced, receipt
 from intake.envelope import TESTIMONY
 from intake.errors import BadKeyring, MachineTrouble, Unsafe
 from intake.form import Form
@@ -35,12 +37,15 @@ class Site:
     fields: type[DeclaredForm]
     letterbox: Letterbox
     style: Markup
+    headers: dict[str, str]
+    about: Mapping[str, Mapping[str, about.Text | None]]
 
 
 def create_app(settings: Settings) -> Flask:
     """Return the WSGI app that takes letters; ``returns`` adds the way back.
 
-    Raises :class:`Unsafe` if a secret lies where none may be.
+    Raises :class:`Unsafe` if a secret lies where none may be, and ``Misuse`` if the form, or what a
+    group says of itself, cannot be used.
     """
     if found := misplaced.find([settings.keys, settings.data]):
         raise Unsafe(
@@ -55,15 +60,18 @@ def create_app(settings: Settings) -> Flask:
     # Our own file, and hashed into the policy: safe to put into the page as it is.
     unescaped = Markup(style)  # noqa: S704
     form = Form.load(settings.form)
-    site = Site(form, wordings, generate(form), Letterbox(settings), unescaped)
+    said = about.load(settings.about) if settings.about else {}
+    own, fixed = Letterbox(settings), answers.headers(style)
+    site = Site(form, wordings, generate(form), own, unescaped, fixed, said)
     for language in OFFERED:
         path = "/" if language == OFFERED[0] else f"/{language}"
         app.add_url_rule(path, f"show-{language}", partial(show, site, language), methods=["GET"])
         app.add_url_rule(path, f"take-{language}", partial(take, site, language), methods=["POST"])
     app.extensions["site"] = site
+    app.extensions["refusal"] = lambda status: refuse(site, app, status)
+    app.before_request(lambda: requests.check_direct(request))
     app.register_error_handler(Exception, partial(fail, site))
-    fixed = answers.headers(style)
-    app.after_request(lambda response: answers.finish(response, request, fixed))
+    app.after_request(lambda response: answers.finish(response, site.headers))
     return app
 
 
@@ -79,7 +87,7 @@ def show(site: Site, language: str) -> Response:
 def take(site: Site, language: str) -> Response:
     """POST: store and confirm, or give everything back with what is wrong."""
     requests.check_origin(request)
-    typed = requests.read_fields(request, site.form.body_limit())
+    typed = requests.read_fields(request, site.form.body_limit() + site.letterbox.settings.fill)
     seed = requests.pop_seed(typed)
     shown = site.fields.holding(typed)
     try:
@@ -106,9 +114,16 @@ def form_page(
     return page(site, language, "form", status, **content)
 
 
-def notice(site: Site, language: str, status: int) -> Response:
-    """Answer with one constant page for a status."""
-    return page(site, language, "notice", status, status=status)
+def notice(site: Site, language: str, status: int, *others: str) -> Response:
+    """Answer with one constant page for a status, in a language and ``others``."""
+    spoken = [site.wordings[name] for name in (language, *others)]
+    return page(site, language, "notice", status, status=status, spoken=spoken)
+
+
+def refuse(site: Site, app: Flask, status: int) -> Response:
+    """Return the notice of a layer below the app, which knows no path: in every language."""
+    with app.app_context():
+        return answers.finish(notice(site, *OFFERED[:1], status, *OFFERED[1:]), site.headers)
 
 
 def page(site: Site, language: str, name: str, code: int = 200, **content: object) -> Response:
@@ -122,7 +137,10 @@ def page(site: Site, language: str, name: str, code: int = 200, **content: objec
         languages=OFFERED,
         start="" if language == OFFERED[0] else f"/{language}",
         letterbox=site.letterbox,
+        # Drawn anew for each page, and of one letter, so that it compresses away on the way down.
+        fill="o" * secrets.randbelow(site.letterbox.settings.fill + 1),
         style=site.style,
+        about=site.about.get(language),
         **content,
     )
     return Response(html, code, content_type="text/html; charset=utf-8")
@@ -133,4 +151,6 @@ def fail(site: Site, error: Exception) -> Response:
     # A traceback holds a source's words: it is dropped, not logged.
     language = request.path.split("/")[1]
     code = error.code if isinstance(error, HTTPException) and error.code else 500
+    if isinstance(error.__context__, TimeoutError):
+        code = 408  # the body stopped half-way, and the line was silent for too long
     return notice(site, language if language in OFFERED else OFFERED[0], code)

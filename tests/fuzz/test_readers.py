@@ -103,7 +103,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "desk/record.py:cut": COPIED,
     "desk/record.py:tidy": ("test_the_note_of_an_import_that_was_cut_short",),
     "desk/staging.py:stage": WRITES,
-    "desk/zawgyi.py:_stages": OURS,
+    "zawgyi.py:_stages": OURS,
     "files.py:read": ("test_a_file_is_read_up_to_its_limit_and_no_further",),
     "files.py:sync_folder": WRITES,
     "files.py:whole": WRITES,

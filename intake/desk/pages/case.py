@@ -16,6 +16,7 @@ from intake.desk import assembling, deciding, zawgyi
 from intake.desk.cases import DUPLICATE, REPLIED, Case, named
 from intake.desk.deciding import Draft
 from intake.desk.pages.session import Desk
+from intake.zawgyi import to_unicode
 
 EXPORTED = "The file is in the folder for exports. Beside its new name stands the source's own."
 
@@ -61,7 +62,7 @@ def unicode_copy(typed: str) -> str:
     """Return the Unicode copy of what is, or may be, in Zawgyi; nothing for any other text."""
     copy = zawgyi.copy(typed)
     if copy == typed and zawgyi.likelihood(typed) >= zawgyi.DOUBT:
-        copy = zawgyi.convert(typed)
+        copy = to_unicode(typed)
     return copy if copy != typed else ""
 
 
