@@ -18,7 +18,7 @@ from selenium import webdriver
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 
-from intake.desk import zawgyi
+from intake import zawgyi
 from intake.settings import ROOT
 
 AXE = ROOT / "tests" / "node" / "node_modules" / "axe-core" / "axe.min.js"
@@ -58,9 +58,11 @@ return controls.filter(small).map(one => `smaller than a finger: ${name(one)}`);
 )
 _PAGE = """
 const found = [], all = css => [...document.querySelectorAll(css)];
-if (all("h1").length != 1) found.push(`${all("h1").length} h1`);
+const heads = all("h1, h2, h3, h4, h5, h6").filter(one => one.checkVisibility());
+const first = heads.filter(one => one.tagName == "H1").length;
+if (first != 1) found.push(`${first} h1`);
 let last = 0;
-for (const one of all("h1, h2, h3, h4, h5, h6")) {
+for (const one of heads) {
   const level = Number(one.tagName[1]);
   if (level > last + 1) found.push(`h${last} is followed by ${one.outerHTML.slice(0, 70)}`);
   last = level;
@@ -124,7 +126,7 @@ def structure(browser: webdriver.Chrome) -> list[str]:
     """Return what is wrong with headings, forms, the title, and what Safest would not show."""
     found = list(browser.execute_script(_PAGE))
     title = browser.title.casefold()
-    read = title + zawgyi.convert(title)  # be it Unicode or Zawgyi
+    read = title + zawgyi.to_unicode(title)  # be it Unicode or Zawgyi
     found += [f"the title tells: {word}" for word in TELLING if word in read]
     return found if title else [*found, "no title"]
 

@@ -64,8 +64,8 @@ class ChromiumWindow:
         one = self._all(css)[0]
         for summary in one.find_elements(By.XPATH, FOLDED):
             if summary != one:
-                summary.click()
-        return one
+                centre(self.browser, summary).click()
+        return centre(self.browser, one)
 
     def _page(self) -> str:
         """Return a name of the page that is shown, "" while an empty one stands in between."""
@@ -201,13 +201,19 @@ class FirefoxWindow:
         return str(self.browser("WebDriver:GetCurrentURL"))
 
 
+def centre(browser: webdriver.Chrome, one: Any) -> Any:  # noqa: ANN401 - as above
+    """Scroll there, as a source does: what is in sight for a driver may be under the page's bar."""
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", one)
+    return one
+
+
 def unfold(shown: ChromiumWindow) -> int:
     """Unfold all that is seen folded; return how many there were."""
     seen = [
         one for one in shown.browser.find_elements(By.CSS_SELECTOR, UNFOLDS) if one.is_displayed()
     ]
     for one in seen:
-        one.click()
+        centre(shown.browser, one).click()
     return len(seen)
 
 
