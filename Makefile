@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup test slow check lines demo demo-read demo-desk demo-recover demo-clean browser pictures peers \
-	interop fuzz drill handbook bench-quick bench-files scale locks clean
+	interop fuzz drill handbook bench-quick bench-files bench-filler scale locks clean
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -100,6 +100,9 @@ bench-quick: peers ## what sealing costs, beside the bare primitives and other p
 
 bench-files: setup $(ONION)/.locked ## a 50 MB upload, beside OnionShare's receive mode; ARGS="--rounds 9"
 	$(RUN) deploy/bench_files.py $(ARGS)
+
+bench-filler: setup ## what the hidden filler hides of how much was written, and what it costs
+	$(RUN) deploy/bench_filler.py $(ARGS)
 
 clean: ## remove .venv, the peers and what the tools cached
 	rm -rf $(VENV) .peers tests/node/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

@@ -63,9 +63,9 @@ LOADS = r"sys\.(meta_path|modules|path|path_hooks)|os\.(exec\w+|fork\w*|popen|\w
 # What may be imported from outside, and what is in it.
 PLAIN = (
     r"__future__|argparse|base64|collections|contextlib|cryptography|dataclasses|datetime|enum|"
-    r"fcntl|functools|getpass|gettext|gzip|hashlib|hmac|inspect|io|itertools|json|markupsafe|"
+    r"fcntl|functools|getpass|gettext|hashlib|hmac|inspect|io|itertools|json|markupsafe|"
     r"mnemonic|os|pathlib|platform|re|resource|secrets|shutil|stat|sys|time|tomllib|traceback|"
-    r"typing|unicodedata"
+    r"typing|unicodedata|zlib"
 )
 SERVER = (
     rf"{PLAIN}|flask|flask_wtf|gevent|gunicorn|sqlalchemy|tempfile|types\.FrameType|urllib\.parse|"

@@ -22,7 +22,7 @@ from intake.envelope import WITHDRAWAL, WORDS, Envelope
 from intake.errors import BadFile, MachineTrouble
 from intake.reply import Reply
 from intake.server import mailbox as reading
-from intake.server import slowly, typed
+from intake.server import returns, slowly, typed
 from intake.server.returns import LONGEST
 from intake.store import Store
 from tests.site_maker import ORIGIN, Site, make_site, seed_in
@@ -123,7 +123,10 @@ def test_a_mistyped_receipt_is_told_by_its_check_digit_alone(client: FlaskClient
 # What is shown.
 
 
-def test_replies_are_shown_oldest_first_and_escaped(site: Site, client: FlaskClient) -> None:
+def test_replies_are_shown_oldest_first_and_escaped(
+    site: Site, client: FlaskClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(returns, "MOST", 4)
     digits, day = letter(client), days.clock()
     answer(site, digits, "<b>နောက်ဆုံး</b>", ZAWGYI, day=day)
     box = mailbox(site, digits)
