@@ -68,6 +68,7 @@ def resize(browser: webdriver.Chrome, width: int) -> None:
         "mobile": phone,
     }
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.execute_script("scrollTo(0, 0)")  # where a bar that stays covers nothing
 
 
 def fits(browser: webdriver.Chrome) -> bool:

@@ -32,7 +32,7 @@ from tests.browser.chromium import (
 )
 from tests.browser.play import Play, environment
 from tests.browser.tour import FILE_MB, Tour
-from tests.browser.windows import ChromiumWindow, unfold
+from tests.browser.windows import UNFOLDS, ChromiumWindow, unfold
 from tests.browser.wire import wire
 from tests.site_maker import make_site
 from tests.spine import serve
@@ -42,8 +42,8 @@ pytestmark = pytest.mark.browser
 TALL = 12_000  # CSS pixels of a picture
 
 
-def look(browser: webdriver.Chrome, file: Path | None) -> list[str]:
-    """Return what is wrong with the page as it stands, folded or not, at each width."""
+def look(browser: webdriver.Chrome, file: Path | None, *audited: int) -> list[str]:
+    """Return what is wrong with the page as it stands, at each width; axe at the ``audited``."""
     found = []
     for width in (DESK, PHONE, NARROW):
         resize(browser, width)
@@ -51,7 +51,7 @@ def look(browser: webdriver.Chrome, file: Path | None) -> list[str]:
             found.append(f"scrolls sideways at {width} px")
         if file:
             picture(browser, file.with_name(f"{file.name}-{width}.png"), TALL)
-        if width != PHONE:
+        if width in audited:
             found += [f"{width} px: {one}" for one in accessible.axe(browser)]
             found += [f"{width} px: {one}" for one in accessible.small(browser)]
     text_size(browser, 2 * TEXT)
@@ -64,11 +64,12 @@ def look(browser: webdriver.Chrome, file: Path | None) -> list[str]:
 def check(shown: ChromiumWindow, file: Path | None) -> list[str]:
     """Return what is wrong with a state, as it comes and with all unfolded."""
     browser = shown.browser
-    found = accessible.structure(browser) + look(browser, file)
-    if unfold(shown):
-        more = file.with_name(f"{file.name}-unfolded") if file else None
-        found += [f"unfolded: {one}" for one in look(browser, more)]
-    return found + accessible.keyboard(browser)
+    found = accessible.structure(browser)
+    if shown.texts(UNFOLDS):
+        found += look(browser, file, NARROW)
+        unfold(shown)
+        file = file and file.with_name(f"{file.name}-unfolded")
+    return found + look(browser, file, DESK, NARROW) + accessible.keyboard(browser)
 
 
 @pytest.mark.parametrize("language", OFFERED)

@@ -34,6 +34,11 @@ WORDS, FILE, WITHDRAW = (
 )
 
 
+def long(length: int) -> str:
+    """Return words of so many characters; one long word would keep the browser busy for minutes."""
+    return (f"{ACCOUNT} " * length)[:length]
+
+
 @dataclass(frozen=True, slots=True, repr=False)
 class Tour:
     """A window that goes through every state of the site, in the language of the play."""
@@ -86,7 +91,7 @@ class Tour:
         yield "mailbox-empty"
         self.window.press(WORDS)
         yield "words-empty"
-        self.put("#words", "က" * (LONGEST + 1))
+        self.put("#words", long(LONGEST + 1))
         self.window.press(WORDS)
         yield "words-long"
         self.put("#words", ACCOUNT)
@@ -162,7 +167,7 @@ class Tour:
         wrong = {"number": "x", "date": "28"}
         for item in form.questions():
             if item.kind in {"text", "number", "date"}:
-                text = wrong.get(item.kind, "က" * (item.limit + 1))
+                text = wrong.get(item.kind, long(item.limit + 1))
                 self.put(f'[name="{item.names()[-1]}"]', text)
         return sum(item.required or item.kind in {"text", *wrong} for item in form.questions())
 
