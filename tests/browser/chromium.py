@@ -83,12 +83,12 @@ def text_size(browser: webdriver.Chrome, size: int) -> None:
     browser.execute_cdp_cmd("Page.setFontSizes", {"fontSizes": sizes})
 
 
-def picture(browser: webdriver.Chrome, file: Path, most: int) -> dict[str, Any]:
-    """Write a PNG of the whole page, at most ``most`` CSS pixels of it; return the page's size."""
+def picture(browser: webdriver.Chrome, file: Path, most: int, top: int = 0) -> dict[str, Any]:
+    """Write a PNG of the page from ``top``, at most ``most`` CSS pixels; return the page's size."""
     metrics: dict[str, Any] = browser.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
     layout = browser.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssLayoutViewport"]
-    clip = {"x": 0, "y": 0, "width": layout["clientWidth"], "scale": 1}
-    clip["height"] = min(metrics["height"], most)
+    clip = {"x": 0, "y": top, "width": layout["clientWidth"], "scale": 1}
+    clip["height"] = min(metrics["height"] - top, most)
     options = {"format": "png", "captureBeyondViewport": True, "clip": clip}
     shot = browser.execute_cdp_cmd("Page.captureScreenshot", options)
     file.write_bytes(base64.b64decode(shot["data"]))

@@ -63,6 +63,10 @@ class Play:
     def fill(self) -> None:
         """Open the form, and answer what is needed."""
         self.window.go(self.at())
+        self.answer_least()
+
+    def answer_least(self) -> None:
+        """Answer what is needed in the form that is open, and say a little."""
         for name, value in {"intent": "testify", "urgency": "skip", "force": "army"}.items():
             self.window.click(f'input[name="{name}"][value="{value}"]')
         self.window.write("#account", ACCOUNT)

@@ -1,6 +1,6 @@
 """Every page in every state and language: by axe, by keyboard, at every width, with larger text.
 
-With TOUR set to a folder, a picture of each state at each width goes there:
+With TOUR set to a folder, pictures of each state at each width go there, to be looked at:
 
     TOUR=/tmp/tour make browser ARGS="-k every_page"
 """
@@ -39,7 +39,15 @@ from tests.spine import serve
 
 pytestmark = pytest.mark.browser
 
-TALL = 12_000  # CSS pixels of a picture
+TALL = 1500  # CSS pixels of a picture
+
+
+def shoot(browser: webdriver.Chrome, name: str) -> None:
+    """Write pictures of the whole page, none taller than can be looked at."""
+    height, top = TALL, 0
+    while top < height:
+        file = Path(f"{name}-{top // TALL + 1}.png")
+        height, top = picture(browser, file, TALL, top)["height"], top + TALL
 
 
 def look(browser: webdriver.Chrome, file: Path | None, *audited: int) -> list[str]:
@@ -50,7 +58,7 @@ def look(browser: webdriver.Chrome, file: Path | None, *audited: int) -> list[st
         if not fits(browser):
             found.append(f"scrolls sideways at {width} px")
         if file:
-            picture(browser, file.with_name(f"{file.name}-{width}.png"), TALL)
+            shoot(browser, f"{file}-{width}")
         if width in audited:
             found += [f"{width} px: {one}" for one in accessible.axe(browser)]
             found += [f"{width} px: {one}" for one in accessible.small(browser)]
@@ -77,6 +85,8 @@ def test_every_page(tmp_path: Path, language: str, capsys: pytest.CaptureFixture
     """No finding of axe or ours; nothing scrolls sideways, nor with text twice as large."""
     site, start = make_site(tmp_path), time.monotonic()
     folder = Path(os.environ["TOUR"]) if os.environ.get("TOUR") else None
+    if folder:
+        folder.mkdir(parents=True, exist_ok=True)
     found: dict[str, list[str]] = {}
     with (
         wire() as line,
