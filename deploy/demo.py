@@ -106,7 +106,8 @@ def tool(name: str, *arguments: object, allow: tuple[int, ...] = (0,)) -> str:
 
 def environment() -> dict[str, str]:
     """Return the environment of every subprocess: the server's folders, and nothing secret."""
-    return os.environ | {"INTAKE_DATA": str(SERVER / "data"), "INTAKE_KEYS": str(SERVER / "keys")}
+    folders = {"INTAKE_DATA": str(SERVER / "data"), "INTAKE_KEYS": str(SERVER / "keys")}
+    return {"INTAKE_ABOUT": str(ROOT / "deploy" / "about.example.toml")} | os.environ | folders
 
 
 def hold_ceremony(clock: Steps) -> None:
@@ -483,7 +484,8 @@ def thief() -> None:
 
 def interact(url: str) -> None:
     """Wait for testimonies and keys until Ctrl-C."""
-    print(f"\n  {BANNER}\n  {url}  (Burmese)   {url}en  (English)\n")
+    print(f"\n  {BANNER}\n  {url}  (Burmese)   {url}en  (English)")
+    print(f"  {url}my-Qaag  (Burmese in Zawgyi, for phones that show only that)\n")
     keys = sys.stdin.isatty()
     if keys:
         print("  r  carry the stick and read what arrived     t  what a thief of the server has")

@@ -128,8 +128,12 @@ class Step(Block):
         return stick(self.people[0]) if self.place == OWN else PLACES[self.place]
 
     def commands(self) -> list[str]:
-        """Return the commands that a person types: continued lines are one, names are none."""
-        lines = self.text.replace("\\\n", " ").splitlines()
+        """Return the commands that a person types: continued lines are one, names are none.
+
+        Nor are the lines of a file that is written.
+        """
+        text = re.sub(r"<<'END'\n.*?\nEND\n", "\n", self.text, flags=re.DOTALL)
+        lines = text.replace("\\\n", " ").splitlines()
         return [line for line in lines if not re.match(r"\s*(#|$|[A-Z_]+=\S*\s*(#|$))", line)]
 
 

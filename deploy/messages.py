@@ -163,6 +163,11 @@ def problems(language: str, domain: str = INTAKE) -> list[str]:
     return wrong
 
 
+def domains(language: str) -> list[str]:
+    """Return a language's catalogues: what a source sees, and, where there is a desk.po, that."""
+    return [INTAKE, DESK] if _po(language, LOCALE, DESK).exists() else [INTAKE]
+
+
 def main(arguments: list[str]) -> int:
     """Run one command; return the exit code."""
     match arguments:
@@ -171,10 +176,10 @@ def main(arguments: list[str]) -> int:
                 print(msgid, " ← ", ", ".join(sorted(places)))
         case ["update", language]:
             _po(language, LOCALE).parent.mkdir(parents=True, exist_ok=True)
-            for domain in (INTAKE, DESK):
+            for domain in domains(language):
                 _po(language, LOCALE, domain).write_bytes(updated(language, domain))
         case ["compile", language]:
-            for domain in (INTAKE, DESK):
+            for domain in domains(language):
                 path = _po(language, LOCALE, domain).with_suffix(".mo")
                 path.write_bytes(compiled(language, domain=domain))
         case ["zawgyi", *folder]:
@@ -183,8 +188,9 @@ def main(arguments: list[str]) -> int:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(in_zawgyi(locale))
         case ["check", language]:
-            wrong = problems(language) + problems(language, DESK)
-            count = len(found() | found(DESK))
+            both = domains(language)
+            wrong = [one for domain in both for one in problems(language, domain)]
+            count = sum(len(found(domain)) for domain in both)
             print("\n".join(wrong) or f"{count} sentences, all translated")
             return 1 if wrong else 0
         case _:

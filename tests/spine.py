@@ -17,7 +17,7 @@ import sqlite3
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from html import unescape
@@ -188,13 +188,26 @@ def server(machines: Machines) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def serve(root: Path, environment: Mapping[str, str], *tracer: str) -> Iterator[str]:
-    """Serve a checkout with the configuration of the deployment; yield ``host:port``."""
+def serve(
+    root: Path, environment: Mapping[str, str], *tracer: str, options: Sequence[str] = ()
+) -> Iterator[str]:
+    """Serve a checkout with the configuration of the deployment; yield ``host:port``.
+
+    ``options`` for gunicorn come after it; the last may name another app.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         address = f"127.0.0.1:{probe.getsockname()[1]}"
     process = subprocess.Popen(
-        [*tracer, sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn_conf.py"],
+        [
+            *tracer,
+            sys.executable,
+            "-m",
+            "gunicorn",
+            "--config",
+            "deploy/gunicorn_conf.py",
+            *options,
+        ],
         cwd=root,
         env={**environment, "INTAKE_BIND": address},
         stdout=subprocess.PIPE,

@@ -16,8 +16,8 @@ from intake.errors import Misuse
 from intake.server.answers import SIZE
 from intake.server.returns import create_app
 from intake.settings import ROOT, Settings
-from intake.wording import OFFERED, ZAWGYI
-from tests.site_maker import make_site, submit
+from intake.wording import ZAWGYI
+from tests.site_maker import browser, make_site, submit
 
 EXAMPLE = ROOT / "deploy" / "about.example.toml"
 PATHS = {"my": "/", "en": "/en", ZAWGYI: f"/{ZAWGYI}"}
@@ -42,7 +42,7 @@ def site(tmp_path: Path, text: str = NEEDED) -> FlaskClient:
     path = tmp_path / "about.toml"
     path.write_text(text, encoding="utf-8")
     settings = replace(make_site(tmp_path).settings, about=path)
-    return create_app(settings).test_client(use_cookies=False)
+    return browser(create_app(settings))
 
 
 def shown(page: str) -> list[tuple[str, str]]:
@@ -61,7 +61,7 @@ EXPECTED = {
 }
 
 
-@pytest.mark.parametrize("language", OFFERED)
+@pytest.mark.parametrize("language", EXPECTED)
 def test_each_language_has_its_own_words_or_the_next_best(tmp_path: Path, language: str) -> None:
     """Around the form's title, and how to reach the group also where the receipt is."""
     client, path = site(tmp_path), PATHS[language]
@@ -96,8 +96,7 @@ def test_the_longest_words_still_fit_the_page(tmp_path: Path) -> None:
     text = "".join(f'[{name}]\nmy = "{word}"\n' for name, word in words.items())
     client = site(tmp_path, text)
     for path in PATHS.values():
-        answer = client.get(path, headers={"Accept-Encoding": "gzip"})
-        assert len(answer.data) == SIZE
+        assert client.get(path).content_length == SIZE
 
 
 @pytest.mark.parametrize(
@@ -109,7 +108,7 @@ def test_the_longest_words_still_fit_the_page(tmp_path: Path) -> None:
         ("[colour]", "[colour]"),
         ('organisation = "x"', "[organisation]"),
         ('[[contact]]\nen = "x"', "[contact]"),
-        ('[contact]\nshn = "x"', "[contact] shn"),
+        ('[contact]\nxx = "x"', "[contact] xx"),
         ("[contact]\nen = 7", "[contact] en"),
         ('[contact]\nen = ["x"]', "[contact] en"),
         ("[contact.en]", "[contact] en"),

@@ -19,7 +19,7 @@ from typing import Any
 
 import pytest
 
-from intake import canonical, days, files, installed, misplaced, reply, sentences, terminal
+from intake import about, canonical, days, files, installed, misplaced, reply, sentences, terminal
 from intake.admin import __main__ as tool
 from intake.admin import chain, doctor, exporting, install, setup, status
 from intake.age.identity import Identity
@@ -1106,14 +1106,22 @@ def test_doctor_warns_of_what_will_come(
 def test_doctor_says_what_a_group_has_not_said_in_a_language(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """And how it is in Zawgyi: what is pasted into the file is right at once."""
     path = server.stick / "about.toml"
     monkeypatch.setenv("INTAKE_ABOUT", str(path))
-    path.write_text('[contact]\nmy = "က"\n[welcome]\nen = "b"')
-    said = " ".join(server.run("doctor")[1].split()).partition("warn about: ")[2]
+    text = '[contact]\nmy = "မေး\u200bပါ \\"၁\\""\n[welcome]\nen = "b"\n'
+    path.write_text(text, encoding="utf-8")
+    out = server.run("doctor")[1]
+    said = out.partition("warn about: ")[2]
     assert said.startswith(f"In {path} there is no [")
     missing = {"[contact] en", "[contact] my-Qaag", "[welcome] my", "[welcome] my-Qaag"}
     assert set(re.findall(r"\[\w+\] [\w-]+", said)) == missing
-    path.write_text('[contact]\nmy = "က"\nen = "a"\nmy-Qaag = "က"')
+    table, _, line = said.splitlines()[1].partition(" ")
+    assert (table, len(said.splitlines())) == ("[contact]", 2)
+    path.write_text(text.replace("[welcome]", f"{line}\n[welcome]"), encoding="utf-8")
+    pasted = about.load(path)["my-Qaag"]["contact"]
+    assert pasted == ("my-Qaag", ['ေမး\u200bပါ "၁"'])
+    path.write_text('[contact]\nmy = "က"\nen = "a"\nmy-Qaag = "က"', encoding="utf-8")
     assert "ok   about: 3 texts, in every language" in server.run("doctor")[1]
 
 

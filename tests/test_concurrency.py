@@ -49,6 +49,8 @@ from tests.test_end_to_end import break_, checkout
 
 THREADS = 8
 EACH = 100  # posts, at least, before and after each change
+TAPS = 4  # at the same moment
+FORMS = 25  # that are sent so
 WAIT = 120  # seconds
 CLOSED = "We cannot take letters just now"
 WORDS = (
@@ -237,6 +239,28 @@ def installations(root: Path, folder: Path) -> int:
 
 def test_posts_go_on_while_keyrings_are_installed(tmp_path: Path) -> None:
     assert installations(ROOT, tmp_path) > 2 * EACH
+
+
+def test_a_form_sent_twice_at_the_same_moment_is_one_row(tmp_path: Path) -> None:
+    """A double tap: both answers show the receipt, whichever worker each of them met."""
+    site = make_site(tmp_path)
+    paths = {"INTAKE_DATA": str(site.settings.data), "INTAKE_KEYS": str(site.settings.keys)}
+    environment = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", **paths}
+    together = threading.Barrier(TAPS)
+    forms = [hashlib.sha256(b"tap %d" % number).digest() for number in range(FORMS)]
+
+    def tap(send: Send) -> list[tuple[int, str]]:
+        found = []
+        for seed in forms:
+            together.wait(WAIT)
+            status, page = send({"_seed": seed.hex(), **LEAST, "account": WORDS[0]})
+            found.append((status, receipt_in(page)))
+        return found
+
+    with spine.serve(ROOT, environment) as address, ThreadPoolExecutor(TAPS) as pool:
+        shown = list(pool.map(tap, [over_http(address)] * TAPS))
+    assert shown == [[(200, receipt.receipt(seed)) for seed in forms]] * TAPS
+    assert site.store.counts().total() == FORMS
 
 
 @pytest.mark.slow

@@ -74,6 +74,7 @@ from intake.desk import (
 from intake.desk.present import Present
 from intake.server import mailbox, typed
 from intake.settings import ROOT, Settings
+from intake.wording import OFFERED
 from tests.makers import FIRST, Deployment, identity, make_deployment, sealed_size
 
 EXAMPLES = ROOT / "docs" / "vectors"
@@ -394,6 +395,8 @@ def test_envelope() -> None:
     line: Any = canonical.load(plaintext.split(b"\n", 1)[0])
     assert line.keys() == names("envelope-fields")
     assert json.loads(plaintext) == line
+    languages = table("envelope-fields")["language"].partition("one of ")[2]
+    assert languages.split(", ") == list(OFFERED)
 
 
 def test_store() -> None:

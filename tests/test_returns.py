@@ -25,6 +25,7 @@ from intake.server import mailbox as reading
 from intake.server import returns, slowly, typed
 from intake.server.returns import LONGEST
 from intake.store import Store
+from intake.zawgyi import to_zawgyi
 from tests.site_maker import ORIGIN, Site, make_site, seed_in
 from tests.way_back import answer, boxes, letter, mailbox, masked, page_of, post
 
@@ -90,6 +91,11 @@ def test_a_receipt_is_read_however_it_is_typed(
     assert BURMESE.splitlines()[0][:20] in found.text
 
 
+def test_a_letter_wa_in_a_receipt_is_a_zero() -> None:
+    digits = "0" * 23 + receipt.check_digit("0" * 23)
+    assert typed.read("\u101d\u1040\u1090\u0030" * 5 + "\u101d" * 3 + digits[-1]) == digits
+
+
 def test_a_mistyped_receipt_is_told_by_its_check_digit_alone(client: FlaskClient) -> None:
     digits = letter(client)
     other = str((int(digits[5]) + 1) % 10)
@@ -139,6 +145,23 @@ def test_replies_are_shown_oldest_first_and_escaped(
     assert places == sorted(places)
     assert "<b>" not in found.text
     assert found.content_length == 16384
+
+
+def test_on_the_page_in_zawgyi_a_reply_is_in_zawgyi_too(site: Site, client: FlaskClient) -> None:
+    digits, shown = letter(client, "/my-Qaag"), to_zawgyi(BURMESE)
+    assert shown != BURMESE
+    answer(site, digits, BURMESE, "Plain English, & <b>bold</b>.")
+    found = page_of(client, digits, "/my-Qaag").text
+    assert shown in found
+    assert BURMESE not in found
+    assert "Plain English, &amp; &lt;b&gt;bold&lt;/b&gt;." in found
+    for path in ("", "/en"):
+        assert BURMESE in page_of(client, digits, path).text
+    # What a source typed comes back as it was typed, in whatever it was.
+    for typed_back in (BURMESE, ZAWGYI):
+        sent = post(client, "/my-Qaag/words", receipt=digits, words=typed_back)
+        assert sent.status_code == 400
+        assert typed_back in sent.text
 
 
 def test_what_does_not_open_or_is_no_reply_is_passed_over(site: Site, client: FlaskClient) -> None:
@@ -326,7 +349,7 @@ def test_only_our_own_page_may_post_to_the_way_back(
     site: Site, client: FlaskClient, path: str
 ) -> None:
     digits = letter(client)
-    for headers in ({}, {"Origin": "http://elsewhere"}, {"Origin": "null"}):
+    for headers in ({}, {"Origin": f"http://{'e' * 56}.onion"}, {"Origin": "null"}):
         sent = {"receipt": digits, "_seed": "00" * 32, "words": "x", "sure": "yes"}
         assert client.post(f"/en/{path}", data=sent, headers=headers).status_code == 403
     assert len(envelopes(site)) == 1
@@ -380,6 +403,29 @@ def test_the_page_of_a_receipt_says_nothing_of_whether_it_was_ever_given(
     ]
     assert {page.content_length for page in packed} == {16384}
     assert len({masked(page.text) for page in packed}) == 1
+
+
+def test_a_mailbox_of_many_answers_has_pages(site: Site, client: FlaskClient) -> None:
+    """The latest first; by its buttons all of them are found; who deletes stays where they are."""
+    digits, texts = letter(client), [f"answer-{number}" for number in range(1, 7)]
+    answer(site, digits, *texts)
+
+    def look(**more: str) -> tuple[list[str], list[str], list[str]]:
+        page = post(client, "/en/back", receipt=digits, **more).text
+        found: list[list[str]] = [
+            re.findall(rf'name="{name}" value="(\w+)"', page) for name in ("to", "place", "delete")
+        ]
+        assert (found[0] != []) == ("Earlier answers" in page or "Later answers" in page)
+        return re.findall(r"answer-\d|people have opened", page), found[0] + found[1], found[2]
+
+    assert look() == look(to="0") == look(place="0")
+    assert look()[:2] == (texts[3:], ["1", "0"])
+    assert look(to="1")[:2] == (texts[:3], ["2", "0", "1"])
+    assert look(to="2", place="1")[:2] == (["people have opened"], ["1", "2"])
+    (name, *_) = look(to="1")[2]
+    assert look(delete=name, place="1")[:2] == (["people have opened", *texts[1:3]], ["0", "1"])
+    for wrong in ("9", "-1", "၁", "x", "1" * 5000):
+        assert look(to=wrong)[1][-1] == "1"  # there is a page
 
 
 def test_a_mailbox_is_opened_so_many_at_a_time_and_letters_do_not_wait(

@@ -7,9 +7,10 @@ Rules:
 """
 
 import hashlib
+import json
 import platform
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from sqlalchemy import text
@@ -20,6 +21,7 @@ from intake.age.recipient import Recipient
 from intake.errors import MachineTrouble, Refused, Unsafe
 from intake.rows import Rows
 from intake.settings import Settings
+from intake.zawgyi import to_zawgyi
 
 _SWAPS = Path("/proc/swaps")
 _PRAGMAS = {"journal_mode": "truncate", "synchronous": "2", "secure_delete": "1"}
@@ -148,8 +150,17 @@ def _about(settings: Settings) -> str:
     missing = [f"[{name}] {own}" for name, own, text in texts if not text or text[0] != own]
     if missing:
         what = f"In {settings.about} there is no {', '.join(missing)}."
-        raise _Warning(what, "Write it: whoever reads that language gets another one till then.")
+        raise _Warning(what, "\n".join(["Write it there.", *_in_zawgyi(said)]))
     return f"{len(texts)} texts, in every language"
+
+
+def _in_zawgyi(said: Mapping[str, Mapping[str, about.Text | None]]) -> Iterator[str]:
+    """Yield what to paste into the file where it says something in Burmese only in Unicode."""
+    for name, burmese in said["my"].items():
+        own = said[wording.ZAWGYI][name]
+        if burmese and burmese[0] == "my" and own and own[0] != wording.ZAWGYI:
+            line = json.dumps(to_zawgyi("\n".join(burmese[1])), ensure_ascii=False)
+            yield f"[{name}] {wording.ZAWGYI} = {line}".replace("\u200b", "\\u200b")
 
 
 CHECKS = (

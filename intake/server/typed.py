@@ -1,9 +1,12 @@
 """A receipt as it is typed back: in Latin, Burmese or Shan digits, mixed or not, with any spacing.
 
+As in the form, the letter wa is a zero.
+
 Rule: whether it is mistyped is told by its check digit alone, which anybody can compute. What is
 anything but digits and spacing, or longer than a line, is no receipt.
 """
 
+from intake.form import LETTER_WA
 from intake.receipt import DIGITS, check_digit
 
 ZEROS = "0\u1040\u1090"  # of the Latin, Burmese and Shan digits
@@ -11,7 +14,7 @@ SPACERS = "-\u2010\u2011\u2012\u2013\u2014\u200b\u200c\u200d\u2060\ufeff.,\u104a
 LONGEST = 500  # characters that are looked at
 
 _READ: dict[int, str | None] = dict.fromkeys(map(ord, SPACERS))
-_READ |= {ord(zero) + n: str(n) for zero in ZEROS for n in range(10)}
+_READ |= {ord(LETTER_WA): "0"} | {ord(zero) + n: str(n) for zero in ZEROS for n in range(10)}
 
 
 def read(typed: str) -> str | None:
