@@ -33,6 +33,7 @@ from intake.server.mailbox import parse
 from tests import desks as at
 from tests.desk_maker import Desk, Sealed
 from tests.makers import FIRST
+from tests.test_zawgyi import UNICODE, ZAWGYI
 
 Found = dict[tuple[bytes, bytes], bytes]  # by mailbox and id, as it was sealed
 ID = "5a" * 16
@@ -289,6 +290,14 @@ def test_what_is_no_reply(desk: Desk) -> None:
         with pytest.raises(Misuse, match=r"no text for a reply|is not text in UTF-8"):
             desk.run("reply", tags()[0].hex(), "--text", path, *desk.here("alice"))
     assert at.everything(desk.casebook) == before
+
+
+def test_a_reply_in_zawgyi_would_be_converted_once_more_and_is_refused(desk: Desk) -> None:
+    case = at.seen(desk, "alice").cases[tags()[0]]
+    assert deciding.reply(case, UNICODE).what["note"] == UNICODE
+    with pytest.raises(Misuse, match="in Zawgyi") as refused:
+        deciding.reply(case, f"{UNICODE}\n{ZAWGYI}")
+    assert ZAWGYI not in str(refused.value)
 
 
 def test_two_of_the_cases_people_sign_or_it_waits(

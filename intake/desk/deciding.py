@@ -22,7 +22,7 @@ from intake import canonical, files
 from intake.age.identity import Identity
 from intake.age.sealing import seal
 from intake.age.unsealing import unseal
-from intake.desk import cases, reading, record, resealing
+from intake.desk import cases, reading, record, resealing, zawgyi
 from intake.desk.casebook import ASSIGNED, Casebook
 from intake.desk.cases import REPLIED, Case
 from intake.desk.present import Present
@@ -120,7 +120,9 @@ class Drafts:
 
 
 def reply(case: Case, typed: str) -> Draft:
-    """Return the draft of a reply to the source of a case."""
+    """Return the draft of a reply to the source of a case. Raises :class:`Misuse` for Zawgyi."""
+    if zawgyi.copy(typed) != typed:  # the site would convert it once more, and destroy it
+        raise Misuse("This reply is in Zawgyi.", "Write it in Unicode: the site converts it.")
     what = {"id": secrets.token_hex(16), "note": typed.replace("\r\n", "\n").strip()}
     return Draft(case.tag, REPLIED, what)
 
