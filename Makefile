@@ -14,6 +14,7 @@ ARGS ?=
 PIP := install -qq --no-input --disable-pip-version-check --require-hashes --only-binary :all:
 PIP_INSTALL := -m pip --python $(RUN) $(PIP)
 ONION := .peers/onionshare
+NODE := tests/node/node_modules/.package-lock.json
 
 # A venv whose Python was upgraded away is rebuilt.
 STALE := $(shell test -x $(RUN) || echo stale)
@@ -56,14 +57,14 @@ demo-recover: setup ## read it all without Intake: docs/RECOVERY.md with stock a
 demo-clean: setup ## erase what the demo made
 	$(RUN) deploy/demo.py clean
 
-browser: setup $(VENV)/.locked-browser ## tests in a real chromium and firefox, without JavaScript
+browser: setup $(VENV)/.locked-browser $(NODE) ## real chromium and firefox, and axe; TOUR=folder keeps pictures of every page
 	$(RUN) -m mypy tests/browser/*.py
 	$(RUN) -m pytest -m browser tests/browser $(ARGS)
 
 pictures: setup $(VENV)/.locked-browser ## refresh the README's pictures with a real chromium
 	PICTURES=docs/pictures $(RUN) -m pytest -m browser tests/browser -k 'typed or whole_desk or way_back_in'
 
-peers: setup tests/node/node_modules/.package-lock.json ## other people's age, into .venv and .peers
+peers: setup $(NODE) ## other people's age, into .venv and .peers
 	@sh deploy/stock_age.sh
 
 interop: peers $(ONION)/.locked ## public vectors, both directions with stock age, typage and pyrage; OnionShare
@@ -165,7 +166,7 @@ $(ONION)/.locked: requirements/onionshare.txt $(VENV)/.locked
 	$$pip --no-binary stem --no-build-isolation -r $<; \
 	touch $@
 
-tests/node/node_modules/.package-lock.json: tests/node/package-lock.json $(VENV)/.locked-peers
+$(NODE): tests/node/package-lock.json $(VENV)/.locked-peers
 	$(VENV)/bin/npm --prefix tests/node ci --silent
 	@touch $@
 

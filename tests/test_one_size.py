@@ -28,13 +28,14 @@ from deploy import gunicorn_conf
 from deploy.gunicorn_conf import HEAD, refusal
 from deploy.population import people
 from deploy.zawgyi import zawgyi
-from intake import days, receipt
+from intake import about, days, receipt
 from intake.form import Form
 from intake.reply import REPLY, TEXT, Reply
 from intake.server import returns
 from intake.server.answers import SIZE
 from intake.settings import FORM, ROOT
-from intake.wording import OFFERED, Wording
+from intake.wording import OFFERED, ZAWGYI, Wording
+from intake.zawgyi import to_zawgyi
 from tests.site_maker import LEAST, Site, make_site, receipt_in
 from tests.spine import WAIT, serve
 from tests.upload_maker import KIND as MULTIPART
@@ -47,7 +48,7 @@ REQUEST = 3  # seconds that troubled_site gives one
 METHODS = ("OPTIONS", "TRACE", "PUT", "DELETE", "PATCH", "BREW", "GET", "POST")
 SEED = "5" * 64
 WRONG = "1" * 24
-ELSEWHERE = "http://elsewhere.onion"
+ELSEWHERE = f"http://{'a' * 56}.onion"
 RARE = 0x20000, 0x2A6D0  # Chinese letters of four bytes
 DRAWN = random.Random(8)  # what is hard to compress, not a secret
 
@@ -106,9 +107,11 @@ class Source:
         lines = "".join(f"{name}: {value}\r\n" for name, value in (own | more).items())
         return f"{method} {self.start}{path} HTTP/1.1\r\n{lines}\r\n".encode()
 
-    def ask(self, method: str, path: str) -> Page:
+    def ask(self, method: str, path: str, **more: str) -> Page:
         """Ask without a body."""
-        raw = exchange(self.address, self.head(method, path or "/" * (not self.start)))
+        raw = exchange(
+            self.address, self.head(method, path or "/" * (not self.start), "", 0, **more)
+        )
         return measured(raw, empty=method == "HEAD")
 
     def post(
@@ -160,6 +163,7 @@ def refused(path: str) -> dict[str, tuple[int, State]]:
     """Return what no page of ours sends to a form."""
     return {
         "foreign": (403, sends(path, LEAST, Origin=ELSEWHERE)),
+        "proxied": (421, sends(path, LEAST, Via="1.1 x")),
         "type": (415, raw(path, b"{}", "application/json")),
         "broken": (400, raw(path, b"a=%ff")),
         "fillers": (400, raw(path, b"_fill=o&_fill=o")),
@@ -192,7 +196,8 @@ def visits(*texts: str, places: int = 1) -> State:
             yield page
             (name, *_) = re.findall(r'name="delete" value="(\w+)"', page.text)
         yield source.post("/back", {"receipt": digits, "delete": name, "place": str(places - 1)})
-        assert sum(text in seen for text in texts) == len(texts)
+        spell = to_zawgyi if source.language == ZAWGYI else str
+        assert all(spell(text) in seen for text in texts)
 
     return state
 
@@ -315,6 +320,7 @@ STATES: dict[str, dict[str, tuple[int, State]]] = {
         ),
     },
     "GET /key": {"fresh": (200, gets("/key"))},
+    "GET /exit": {"fresh": (200, gets("/exit"))},
 }
 NOWHERE = ("/nowhere", "/back/", "/words", "/%ff", "/back/x?y=z")
 BELOW = {
@@ -335,8 +341,15 @@ BELOW = {
 
 
 def environment(site: Site, **more: str) -> dict[str, str]:
-    """Return what a server of the site is started with: few and small files."""
-    own = {"INTAKE_DATA": str(site.settings.data), "INTAKE_KEYS": str(site.settings.keys)}
+    """Return what a server is started with: few and small files, and a group that says much."""
+    path = site.settings.data.parent / "about.toml"
+    words = {name: accounts(most).replace("\n", " ") for name, most in about.LIMITS.items()}
+    texts = [
+        f'[{name}]\nmy = "{text}"\nmy-Qaag = "{zawgyi(text)}"\n' for name, text in words.items()
+    ]
+    path.write_text("".join(texts), encoding="utf-8")
+    own = {"INTAKE_ABOUT": str(path)}
+    own |= {"INTAKE_DATA": str(site.settings.data), "INTAKE_KEYS": str(site.settings.keys)}
     return {"PATH": "/usr/bin:/bin", "INTAKE_FILES": "2", "INTAKE_FILE_MB": "1", **own, **more}
 
 
@@ -400,6 +413,14 @@ def test_a_method(sources: list[Source], method: str) -> None:
             assert status in ({200, 403, 415} if known else {405}), path
 
 
+@pytest.mark.parametrize("line", [{"Via": "1.1 x"}, {"Host": "x.onion.ws"}])
+def test_through_a_proxy_that_strips_tor(sources: list[Source], line: dict[str, str]) -> None:
+    for source in sources:
+        for kind in STATES:
+            method, _, path = kind.partition(" ")
+            assert source.ask(method, path, **line).status == 421
+
+
 def test_nowhere(sources: list[Source]) -> None:
     for source in sources:
         for path in NOWHERE:
@@ -452,6 +473,12 @@ def test_head_and_body_leave_in_one_piece(
     reply.write(b"hello"[: int(headers[-1][1])])
     reply.close()
     assert list(filter(None, map(len, pieces))) == sent
+
+
+def test_the_group_says_as_much_as_it_may(sources: list[Source]) -> None:
+    """What it says takes room on the form; the states above are with all of it."""
+    page = sources[0].ask("GET", "").text
+    assert all(accounts(most).replace("\n", " ") in page for most in about.LIMITS.values())
 
 
 def test_many_requests_on_one_connection(sources: list[Source]) -> None:

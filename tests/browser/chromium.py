@@ -68,14 +68,27 @@ def resize(browser: webdriver.Chrome, width: int) -> None:
         "mobile": phone,
     }
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    browser.execute_script("scrollTo(0, 0)")  # where a bar that stays covers nothing
 
 
-def picture(browser: webdriver.Chrome, file: Path, most: int) -> dict[str, Any]:
-    """Write a PNG of the whole page, at most ``most`` CSS pixels of it; return the page's size."""
+def fits(browser: webdriver.Chrome) -> bool:
+    """Return whether the page does not scroll sideways."""
+    metrics = browser.execute_cdp_cmd("Page.getLayoutMetrics", {})
+    return bool(metrics["cssContentSize"]["width"] <= metrics["cssLayoutViewport"]["clientWidth"])
+
+
+def text_size(browser: webdriver.Chrome, size: int) -> None:
+    """Make plain text ``size`` CSS pixels high, as a setting of the browser does."""
+    sizes = {"standard": size, "fixed": size}
+    browser.execute_cdp_cmd("Page.setFontSizes", {"fontSizes": sizes})
+
+
+def picture(browser: webdriver.Chrome, file: Path, most: int, top: int = 0) -> dict[str, Any]:
+    """Write a PNG of the page from ``top``, at most ``most`` CSS pixels; return the page's size."""
     metrics: dict[str, Any] = browser.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
     layout = browser.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssLayoutViewport"]
-    clip = {"x": 0, "y": 0, "width": layout["clientWidth"], "scale": 1}
-    clip["height"] = min(metrics["height"], most)
+    clip = {"x": 0, "y": top, "width": layout["clientWidth"], "scale": 1}
+    clip["height"] = min(metrics["height"] - top, most)
     options = {"format": "png", "captureBeyondViewport": True, "clip": clip}
     shot = browser.execute_cdp_cmd("Page.captureScreenshot", options)
     file.write_bytes(base64.b64decode(shot["data"]))

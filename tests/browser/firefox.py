@@ -1,7 +1,7 @@
 """A real Firefox over its own Marionette port: no geckodriver, no library, no scripts, no cookies.
 
-The profile has the settings of Tor Browser's safest level that matter here: private browsing, no
-JavaScript, nothing kept on disk, the mask against fingerprints. It is not Tor Browser.
+The profile has Tor Browser's settings that matter here: private browsing, nothing kept on disk, the
+mask against fingerprints, and what its level "Safest" takes away. It is not Tor Browser.
 
 Marionette's wire: ``<length>:[0, number, "Command", {parameters}]``, and back the same with an
 error and a result.
@@ -19,9 +19,27 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-PREFS: dict[str, object] = {
-    "marionette.port": 0,
+# Tor Browser: SecurityLevel.sys.mjs, column "1-high"; below the line what its NoScript
+# blocks there, by the settings that a plain Firefox has for it.
+SAFEST: dict[str, object] = {
+    "javascript.options.ion": False,
+    "javascript.options.baselinejit": False,
+    "javascript.options.native_regexp": False,
+    "javascript.options.asmjs": False,
+    "javascript.options.wasm": False,
+    "mathml.disabled": True,
+    "svg.disabled": True,
+    "gfx.font_rendering.graphite.enabled": False,
+    "gfx.font_rendering.opentype_svg.enabled": False,
+    # ---
     "javascript.enabled": False,
+    "gfx.downloadable_fonts.enabled": False,
+    "webgl.disabled": True,
+    "media.peerconnection.enabled": False,
+    **{f"media.{kind}.enabled": False for kind in ("mp4", "webm", "ogg", "opus", "wave", "flac")},
+}
+PREFS: dict[str, object] = SAFEST | {
+    "marionette.port": 0,
     "network.cookie.cookieBehavior": 2,
     "browser.privatebrowsing.autostart": True,
     "privacy.resistFingerprinting": True,

@@ -14,16 +14,14 @@ from pathlib import Path
 
 import pytest
 from selenium import webdriver
-from selenium.common.exceptions import WebDriverException
 from selenium.webdriver.common.by import By
-from selenium.webdriver.support.expected_conditions import staleness_of
-from selenium.webdriver.support.select import Select
-from selenium.webdriver.support.wait import WebDriverWait
 
 from intake import keyring, words
 from intake.settings import ROOT
 from tests.browser.chromium import DESK, NARROW, PHONE, chromium, picture, requests, resize
-from tests.spine import WAIT, Machines, export, install, server, set_up, typed
+from tests.browser.play import MAIN
+from tests.browser.windows import ChromiumWindow
+from tests.spine import Machines, export, install, server, set_up, typed
 
 pytestmark = pytest.mark.browser
 
@@ -62,33 +60,14 @@ def foot(browser: webdriver.Chrome) -> str:
     return ", ".join(group.text for group in groups)
 
 
-def find(browser: webdriver.Chrome, css: str) -> webdriver.remote.webelement.WebElement:
-    """Return the one element."""
-    return browser.find_element(By.CSS_SELECTOR, css)
-
-
-def tick(browser: webdriver.Chrome, name: str, value: str) -> None:
-    """Choose an answer."""
-    find(browser, f'input[name="{name}"][value="{value}"]').click()
-
-
-def fill(browser: webdriver.Chrome) -> None:
+def fill(window: ChromiumWindow) -> None:
     """Answer as a source would, all but the consent that is needed."""
     for name, value in {"intent": "testify", "urgency": "skip", "force": "army"}.items():
-        tick(browser, name, value)
+        window.click(f'input[name="{name}"][value="{value}"]')
     for name, value in {"rank": "SGT", "posted": "MMR006001", "left-year": "2021"}.items():
-        Select(find(browser, f'select[name="{name}"]')).select_by_value(value)
+        window.click(f'[name="{name}"] option[value="{value}"]')
     for name, text in FIELDS.items():
-        find(browser, f'[name="{name}"]').send_keys(text)
-
-
-def send(browser: webdriver.Chrome) -> None:
-    """Press the one button, and wait for the next page."""
-    button = find(browser, "button")
-    button.click()
-    # While one page goes and the other comes, the driver may not know whose the element is.
-    wait = WebDriverWait(browser, WAIT, ignored_exceptions=[WebDriverException])
-    wait.until(staleness_of(button))
+        window.write(f'[name="{name}"]', text)
 
 
 def test_a_testimony_typed_without_javascript_is_read_at_the_desk(
@@ -101,13 +80,14 @@ def test_a_testimony_typed_without_javascript_is_read_at_the_desk(
         requests(browser)
         browser.get(f"http://{address}/")
         assert requests(browser) == [f"http://{address}/"]
-        assert find(browser, "html").get_attribute("lang") == "my"
+        window = ChromiumWindow(browser)
+        assert browser.find_element(By.CSS_SELECTOR, "html").get_attribute("lang") == "my"
         installed = (machines["server"] / "keys" / "keyring").read_bytes()
         fingerprint = words.fingerprint(keyring.parse(installed).sha256)
         both_sizes(browser, pictures, "form")
         assert foot(browser) == fingerprint
-        fill(browser)
-        send(browser)  # the consent and the month are missing
+        fill(window)
+        window.press(MAIN)  # the consent and the month are missing
         assert requests(browser) == [f"http://{address}/"]
         errors = [
             link.get_attribute("href")
@@ -115,19 +95,18 @@ def test_a_testimony_typed_without_javascript_is_read_at_the_desk(
         ]
         assert [str(link).rpartition("#")[2] for link in errors] == ["left", "consent_store"]
         for name, text in FIELDS.items():
-            assert find(browser, f'[name="{name}"]').get_attribute("value") == text
+            assert window.value(f'[name="{name}"]') == text
         both_sizes(browser, pictures, "error")
-        Select(find(browser, 'select[name="left-month"]')).select_by_value("8")
-        tick(browser, "consent_store", "yes")
-        send(browser)
-        receipt = [item.text for item in browser.find_elements(By.CSS_SELECTOR, ".r small")]
+        window.click('[name="left-month"] option[value="8"]')
+        window.click("#consent_store")
+        window.press(MAIN)
+        receipt = window.texts(".r small")
         assert re.fullmatch(r"(\d{4} ){5}\d{4}", " ".join(receipt))
         assert browser.get_cookies() == []
         both_sizes(browser, pictures, "receipt")
         assert foot(browser) == fingerprint
-        browser.refresh()  # sends the same form again
-        again = [item.text for item in browser.find_elements(By.CSS_SELECTOR, ".r small")]
-        assert again == receipt
+        window.reload()  # sends the same form again
+        assert window.texts(".r small") == receipt
         page = carry(machines)
         browser.get(page.as_uri())
         assert requests(browser)[-1] == page.as_uri()

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from pathlib import Path
 
 import pytest
 
 from intake.settings import ROOT
-from tests.browser.test_way_back import ACCOUNT
+from tests.browser.play import ACCOUNT, environment
 from tests.browser.windows import window
 from tests.browser.wire import wire
 from tests.site_maker import make_site
@@ -24,11 +23,12 @@ HIDE, BACK, CLOSE = 'header a[href="#Cover"]', '#Cover a[href="#"]', '#Cover a[h
 @pytest.mark.parametrize("name", ["chromium", "firefox"])
 def test_the_cover_hides_at_once_and_keeps_what_was_typed(tmp_path: Path, name: str) -> None:
     site = make_site(tmp_path)
-    data = {"INTAKE_DATA": str(site.settings.data), "INTAKE_KEYS": str(site.settings.keys)}
-    environment = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"} | data
-    with wire() as line, window(name, tmp_path) as shown, serve(ROOT, environment) as line.server:
+    with (
+        wire() as line,
+        window(name, tmp_path) as shown,
+        serve(ROOT, environment(site)) as line.server,
+    ):
         shown.go(f"http://{line.address}/")
-        shown.click("details:has(#account) > summary")
         shown.write("#account", ACCOUNT)
         asked = len(line.heads())
         shown.click(HIDE)
@@ -51,5 +51,4 @@ def test_the_cover_hides_at_once_and_keeps_what_was_typed(tmp_path: Path, name: 
         shown.back()  # as the page says: pages come back, but not what was typed in them
         if shown.url().endswith("#Cover"):
             shown.click(BACK)
-        shown.click("details:has(#account) > summary")
         assert shown.value("#account") == ""

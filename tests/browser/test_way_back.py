@@ -6,19 +6,15 @@ part is played by the test, which puts a notice and a reply into the store as a 
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from intake import days, receipt, reply
 from intake.age.identity import Identity
-from intake.age.unsealing import unseal
 from intake.envelope import WITHDRAWAL, WORDS
 from intake.replies import Replies
 from intake.reply import NOTICE, REPLY, Reply
@@ -26,79 +22,22 @@ from intake.server import mailbox
 from intake.settings import ROOT
 from intake.wording import NUMERALS
 from tests.browser.chromium import DESK, NARROW, PHONE, picture, resize
-from tests.browser.windows import ChromiumWindow, Window, window
-from tests.browser.wire import Wire, wire
-from tests.site_maker import Site, make_site
+from tests.browser.play import MAIN, Play, play
+from tests.browser.windows import ChromiumWindow, Window
+from tests.site_maker import Site
 from tests.spine import serve
-from tests.upload_maker import files, sealed_rows
+from tests.upload_maker import files
+
+__all__ = ["play"]
 
 pytestmark = pytest.mark.browser
 
-ACCOUNT = "ရွာကို မီးရှို့ဖို့ အမိန့်ပေးတယ်။ ကျွန်ုပ် မလိုက်နာခဲ့ပါ။"
 ANSWER = "မင်္ဂလာပါ။ သင့်စာကို ဖတ်ပြီးပါပြီ။\nဘယ်လက ဖြစ်ခဲ့တာလဲ။ အမည်တွေ မရေးပါနဲ့။"
 MORE = "နိုဝင်ဘာလက ဖြစ်ပါတယ်။ 🙏 <b>&amp;</b>"
 NAME = 'ဓာတ်ပုံ \u202e"1".mp4'
 PATHS = {"/", "/back", "/words", "/file", "/withdraw", "/key"}
 ID = bytes(16)  # of the reply
-MAIN, LEAVE = "main form button", "main > p > a"
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class Play:
-    """A window on a site, through a wire."""
-
-    site: Site
-    wire: Wire
-    window: Window
-    environment: dict[str, str]
-
-    @property
-    def home(self) -> str:
-        """The address of the form."""
-        return f"http://{self.wire.address}/"
-
-    @property
-    def rows(self) -> int:
-        """How many envelopes the server has."""
-        return sum(self.site.store.counts().values())
-
-    def kinds(self) -> list[str]:
-        """Open every row with the periods' keys, and return what each is."""
-        keys = list(self.site.made.periods.values())
-        opened = (unseal(sealed, keys) for _, sealed in sealed_rows(self.site))
-        return [str(json.loads(plaintext.partition(b"\n")[0])["kind"]) for plaintext in opened]
-
-    def fill(self) -> None:
-        """Open the form, and answer what is needed."""
-        self.window.go(self.home)
-        for name, value in {"intent": "testify", "urgency": "skip", "force": "army"}.items():
-            self.window.click(f'input[name="{name}"][value="{value}"]')
-        self.window.write("#account", ACCOUNT)
-        self.window.click("#consent_store")
-
-    def digits(self) -> str:
-        """Return the receipt on the page, "" if none is."""
-        return "".join(self.window.texts(".r small"))
-
-    def come_back(self, typed: str) -> None:
-        """Type a receipt."""
-        self.window.go(f"{self.home}back")
-        self.window.write("#receipt", typed)
-        self.window.press(MAIN)
-
-    def unfold(self, css: str) -> None:
-        """Open what is folded around a form."""
-        self.window.click(f"details:has({css}) > summary")
-
-
-@pytest.fixture(params=["chromium", "firefox"])
-def play(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Play]:
-    """A site that is not served yet, and a window of each browser."""
-    site = make_site(tmp_path)
-    data = {"INTAKE_DATA": str(site.settings.data), "INTAKE_KEYS": str(site.settings.keys)}
-    environment = {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1"} | data
-    with wire() as line, window(request.param, tmp_path) as shown:
-        yield Play(site, line, shown, environment)
+LEAVE = 'main > p > a[href="/"]'
 
 
 def put(site: Site, digits: str) -> None:
@@ -185,7 +124,6 @@ def add(play: Play, film: Path) -> None:
     shown.press('form[action="/words"] button')
     shown.reload()
     assert (play.rows, play.kinds().count(WORDS)) == (2, 1)
-    play.unfold("#file")
     look(shown)
     shown.write("#file", str(film))
     shown.press('form[action="/file"] button')
@@ -200,11 +138,9 @@ def delete_and_withdraw(play: Play, digits: str) -> None:
     shown, this = play.window, f'button[value="{ID.hex()}"]'
     shown.press('form[action="/back"] button')
     assert shown.texts(".t") == [ANSWER]
-    play.unfold(this)
     shown.press(this)
     assert (shown.texts(".t"), len(shown.texts(".m"))) == ([], 1)
     assert waiting(play.site, digits) == [NOTICE]
-    play.unfold("#sure")
     shown.press('form[action="/withdraw"] button')
     assert WITHDRAWAL not in play.kinds()
     look(shown)
@@ -215,7 +151,7 @@ def delete_and_withdraw(play: Play, digits: str) -> None:
     assert not shown.texts("main form")
     assert shown.title() == "ပုံစံ"
     look(shown)
-    shown.go(f"{play.home}key")
+    shown.go(play.at("/key"))
     assert shown.value("main textarea") == str(play.site.made.keyring.periods[0].recipient)
     look(shown)
 
@@ -229,7 +165,7 @@ def check_heads(play: Play, digits: str) -> None:
         assert digits[:8] not in re.sub(r"\D", "", head.replace(play.wire.address, ""))
         assert "cookie:" not in head.lower()
         for address in re.findall(r"(?i)^referer: (\S+)\r$", head, re.MULTILINE):
-            assert address.removeprefix(play.home[:-1]) in PATHS
+            assert address.removeprefix(play.at()) in PATHS
 
 
 def test_a_lost_answer_is_asked_for_again(play: Play) -> None:
@@ -271,6 +207,6 @@ def test_back_after_a_lost_answer_is_an_empty_form(play: Play) -> None:
         shown.press(MAIN)
         assert play.rows == 1
         shown.back()
-        shown.go(play.home)
+        shown.go(play.at())
         assert shown.value("#account") == ""
         assert shown.value("[name=_seed]") != seed

@@ -6,6 +6,7 @@ import contextlib
 import re
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 PIECE = 65_536  # bytes
@@ -15,12 +16,14 @@ HEAD = re.compile(rb"(?:GET|POST) \S+ HTTP/1\.1\r\n(?:[^\r\n]+\r\n)+\r\n")
 class Wire:
     """A loopback port that passes everything on to ``server`` (``host:port``), and back.
 
-    While ``cut`` is set, answers to a POST are lost: the line breaks at their first byte.
+    While ``cut`` is set, answers to a POST are lost: the line breaks at their first byte. They wait
+    ``slow`` seconds. ``up`` and ``down`` are the bytes that passed.
     """
 
     def __init__(self) -> None:
         """Listen."""
-        self.server, self.cut = "", False
+        self.server, self.cut, self.slow = "", False, 0.0
+        self.up = self.down = 0
         self._sent: list[bytearray] = []
         self._open: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -62,14 +65,18 @@ class Wire:
         with contextlib.suppress(OSError):
             while piece := browser.recv(PIECE):
                 sent += piece
+                self.up += len(piece)
                 server.sendall(piece)
         _hang_up(server)
 
     def _back(self, browser: socket.socket, server: socket.socket, sent: bytearray) -> None:
         with contextlib.suppress(OSError):
             while piece := server.recv(PIECE):
-                if self.cut and HEAD.findall(bytes(sent))[-1].startswith(b"POST"):
-                    break
+                self.down += len(piece)
+                if (self.cut or self.slow) and HEAD.findall(bytes(sent))[-1].startswith(b"POST"):
+                    if self.cut:
+                        break
+                    time.sleep(self.slow)
                 browser.sendall(piece)
         _hang_up(browser)
         _hang_up(server)
