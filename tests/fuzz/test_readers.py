@@ -34,6 +34,7 @@ OURS = ()  # comes with the checkout, from this machine, or from who types the c
 WRITES = ()  # opens to write or to lock
 
 READERS: dict[str, tuple[str, ...]] = {
+    "about.py:load": OURS,
     "admin/__main__.py:do_diff": KEYRING,
     "admin/__main__.py:do_install": KEYRING,
     "admin/__main__.py:do_show": KEYRING,
