@@ -69,6 +69,9 @@ for (const one of heads) {
 }
 for (const one of all("form"))
   if (one.autocomplete != "off") found.push("a form that the browser would remember");
+for (const one of all("input[type=text], textarea"))
+  if (arguments[0].includes(one.name) && one.inputMode != "numeric")
+    found.push(`no keyboard of digits: ${one.name}`);
 for (const one of all("[tabindex]"))
   if (one.tabIndex > 0) found.push(`out of turn: ${one.outerHTML.slice(0, 70)}`);
 for (const one of all("script, iframe, object, embed, video, audio, svg, math, img"))
@@ -122,9 +125,12 @@ def small(browser: webdriver.Chrome) -> list[str]:
     return list(browser.execute_script(_SMALL, TARGET))
 
 
-def structure(browser: webdriver.Chrome) -> list[str]:
-    """Return what is wrong with headings, forms, the title, and what Safest would not show."""
-    found = list(browser.execute_script(_PAGE))
+def structure(browser: webdriver.Chrome, *numbers: str) -> list[str]:
+    """Return what is wrong with headings, forms, the title, and what Safest would not show.
+
+    The fields called ``numbers`` must bring up a keyboard of digits.
+    """
+    found = list(browser.execute_script(_PAGE, numbers))
     title = browser.title.casefold()
     read = title + zawgyi.to_unicode(title)  # be it Unicode or Zawgyi
     found += [f"the title tells: {word}" for word in TELLING if word in read]

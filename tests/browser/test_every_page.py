@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 from selenium import webdriver
 
-from intake.settings import ROOT
+from intake.form import Form
+from intake.settings import FORM, ROOT
 from intake.wording import OFFERED
 from tests.browser import accessible
 from tests.browser.chromium import (
@@ -31,7 +32,7 @@ from tests.browser.chromium import (
     text_size,
 )
 from tests.browser.play import Play, environment
-from tests.browser.tour import FILE_MB, Tour
+from tests.browser.tour import SETTINGS, Tour
 from tests.browser.windows import UNFOLDS, ChromiumWindow, unfold
 from tests.browser.wire import wire
 from tests.site_maker import make_site
@@ -39,6 +40,7 @@ from tests.spine import serve
 
 pytestmark = pytest.mark.browser
 
+NUMBERS = ("receipt", *(one.key for one in Form.load(FORM).questions() if one.kind == "number"))
 TALL = 1500  # CSS pixels of a picture
 
 
@@ -72,7 +74,7 @@ def look(browser: webdriver.Chrome, file: Path | None, *audited: int) -> list[st
 def check(shown: ChromiumWindow, file: Path | None) -> list[str]:
     """Return what is wrong with a state, as it comes and with all unfolded."""
     browser = shown.browser
-    found = accessible.structure(browser)
+    found = accessible.structure(browser, *NUMBERS)
     if shown.texts(UNFOLDS):
         found += look(browser, file, NARROW)
         unfold(shown)
@@ -90,7 +92,7 @@ def test_every_page(tmp_path: Path, language: str, capsys: pytest.CaptureFixture
     found: dict[str, list[str]] = {}
     with (
         wire() as line,
-        serve(ROOT, environment(site, INTAKE_FILE_MB=str(FILE_MB))) as line.server,
+        serve(ROOT, environment(site, **SETTINGS)) as line.server,
         chromium(tmp_path, scripts=True) as browser,
     ):
         browser.set_script_timeout(60)

@@ -198,7 +198,7 @@ def test_back_after_a_lost_answer_is_an_empty_form(play: Play) -> None:
     shown = play.window
     with serve(ROOT, play.environment) as play.wire.server:
         play.fill()
-        shown.press('nav a[href="/back"]')
+        shown.press('a[href="/back"]')
         shown.back()  # from an honest page, too
         assert shown.value("#account") == ""
         play.fill()

@@ -20,12 +20,18 @@ from pathlib import Path
 from intake.form import Form
 from intake.server.returns import LONGEST, create_app
 from intake.server.site import notice
+from intake.settings import ROOT
 from tests.browser.play import ACCOUNT, MAIN, Play
 from tests.browser.windows import ChromiumWindow
 from tests.spine import WAIT
 from tests.way_back import answer
 
-FILE_MB = 1  # what a file may have on this tour's server
+FILE_MB = 1
+# Of this tour's server: what a group says of itself is shown, and a file is soon too large.
+SETTINGS = {
+    "INTAKE_ABOUT": str(ROOT / "deploy" / "about.example.toml"),
+    "INTAKE_FILE_MB": str(FILE_MB),
+}
 STATUSES = (400, 403, 404, 405, 408, 413, 415, 421, 429, 431, 500, 503)
 REPLIES = (ACCOUNT, "Yes.\nWhen did it happen? 🙏", "အ" * 200)
 NONSENSE = b"\x16\x03\x01 nonsense\r\n\r\n"
