@@ -57,9 +57,20 @@ demo-recover: setup ## read it all without Intake: docs/RECOVERY.md with stock a
 demo-clean: setup ## erase what the demo made
 	$(RUN) deploy/demo.py clean
 
+# Two at a time, as the mutations below.
+BROWSER_REST = $(filter-out $(BROWSER_FIRST),$(wildcard tests/browser/test_*.py))
+BROWSER_FIRST = tests/browser/test_every_page.py tests/browser/test_figures.py tests/browser/test_way_back.py
+
 browser: setup $(VENV)/.locked-browser $(NODE) ## real chromium and firefox, and axe; TOUR=folder keeps pictures of every page
 	$(RUN) -m mypy tests/browser/*.py
+ifneq ($(ARGS),)
 	$(RUN) -m pytest -m browser tests/browser $(ARGS)
+else
+	@log=$$(mktemp); $(RUN) -m pytest -m browser $(BROWSER_REST) >$$log 2>&1 & job=$$!; \
+	trap "kill $$job 2>/dev/null; rm -f $$log" EXIT INT TERM; \
+	$(RUN) -m pytest -m browser $(BROWSER_FIRST); first=$$?; \
+	wait $$job; rest=$$?; cat $$log; exit $$((first + rest))
+endif
 
 pictures: setup $(VENV)/.locked-browser ## refresh the README's pictures with a real chromium
 	PICTURES=docs/pictures $(RUN) -m pytest -m browser tests/browser -k 'typed or whole_desk or way_back_in'
