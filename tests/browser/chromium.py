@@ -74,7 +74,8 @@ def resize(browser: webdriver.Chrome, width: int) -> None:
 def fits(browser: webdriver.Chrome) -> bool:
     """Return whether the page does not scroll sideways."""
     metrics = browser.execute_cdp_cmd("Page.getLayoutMetrics", {})
-    return bool(metrics["cssContentSize"]["width"] <= metrics["cssLayoutViewport"]["clientWidth"])
+    # Not of the layout's viewport: on a phone it grows with what is too wide for it.
+    return bool(metrics["cssContentSize"]["width"] <= metrics["cssVisualViewport"]["clientWidth"])
 
 
 def text_size(browser: webdriver.Chrome, size: int) -> None:
@@ -85,11 +86,11 @@ def text_size(browser: webdriver.Chrome, size: int) -> None:
 
 def picture(browser: webdriver.Chrome, file: Path, most: int, top: int = 0) -> dict[str, Any]:
     """Write a PNG of the page from ``top``, at most ``most`` CSS pixels; return the page's size."""
-    metrics: dict[str, Any] = browser.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
-    layout = browser.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssLayoutViewport"]
-    clip = {"x": 0, "y": top, "width": layout["clientWidth"], "scale": 1}
-    clip["height"] = min(metrics["height"] - top, most)
+    metrics = browser.execute_cdp_cmd("Page.getLayoutMetrics", {})
+    size: dict[str, Any] = metrics["cssContentSize"]
+    clip = {"x": 0, "y": top, "width": size["width"], "scale": 1}
+    clip["height"] = min(size["height"] - top, most)
     options = {"format": "png", "captureBeyondViewport": True, "clip": clip}
     shot = browser.execute_cdp_cmd("Page.captureScreenshot", options)
     file.write_bytes(base64.b64decode(shot["data"]))
-    return {**metrics, "viewport": layout["clientWidth"]}
+    return {**size, "viewport": metrics["cssVisualViewport"]["clientWidth"]}
