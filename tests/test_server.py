@@ -212,6 +212,18 @@ def test_errors_stand_beside_their_fields_and_in_a_linked_summary(site: Site) ->
         assert re.search(rf'aria-describedby="[^"]*{key}-e', page)
 
 
+def test_the_form_says_what_it_cannot_promise_and_chooses_nothing(site: Site) -> None:
+    """Each risk that stays, and how to withdraw, before the first question; every consent is no."""
+    page = site.client().get("/en").text
+    before = page.partition('name="device"')[0]
+    for said in (
+        *("cannot promise help", "can read what you type", "can see that you use Tor"),
+        *("Did your unit give it to you?", "take your words back", "“New Identity”"),
+    ):
+        assert said in before
+    assert not re.search(r" checked| selected", page)
+
+
 @pytest.mark.parametrize("language", ["my", "en"])
 def test_every_answer_speaks_the_language_of_its_path(site: Site, language: str) -> None:
     """Burmese at /, English at /en, on forms, errors and notices."""
