@@ -38,7 +38,7 @@ from intake.settings import FORM
 from intake.wording import OFFERED
 from tests.site_maker import ORIGIN, Site, make_site, receipt_in
 
-COUNT = 500  # fillings
+COUNTS = [100, pytest.param(500, marks=pytest.mark.slow)]  # fillings
 TODAY = date(2026, 11, 20)
 DECLARED = Form.load(FORM)
 PATHS = {language: "/" if language == OFFERED[0] else f"/{language}" for language in OFFERED}
@@ -344,13 +344,14 @@ def send(site: Site, client: FlaskClient, filling: Filling, hidden: dict[str, st
     return False
 
 
+@pytest.mark.parametrize("count", COUNTS)
 def test_fillings_are_stored_as_typed_or_given_back(
-    site: Site, capsys: pytest.CaptureFixture[str]
+    site: Site, count: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     client, fresh, seen, start = site.client(), seeds(), Counter[str](), time.process_time()
     hidden = {language: Page(client.get(path).text).hidden for language, path in PATHS.items()}
 
-    @settings(max_examples=COUNT, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=count, suppress_health_check=list(HealthCheck))
     @given(fillings(right=True) | fillings(right=False))
     def check(filling: Filling) -> None:
         own = hidden[filling.language] | {"_seed": next(fresh)}
@@ -362,11 +363,11 @@ def test_fillings_are_stored_as_typed_or_given_back(
     with capsys.disabled():
         told = f"{seen['stored']} stored as typed, {seen['back']} given back"
         sys.stdout.write(f"\n  fillings: {told}, {time.process_time() - start:.1f} s of work\n")
-    assert seen["stored"] + seen["back"] == COUNT
-    assert min(seen[name] for name in ("stored", "back", *OFFERED)) > COUNT // 6
+    assert seen["stored"] + seen["back"] == count
+    assert min(seen[name] for name in ("stored", "back", *OFFERED)) > count // 6
     can_be_wrong = [q.key for q in DECLARED.questions() if q.required or q.limit or q.from_year]
-    assert all(seen[key] > COUNT // 50 for key in can_be_wrong), seen
-    assert all(seen[f"{q.key} stored"] > COUNT // 50 for q in DECLARED.questions()), seen
+    assert all(seen[key] > count // 50 for key in can_be_wrong), seen
+    assert all(seen[f"{q.key} stored"] > count // 50 for q in DECLARED.questions()), seen
 
 
 def test_an_empty_page_holds_nothing(site: Site) -> None:

@@ -221,7 +221,7 @@ def test_the_form_says_what_it_cannot_promise_and_chooses_nothing(site: Site) ->
         *("Did your unit give it to you?", "take your words back", "“New Identity”"),
     ):
         assert said in before
-    assert not re.search(r" checked| selected", page)
+    assert not re.search(r"<(input|option)[^>]* (checked|selected)", page)
 
 
 @pytest.mark.parametrize("language", ["my", "en"])
