@@ -137,7 +137,7 @@ def test_a_case_of_another_shape_or_without_words_has_its_row() -> None:
 def test_the_longest_testimony_fits_a_row() -> None:
     greatest = {question.key: question.greatest() for question in FORM_HERE.questions()}
     got = row(greatest)
-    assert got["account"] == "<U+0000×2000>"
+    assert got["account"] == "<U+0001×2000>"
 
 
 def test_export_writes_both_formats_for_their_owner_alone(
