@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from flask.testing import FlaskClient
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -46,6 +47,12 @@ URLENCODED = "application/x-www-form-urlencoded"
 def site(tmp_path: Path) -> Site:
     """A site that is open."""
     return make_site(tmp_path)
+
+
+@pytest.fixture
+def client(site: Site) -> FlaskClient:
+    """A browser on it."""
+    return site.client()
 
 
 def rows(site: Site) -> list[tuple[bytes, bytes]]:
@@ -170,12 +177,14 @@ def test_rows_of_200_submissions_have_one_size(site: Site) -> None:
     assert len(rows(site)) == 200
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=15)  # test_fillings does more
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=40)
 @given(
     texts=st.fixed_dictionaries({k: st.text(max_size=n * 5 // 4) for k, n in LIMITS.items()}),
     number=st.sampled_from(["၅၂၈", "x", "12345678"]),
 )
-def test_nothing_typed_is_lost_on_an_error(site: Site, texts: dict[str, str], number: str) -> None:
+def test_nothing_typed_is_lost_on_an_error(
+    site: Site, client: FlaskClient, texts: dict[str, str], number: str
+) -> None:
     """Up to 1.25 times each limit, everything typed comes back in its field."""
     # What a browser sends: CRLF for line ends. A page cannot hold U+0000, nor a lone CR.
     texts = {
@@ -183,7 +192,7 @@ def test_nothing_typed_is_lost_on_an_error(site: Site, texts: dict[str, str], nu
     }
     sent = {"intent": ["certify", "skip"], "urgency": "today", "unit_no": number, "rank": "SGT"}
     seed = "ab" * 32
-    answer = site.client().post(
+    answer = client.post(
         "/en", data={"_seed": seed, **sent, **texts, "left-year": "2021"}, headers=ORIGIN
     )
     page = answer.text
