@@ -41,9 +41,9 @@ ZAWGYI = "\u1031\u1019\u107e\u1004\u1039\u1038"  # visual order, as old phones t
 LETTERS = [
     st.characters(min_codepoint=0x1000, max_codepoint=0x109F),  # Burmese, Mon, Karen, Shan
     st.characters(min_codepoint=0x1F300, max_codepoint=0x1FAFF),  # emoji
-    st.characters(max_codepoint=0x1F),  # six bytes each in JSON
+    st.characters(min_codepoint=1, max_codepoint=0x1F),  # six bytes each in JSON
     st.sampled_from(ZAWGYI + '"\\/\u2028\u202e\ufeff\x7f '),
-    st.characters(codec="utf-8"),
+    st.characters(min_codepoint=1, codec="utf-8"),
 ]
 
 
