@@ -10,7 +10,7 @@ Rules:
 - Text is kept exactly as typed, except that CRLF becomes LF (browsers send CRLF). No strip, no
   Unicode normalisation, no change of Zawgyi: the original is the evidence. White space only is
   not an answer. U+0000 alone is refused: an error page could not give it back as it was (HTML makes
-  U+FFFD of it), and words must not change on their way. Tor Browser never sends it.
+  U+FFFD of it), and words must not change on their way. Firefox never sends it.
 - A number is stored in Latin digits without leading zeros, because unit 025 and unit 25 are one
   unit, and one unit must have one spelling to be counted. Burmese and Shan digits are read (as are
   all decimal digits of Unicode), and the letter wa (U+101D) as zero, because many keyboards and

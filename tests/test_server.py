@@ -221,6 +221,23 @@ def test_errors_stand_beside_their_fields_and_in_a_linked_summary(site: Site) ->
         assert re.search(rf'aria-describedby="[^"]*{key}-e', page)
 
 
+def test_what_need_not_be_answered_is_folded_until_it_is(site: Site, client: FlaskClient) -> None:
+    """A part with a needed question, an answer or an error is open; at first the warnings, too."""
+
+    def opened(page: str) -> set[str]:
+        parts = re.findall(r"<section>\n<details( open)?>(.*?)</section>", page, re.DOTALL)
+        keys = [(is_open, re.findall(r' name="([a-z_]+)', part)[0]) for is_open, part in parts]
+        assert len(keys) == len(Form.load(FORM).sections)
+        return {key for is_open, key in keys if is_open}
+
+    needed = {"intent", "force", "consent_store"}
+    assert opened(client.get("/en").text) == {"device", *needed}
+    assert opened(submit(client, "/en", force="").text) == needed
+    assert opened(submit(client, "/en", force="", account=BURMESE).text) == {"happened", *needed}
+    assert opened(submit(client, "/en", **{"left-day": "3"}).text) == {"posted", *needed}
+    assert len(rows(site)) == 0
+
+
 def test_the_form_says_what_it_cannot_promise_and_chooses_nothing(site: Site) -> None:
     """Each risk that stays, and how to withdraw, before the first question; every consent is no."""
     page = site.client().get("/en").text

@@ -123,7 +123,7 @@ def notice(site: Site, language: str, status: int, *others: str) -> Response:
 def refuse(site: Site, app: Flask, status: int) -> Response:
     """Return the notice of a layer below the app, which knows no path: in every language."""
     with app.app_context():
-        return answers.finish(notice(site, *OFFERED[:1], status, *OFFERED[1:]), site.headers)
+        return answers.finish(notice(site, OFFERED[0], status, *OFFERED[1:]), site.headers)
 
 
 def page(site: Site, language: str, name: str, code: int = 200, **content: object) -> Response:
