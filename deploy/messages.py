@@ -182,8 +182,11 @@ def main(arguments: list[str]) -> int:
             for domain in domains(language):
                 path = _po(language, LOCALE, domain).with_suffix(".mo")
                 path.write_bytes(compiled(language, domain=domain))
-        case ["zawgyi", *folder]:
-            locale = Path(*folder) if folder else LOCALE
+        case ["zawgyi"] | ["zawgyi", _]:
+            locale = Path(arguments[1]) if arguments[1:] else LOCALE
+            if not (burmese := _po("my", locale).with_suffix(".mo")).exists():
+                print(f"{burmese} is not there: compile the Burmese first.")
+                return 1
             path = _po(ZAWGYI, locale).with_suffix(".mo")
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(in_zawgyi(locale))

@@ -36,7 +36,8 @@ def load(path: Path) -> dict[str, dict[str, Text | None]]:
         for language, text in table.items() if known else [("", "")]:
             plain = isinstance(text, str) and not UNSEEN.search(text)
             if language not in OFFERED or not plain or len(text) > LIMITS[name]:
-                raise Misuse(f"{path}, [{name}] {language}: this cannot be shown.", REMEDY)
+                what = "no text for a page, too long, or with a hidden sign"
+                raise Misuse(f"{path}, [{name}] {language}: {what}.", REMEDY)
     return {own: {name: _chosen(tables[name], own) for name in tables} for own in OFFERED}
 
 

@@ -30,6 +30,7 @@ from intake.desk.state import State
 from intake.errors import Incomplete, MachineTrouble, Misuse, NoMatchingKey
 from intake.reply import NOTICE, REPLY, TEXT, Mailbox, Reply
 from intake.server.mailbox import parse
+from intake.zawgyi import to_unicode
 from tests import desks as at
 from tests.desk_maker import Desk, Sealed
 from tests.makers import FIRST
@@ -292,12 +293,13 @@ def test_what_is_no_reply(desk: Desk) -> None:
     assert at.everything(desk.casebook) == before
 
 
-def test_a_reply_in_zawgyi_would_be_converted_once_more_and_is_refused(desk: Desk) -> None:
+def test_a_reply_in_zawgyi_is_kept_in_unicode(desk: Desk) -> None:
+    """The site would convert it once more; and whoever agrees to it reads what the source will."""
     case = at.seen(desk, "alice").cases[tags()[0]]
     assert deciding.reply(case, UNICODE).what["note"] == UNICODE
-    with pytest.raises(Misuse, match="in Zawgyi") as refused:
-        deciding.reply(case, f"{UNICODE}\n{ZAWGYI}")
-    assert ZAWGYI not in str(refused.value)
+    kept = deciding.reply(case, f"{UNICODE}\n{ZAWGYI}").what["note"]
+    assert kept == f"{UNICODE}\n{to_unicode(ZAWGYI)}"
+    assert to_unicode(ZAWGYI) != ZAWGYI
 
 
 def test_two_of_the_cases_people_sign_or_it_waits(

@@ -355,6 +355,17 @@ def test_only_our_own_page_may_post_to_the_way_back(
     assert len(envelopes(site)) == 1
 
 
+def test_the_way_out_is_there_when_the_site_is_closed(site: Site, client: FlaskClient) -> None:
+    """And has numbers on it, and a title that says nothing."""
+    site.settings.keyring.unlink()
+    for path in ("/exit", "/en/exit", "/my-Qaag/exit"):
+        answer = client.get(path)
+        assert answer.status_code == 200
+        shown = re.sub(r"<head>.*</head>|<[^>]+>", "", answer.text, flags=re.DOTALL)
+        assert re.fullmatch(r"[\d\s×]+", shown)
+    assert client.get("/en").status_code == 503
+
+
 @pytest.mark.parametrize("path", [*POSTS, "key"])
 def test_a_site_that_is_closed_or_cannot_store_says_so_and_keeps_what_was_typed(
     site: Site, client: FlaskClient, path: str, monkeypatch: pytest.MonkeyPatch

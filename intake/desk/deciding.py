@@ -120,10 +120,10 @@ class Drafts:
 
 
 def reply(case: Case, typed: str) -> Draft:
-    """Return the draft of a reply to the source of a case. Raises :class:`Misuse` for Zawgyi."""
-    if zawgyi.copy(typed) != typed:  # the site would convert it once more, and destroy it
-        raise Misuse("This reply is in Zawgyi.", "Write it in Unicode: the site converts it.")
-    what = {"id": secrets.token_hex(16), "note": typed.replace("\r\n", "\n").strip()}
+    """Return the draft of a reply to the source of a case, in Unicode if it was typed in Zawgyi."""
+    # The site makes Zawgyi of it for who needs that, and would destroy what is Zawgyi already.
+    note = zawgyi.copy(typed.replace("\r\n", "\n").strip())
+    what = {"id": secrets.token_hex(16), "note": note}
     return Draft(case.tag, REPLIED, what)
 
 
