@@ -6,7 +6,11 @@ Start, from the checkout's root:
 
 Rules:
 - `INTAKE_BIND` says where to listen: `127.0.0.1:8000` (default), `127.0.0.1:0` (a free port, named
-  on standard error), or `unix:/run/intake/web.sock` (made with mode 0660).
+  on standard error), or `unix:/run/intake/web.sock` (made with mode 0660). A socket that systemd
+  hands over goes before it.
+- On a unix socket only tor speaks. Its first line names the circuit; without that line nobody is
+  served. A circuit has so many connections, and asks so often; then it waits, and nobody else does.
+  Its number is kept in memory while it lives, and reaches neither the app nor a log.
 - Nothing of a request is logged or echoed: a worker that has loaded the app prints to nowhere, the
   app's own messages included. No answer carries Date or Server. A request that cannot be parsed,
   or comes in chunks, gets one constant answer; one that stops half-way gets another.
@@ -26,8 +30,13 @@ Why gunicorn and gevent: docs/adr/0001-wsgi-server.md.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
+import re
 import sys
+import time
+from collections import Counter
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import gevent  # type: ignore[import-untyped]
@@ -39,7 +48,7 @@ from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, MutableMapping
+    from collections.abc import Iterable, Iterator, MutableMapping
     from types import FrameType
 
 HEAD = 1024  # bytes of every answer's head, status line and last empty line included
@@ -47,6 +56,15 @@ SILENCE = 60  # seconds a client may neither send nor take a byte of what follow
 REQUEST = 1800  # seconds for one request, upload and answer included
 DRAIN = 64 * 1024 * 1024  # bytes of an unread body we take, so that the client sees our answer
 DRAIN_STEP = 64 * 1024
+OPEN = 16  # connections of one circuit, in each worker; a browser opens six
+BURST = 40  # requests that one circuit may send in each worker without waiting
+PACE = 2.0  # seconds between those that come after
+# What tor's HiddenServiceExportCircuitID sends first (the PROXY protocol, version 1, section 2.1).
+CIRCUIT = re.compile(
+    rb"PROXY TCP6 (fc00:dead:beef:4dad::[0-9a-f]{1,4}:[0-9a-f]{1,4}) ::1 \d{1,5} \d{1,5}\r\n"
+)
+LONGEST = 107  # bytes of such a line
+PR_SET_DUMPABLE = 4  # prctl(2)
 
 if "GUNICORN_CMD_ARGS" in os.environ:
     sys.exit(
@@ -60,6 +78,7 @@ def head(lines: Iterable[str]) -> bytes:
     return (text + "x" * (-(len(text) + 4) % HEAD) + "\r\n\r\n").encode("latin-1")
 
 
+@cache
 def refusal(app: Any, status: int) -> bytes:  # noqa: ANN401 - any WSGI app, here a Flask one
     """Return a whole answer for a layer below ``app``, which knows no path and no language."""
     page = app.extensions["refusal"](status)
@@ -76,12 +95,60 @@ class Line(socket.socket):  # type: ignore[misc]
     """A client's socket; ``begun`` says whether a byte of the next request has come."""
 
     begun = False
+    circuit = b""  # tor's number for the circuit; empty where the client is not behind tor
+    _ahead = b""
 
     def recv(self, *size: int) -> bytes:
-        """Receive as a socket does."""
-        data: bytes = super().recv(*size)
+        """Receive as a socket does, what was read ahead first."""
+        data: bytes = self._ahead or super().recv(*size)
+        self._ahead = b""
         self.begun = True
         return data
+
+    def greet(self) -> bool:
+        """Take tor's line and keep its circuit; return False if there is none."""
+        data = b""
+        while b"\n" not in data and len(data) < LONGEST:
+            if not (more := super().recv(LONGEST - len(data))):
+                return False
+            data += more
+        if found := CIRCUIT.match(data):
+            self.circuit, self._ahead = found[1], data[found.end() :]
+        return found is not None
+
+
+class Circuits:
+    """How many connections each circuit has, and how often it asks: in memory, by tor's number.
+
+    The rate is counted as in the generic cell rate algorithm (ITU-T I.371): one moment for each
+    circuit, up to which its requests are paid for. What is past is forgotten.
+    """
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self.connections: Counter[bytes] = Counter()
+        self.paid: dict[bytes, float] = {}
+
+    @contextlib.contextmanager
+    def connected(self, circuit: bytes) -> Iterator[bool]:
+        """Count one more connection; say whether it is within the limit."""
+        self.connections[circuit] += 1
+        try:
+            yield not circuit or self.connections[circuit] <= OPEN
+        finally:
+            self.connections[circuit] -= 1
+            if not self.connections[circuit]:
+                del self.connections[circuit]
+                now = time.monotonic()
+                self.paid = {each: until for each, until in self.paid.items() if until > now}
+
+    def wait(self, circuit: bytes) -> float:
+        """Count one more request; return the seconds that it has to wait."""
+        if not circuit:
+            return 0.0
+        now = time.monotonic()
+        self.paid[circuit] = max(self.paid.get(circuit, now), now) + PACE
+        return max(0.0, self.paid[circuit] - now - BURST * PACE)
 
 
 class Reply(Response):
@@ -113,6 +180,7 @@ class Letterbox(GeventWorker):
         """Take gunicorn's arguments as they are."""
         super().__init__(*args, **kwargs)
         self.waiting: set[Any] = set()  # clients' sockets with no complete request on them
+        self.circuits = Circuits()
 
     def patch(self) -> None:
         """Make the listening sockets cooperative, and leave the standard library as it is."""
@@ -131,13 +199,34 @@ class Letterbox(GeventWorker):
         line = Line(fileno=client.detach())
         self.waiting.add(line)
         try:
-            AsyncWorker.handle(self, listener, line, addr)
+            if line.family == socket.AF_UNIX and not self.greeted(line):
+                line.close()
+                return
+            with self.circuits.connected(line.circuit) as within:
+                if within:
+                    AsyncWorker.handle(self, listener, line, addr)
+                else:
+                    self.turn_away(line, 429)
         finally:
             self.waiting.discard(line)
+
+    def greeted(self, line: Line) -> bool:
+        """Return whether tor's line came, in the time that a head has."""
+        with gevent.Timeout(self.cfg.keepalive, exception=False), contextlib.suppress(OSError):
+            return line.greet()
+        return False
+
+    def turn_away(self, line: Line, status: int) -> None:
+        """Send one constant answer, and hang up."""
+        with contextlib.suppress(Exception):
+            line.settimeout(SILENCE)
+            line.sendall(refusal(self.wsgi, status))
+            close_graceful(line)
 
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> bool:  # noqa: ANN401
         """Answer one request. Raises StopIteration when the connection is to be closed."""
         self.waiting.discard(sock)
+        gevent.sleep(self.circuits.wait(sock.circuit))
         sock.settimeout(SILENCE)
         if any(name == "TRANSFER-ENCODING" for name, _ in req.headers):
             self.handle_error(req, sock, addr, None)  # no browser sends a form in chunks
@@ -193,11 +282,9 @@ class Letterbox(GeventWorker):
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Any) -> None:  # noqa: ANN401, ARG002
         """Give a constant answer, whatever was wrong, and say nothing to anyone else."""
         status = 408 if isinstance(exc, Late) else 500 if req and exc else 400
-        with contextlib.suppress(Exception):
-            if client.begun:  # else a browser would show the answer to nothing
-                client.settimeout(SILENCE)
-                client.sendall(refusal(self.wsgi, status))
-                close_graceful(client)
+        if client.begun:  # else a browser would show the answer to nothing
+            gevent.sleep(self.circuits.wait(client.circuit))
+            self.turn_away(client, status)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         """Finish the requests that are running, and hang up on clients that only wait."""
@@ -220,8 +307,15 @@ class Quiet(Logger):
         """Log no request, whatever other settings say."""
 
 
-def post_worker_init(_: GeventWorker) -> None:
-    """Silence a worker for good once it has loaded the app: from here on it sees requests."""
+def post_worker_init(worker: GeventWorker) -> None:
+    """Silence a worker for good once it has loaded the app: from here on it sees requests.
+
+    Behind tor its memory is out of reach too, for a core dump and for others of the same user.
+    """
+    if any(each.family == socket.AF_UNIX for each in worker.sockets):
+        prctl = ctypes.CDLL(None, use_errno=True).prctl
+        if prctl(PR_SET_DUMPABLE, 0, 0, 0, 0):
+            raise OSError(ctypes.get_errno(), "prctl")
     nowhere = os.open(os.devnull, os.O_RDWR)
     for stream in (1, 2):
         os.dup2(nowhere, stream)
@@ -251,7 +345,7 @@ header_map = "drop"
 forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}
 forwarder_headers = ""
-proxy_protocol = "off"  # haproxy reads tor's PROXY line and passes the circuit on as a header
+proxy_protocol = "off"  # ours is stricter: it must come, from tor, and stays with the connection
 
 logger_class = Quiet
 loglevel = "info"
