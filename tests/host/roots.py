@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import ctypes
 import fcntl
+import functools
 import hashlib
 import os
 import re
@@ -33,6 +34,7 @@ SUITES = ("bookworm", "trixie")  # Debian 12 and 13
 INCLUDED = ("procps", "systemd-sysv")  # what any Debian that boots has, and minbase has not
 TOOLS = ("debootstrap", "chroot", "mount", "tar", "unshare", "setpriv", "prlimit", "findmnt")
 NODES = ("null", "zero", "full", "random", "urandom", "tty")
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CLONE_NEWNS = 0x20000
 FAR = 1800  # seconds for a download
 # What is no part of an installation: other file systems, and what apt and the clock write.
@@ -95,6 +97,7 @@ def apt_settings() -> str:
     return "".join(f"{line}\n" for line in lines if wanted.match(line))
 
 
+@functools.cache
 def pip_settings() -> tuple[dict[str, str], Path | None]:
     """Return how this machine's pip fetches, as its variables, and a file of certificates."""
     lines = command("python3", "-m", "pip", "config", "list").stdout.splitlines()
@@ -208,16 +211,25 @@ class Root:
         self.at(path).write_text(text, encoding="utf-8")
         self.at(path).chmod(mode)
 
+    @staticmethod
+    def certificates() -> Path | None:
+        """Return this machine's file of certificates, if its pip has one of its own."""
+        return pip_settings()[1]
+
+    def environment(self) -> dict[str, str]:
+        """Return what root finds in it after logging in, and how pip fetches."""
+        given = {"PATH": PATH, "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb"}
+        if self.certificates():
+            given["PIP_CERT"] = "/run/certificates.pem"
+        return {**given, **pip_settings()[0]}
+
     def entered(self, *words: object, more: Mapping[str, str] | None = None) -> list[str]:
         """Return the command that runs ``words`` in it, as root after logging in."""
-        settings, certificates = pip_settings()
-        given = {"PATH": os.defpath, "HOME": "/root", "LANG": "C.UTF-8", "TERM": "dumb", **settings}
-        given["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-        if certificates:
-            given["PIP_CERT"] = "/run/certificates.pem"
         apart = ["unshare", "--pid", "--fork", "--kill-child"]
         enter = ["chroot", str(self.path), "/usr/bin/env", "-i", "--chdir=/root"]
-        variables = [f"{name}={value}" for name, value in {**given, **(more or {})}.items()]
+        variables = [
+            f"{name}={value}" for name, value in {**self.environment(), **(more or {})}.items()
+        ]
         return [*apart, *enter, *variables, *map(str, words)]
 
     def run(
