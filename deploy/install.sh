@@ -43,4 +43,4 @@ if [ -n "$missing" ]; then
 fi
 
 export PYTHONPATH="$here" PYTHONDONTWRITEBYTECODE=1
-exec python3 -P -m deploy.host install "$@"
+exec /usr/bin/python3 -P -m deploy.host install "$@"

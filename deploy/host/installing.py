@@ -31,8 +31,8 @@ _HERE = Path(__file__).resolve().parent
 _LAUNCHER = """\
 #!/bin/sh
 # Intake, of the release that is in force. Made by its installation.
-exec /usr/bin/env PYTHONPATH={current} PYTHONDONTWRITEBYTECODE=1 \\
-  python3 -P -m deploy.host {words}"$@"
+exec env PYTHONPATH={current} PYTHONDONTWRITEBYTECODE=1 \\
+  {python} -P -m deploy.host {words}"$@"
 """
 _KEYRING = "/srv/intake/keyring"
 _ADDRESS_WITHIN = 60  # seconds after tor's first start
@@ -107,7 +107,7 @@ class Install:
         root = "" if self.machine.real else f"--root {self.machine.root} "
         current = self.machine.at("/opt/intake/current")
         for name, words in (("sbin/intake-host", root), ("bin/intake-admin", f"{root}admin ")):
-            text = _LAUNCHER.format(current=current, words=words)
+            text = _LAUNCHER.format(current=current, python=self.machine.python, words=words)
             done = self.machine.put(f"/usr/local/{name}", text.encode(), 0o755)
             self._did(f"/usr/local/{name}", done=done)
 

@@ -18,6 +18,7 @@ import resource
 import shutil
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,11 @@ class Machine:
     def real(self) -> bool:
         """Whether this is the running system, and no folder of a test."""
         return self.root == Path("/")
+
+    @property
+    def python(self) -> str:
+        """The system's Python; in a test, the one that runs this."""
+        return "/usr/bin/python3" if self.real else sys.executable
 
     @property
     def systemd(self) -> bool:

@@ -104,7 +104,7 @@ def build(machine: Machine, source: Path, wheels: Path | None) -> Path:
             path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
             path.write_bytes(data)
             path.chmod(files.PUBLIC)
-    _python(staging, wheels)  # (4)
+    _python(machine, staging, wheels)  # (4)
     say("     compiling")
     every = ("compileall", "-q", "-s", staging, "-p", made, staging)
     machine.run(staging / "venv/bin/python", "-m", *every)  # (5)
@@ -120,9 +120,9 @@ def build(machine: Machine, source: Path, wheels: Path | None) -> Path:
     return made
 
 
-def _python(staging: Path, wheels: Path | None) -> None:
+def _python(machine: Machine, staging: Path, wheels: Path | None) -> None:
     say("     making its Python; this takes a minute")
-    _spoken(["/usr/bin/env", "python3", "-m", "venv", str(staging / "venv")])
+    _spoken([machine.python, "-m", "venv", str(staging / "venv")])
     python = str(staging / "venv/bin/python")
     where = ["--no-index", "--find-links", str(wheels.absolute())] if wheels else []
     needs = str(staging / "requirements/server.txt")
