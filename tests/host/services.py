@@ -267,6 +267,12 @@ class Service:
         """Return whether its main process runs."""
         return self.main is not None and self.main.poll() is None
 
+    def wait(self, seconds: float) -> int | None:
+        """Wait so long for its main process to end; return how it did, None if it has not."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.main.wait(seconds) if self.main else None
+        return None
+
     def said(self) -> str:
         """Return all that it printed."""
         return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
