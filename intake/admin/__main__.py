@@ -9,7 +9,7 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from intake import canonical, files, installed, keyring, sentences, terminal
-from intake.admin import acknowledging, doctor, exporting, install, setup, status
+from intake.admin import acknowledging, doctor, exporting, install, maintaining, setup, status
 from intake.errors import Incomplete, Misuse, Unsafe
 from intake.settings import Settings
 from intake.terminal import FLAG, PATH, PATHS, say
@@ -151,6 +151,19 @@ def do_replies(given: Namespace) -> None:
     do_acknowledge(given)
 
 
+def do_maintain(_: Namespace) -> None:
+    """Give the store a fresh file, in which nothing lies in the order it came. Once a night.
+
+    Example:
+      python -m intake.admin maintain
+    """
+    if maintaining.maintain(Settings.from_environment()):
+        say("The store has a fresh file, in which nothing lies in the order it came.", _STATUS)
+    else:
+        say("This store is PostgreSQL's, which arranges its files by itself: nothing was done.")
+        say("  → They show in what order rows came: docs/adr/0007-store.md")
+
+
 def do_status(given: Namespace) -> None:
     """Show how things stand, what to do next, and by when. Red exits with 8.
 
@@ -202,6 +215,7 @@ _COMMANDS = {
     "export": (do_export, "folder [--period] [--all] [--empty]"),
     "acknowledge": (do_acknowledge, "file"),
     "replies install": (do_replies, "file"),
+    "maintain": (do_maintain, ""),
     "status": (do_status, "[--json]"),
     "doctor": (do_doctor, ""),
 }
