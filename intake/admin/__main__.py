@@ -9,7 +9,16 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from intake import canonical, files, installed, keyring, sentences, terminal
-from intake.admin import acknowledging, chain, doctor, exporting, install, setup, status
+from intake.admin import (
+    acknowledging,
+    chain,
+    doctor,
+    exporting,
+    install,
+    maintaining,
+    setup,
+    status,
+)
 from intake.errors import Incomplete, Misuse, Unsafe
 from intake.settings import Settings
 from intake.terminal import FLAG, PATH, PATHS, say
@@ -161,6 +170,19 @@ def do_resume(given: Namespace) -> None:
     say(f"The last bundle is {bundle.number}, the last return {back.number}.", _STATUS)
 
 
+def do_maintain(_: Namespace) -> None:
+    """Give the store a fresh file, in which nothing lies in the order it came. Once a night.
+
+    Example:
+      python -m intake.admin maintain
+    """
+    if maintaining.maintain(Settings.from_environment()):
+        say("The store has a fresh file, in which nothing lies in the order it came.", _STATUS)
+    else:
+        say("This store is PostgreSQL's, which arranges its files by itself: nothing was done.")
+        say("  → They show in what order rows came: docs/adr/0007-store.md")
+
+
 def do_status(given: Namespace) -> None:
     """Show how things stand, what to do next, and by when. Red exits with 8.
 
@@ -215,6 +237,7 @@ _COMMANDS = {
     "acknowledge": (do_acknowledge, "file"),
     "replies install": (do_replies, "file"),
     "resume": (do_resume, "[--bundle] [--return]"),
+    "maintain": (do_maintain, ""),
     "status": (do_status, "[--json]"),
     "doctor": (do_doctor, ""),
 }
