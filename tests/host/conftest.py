@@ -1,0 +1,1 @@
+"""The machines that the tests run on, and what they were run for."""
