@@ -89,11 +89,19 @@ class Zone(NamedTuple):
 
 
 ONLINE = Zone(OPENS, CLOSED, SERVER)
+# Serving asks the system to keep workers' memory to themselves: prctl(2), which Python has not.
+DOOR = Zone(OPENS, CLOSED, rf"{SERVER}|ctypes")
 BOX = Zone(PRIMITIVE, ABSENT, SERVER)
 OFFLINE = Zone(PRIMITIVE, (), DESK)
 LOOPBACK = Zone(PRIMITIVE, (), PAGES)
 READING = Zone(r"(?!)", (), DESK)
-ZONES = ((HALF, READING), ((MAILBOX,), BOX), (("intake.desk.pages",), LOOPBACK), (CLOSED, OFFLINE))
+ZONES = (
+    (HALF, READING),
+    ((MAILBOX,), BOX),
+    (("deploy.gunicorn_conf",), DOOR),
+    (("intake.desk.pages",), LOOPBACK),
+    (CLOSED, OFFLINE),
+)
 
 
 def within(name: str, modules: tuple[str, ...]) -> bool:

@@ -1176,7 +1176,7 @@ def test_in_keys_any_age_file_is_a_secret_and_so_is_the_bundle_key(tmp_path: Pat
 
 
 def commands() -> list[list[str]]:
-    single = ["init", "export", "acknowledge", "status", "doctor"]
+    single = ["init", "export", "acknowledge", "maintain", "status", "doctor"]
     return [[name] for name in single] + [["keyring", "install"], ["keyring", "show"]]
 
 

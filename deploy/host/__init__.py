@@ -3,10 +3,12 @@
 ==============  ===============================================================================
 ``machine``     the server: its folders, its users, whole files, systemd
 ``release``     what a server needs of a checkout, whole, under the name that its content has
+``system``      the files that the system reads, and the services that read them
 ``switching``   which release is in force; the site is asked for its page, or the old one is back
 ``installing``  the whole way from a checkout to a site; again: what is right stays as it is
 ``onion``       the addresses, and a second onion, for the admin alone
-``backup``      what cannot be made again, sealed under a passphrase; and back
+``backup``      what cannot be made again, sealed under a passphrase
+``restoring``   a backup put back, here or on a new server
 ``showing``     what is installed, and nothing that says when anyone came
 ==============  ===============================================================================
 

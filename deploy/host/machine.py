@@ -117,29 +117,52 @@ class Machine:
             if not new and mode == files.PRIVATE | stat.S_IXUSR and found.st_mode & _OTHERS:
                 what = f"Other users of this machine can enter {path}."
                 raise Unsafe(what, f"Close it, and find out who looked: chmod 700 {path}")
-            return any([new, self.own(path, owner), _mode(path, mode)])
+            return any([new, self.settle(path, owner, mode)])
 
-    def own(self, path: Path, owner: str) -> bool:
-        """Give a file or folder to its owner; return whether it was another's."""
-        if not self.real:
-            return False
-        known = _known(owner)
-        if known is None:
+    def settle(self, path: Path, owner: str, mode: int | None = None) -> bool:
+        """Put owner and mode of a file or folder right; return whether they were wrong.
+
+        Raises :class:`Unsafe` for a link or a second name: it would be another's file.
+        """
+        how = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+        with files.troubled(path):
+            if path.is_symlink():
+                raise Unsafe(f"{path} is a link.", "Find out who made it, and move it away.")
+            opened = os.open(path, how)
+            try:
+                return self._settle(opened, path, owner, mode)
+            finally:
+                os.close(opened)
+
+    def _settle(self, opened: int, path: Path, owner: str, mode: int | None) -> bool:
+        found = os.fstat(opened)
+        whose = (found.st_uid, found.st_gid)
+        wanted = _known(owner) if self.real else whose
+        if wanted is None:
             hint = "Install the package that makes it, then run it again: sh deploy/install.sh"
             raise MachineTrouble(f"This machine has no user {owner}.", hint)
-        found = path.lstat()
-        if (found.st_uid, found.st_gid) == known:
+        if whose == wanted and mode in {None, stat.S_IMODE(found.st_mode)}:
             return False
-        os.chown(path, *known, follow_symlinks=False)
+        if stat.S_ISREG(found.st_mode) and found.st_nlink > 1:
+            raise Unsafe(f"{path} has a second name.", "Find out which, and move this one away.")
+        if whose != wanted:
+            os.fchown(opened, *wanted)
+        if mode is not None:
+            os.fchmod(opened, mode)
         return True
 
     def own_all(self) -> list[Path]:
         """Give what is in the site's folders to the site; return what was another's."""
         found = [each for name in OWNED for each in sorted(self.at(name).rglob("*"))]
-        plain = [each for each in found if not each.is_symlink()]
-        # A second name of a file elsewhere is no file of ours.
-        ours = [each for each in plain if each.is_dir() or each.stat().st_nlink == 1]
-        return [each for each in ours if self.own(each, USER)]
+        return [each for each in found if self._settled(each)]
+
+    def _settled(self, path: Path) -> bool:
+        try:
+            return self.settle(path, USER)
+        except MachineTrouble:
+            if os.path.lexists(path):
+                raise
+            return False  # a journal that came and went
 
     def put(self, name: str, data: bytes, mode: int = files.PUBLIC, owner: str = "root") -> bool:
         """Write a file of the system if it differs; return whether it did."""
@@ -151,8 +174,7 @@ class Machine:
         there = path.is_file() and not path.is_symlink() and path.read_bytes() == data
         if not there:
             files.write(path, data, mode)
-        with files.troubled(path):
-            return any([not there, self.own(path, owner), _mode(path, mode)])
+        return any([not there, self.settle(path, owner, mode)])
 
     def settings(self) -> dict[str, str]:
         """Return what ``site.env`` says, as systemd reads it."""
@@ -236,13 +258,6 @@ def _known(name: str) -> tuple[int, int] | None:
     except KeyError:
         return None
     return found.pw_uid, found.pw_gid
-
-
-def _mode(path: Path, mode: int) -> bool:
-    if stat.S_IMODE(path.lstat().st_mode) == mode:
-        return False
-    path.chmod(mode)
-    return True
 
 
 def remove(path: Path) -> None:

@@ -91,7 +91,7 @@ def _secrets(settings: Settings) -> str:
 
 
 def _leftovers(settings: Settings) -> str:
-    found = [path for f in (settings.keys, settings.data) for path in sorted(f.glob(".*.partial"))]
+    found = [path for f in (settings.keys, settings.data) for path in sorted(f.glob(".*.partial*"))]
     if found:
         what = f"Half a file, as a power cut leaves it: {', '.join(map(str, found))}."
         raise _Warning(what, "If no other command is running, delete it. It is part of nothing.")

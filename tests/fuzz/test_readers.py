@@ -45,6 +45,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "admin/doctor.py:signed_off": OURS,
     "admin/exporting.py:Export._finish": BUNDLE,
     "admin/install.py:_put": COPIED,
+    "admin/maintaining.py:_renew": WRITES,
     "admin/setup.py:bundle_key": ("test_the_bundle_key",),
     "age/header.py": AGE,
     "age/unsealing.py": AGE,
