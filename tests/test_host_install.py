@@ -96,7 +96,7 @@ def upgraded(second: Machine, tmp_path: Path) -> Machine:
 
 @pytest.fixture
 def ready(upgraded: Machine, sources: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """A server at the first release, where the second is built already, and whose programs are not run.
+    """A server at the first release, with the second built already, whose programs are not run.
 
     So an upgrade takes a moment, and can be cut off at each of its steps.
     """
