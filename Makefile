@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup test slow check lines demo demo-read demo-desk demo-recover demo-clean browser pictures peers \
-	interop fuzz drill handbook bench-quick bench-files bench-filler scale locks clean
+	interop fuzz drill handbook host onion bench-quick bench-files bench-filler scale nightly locks clean
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -57,19 +57,19 @@ demo-recover: setup ## read it all without Intake: docs/RECOVERY.md with stock a
 demo-clean: setup ## erase what the demo made
 	$(RUN) deploy/demo.py clean
 
-# Two at a time, as the mutations below.
+# Two at a time, of about the same length.
+BOTH := sh deploy/both.sh
 BROWSER_REST = $(filter-out $(BROWSER_FIRST),$(wildcard tests/browser/test_*.py))
 BROWSER_FIRST = tests/browser/test_every_page.py tests/browser/test_figures.py tests/browser/test_way_back.py
+
+BROWSER = $(RUN) -m pytest -m "browser and not slow"
 
 browser: setup $(VENV)/.locked-browser $(NODE) ## real chromium and firefox, and axe; TOUR=folder keeps pictures of every page
 	$(RUN) -m mypy tests/browser/*.py
 ifneq ($(ARGS),)
 	$(RUN) -m pytest -m browser tests/browser $(ARGS)
 else
-	@log=$$(mktemp); $(RUN) -m pytest -m browser $(BROWSER_REST) >$$log 2>&1 & job=$$!; \
-	trap "kill $$job 2>/dev/null; rm -f $$log" EXIT INT TERM; \
-	$(RUN) -m pytest -m browser $(BROWSER_FIRST); first=$$?; \
-	wait $$job; rest=$$?; cat $$log; exit $$((first + rest))
+	@$(BOTH) '$(BROWSER) $(BROWSER_FIRST)' '$(BROWSER) $(BROWSER_REST)'
 endif
 
 pictures: setup $(VENV)/.locked-browser ## refresh the README's pictures with a real chromium
@@ -82,27 +82,29 @@ interop: peers $(ONION)/.locked ## public vectors, both directions with stock ag
 	$(RUN) -m mypy tests/interop/*.py deploy/bench_sealing.py
 	$(RUN) -m pytest -m interop tests/interop $(ARGS)
 
-# Two at a time, of about the same length; the second one's words come when the first has ended.
 FUZZ_REST = $(filter-out $(FUZZ_FIRST),$(wildcard tests/fuzz/test_*.py))
 FUZZ_FIRST = tests/fuzz/test_age.py tests/fuzz/test_bundle.py tests/fuzz/test_casebook.py \
 	tests/fuzz/test_envelope.py
+FUZZ_RUN = $(RUN) -m pytest -m fuzz $(ARGS)
 
-fuzz: setup ## a hundred thousand mutations of every file that strangers can hand us
-	@log=$$(mktemp); $(RUN) -m pytest -m fuzz $(FUZZ_REST) $(ARGS) >$$log 2>&1 & job=$$!; \
-	trap "kill $$job 2>/dev/null; rm -f $$log" EXIT INT TERM; \
-	$(RUN) -m pytest -m fuzz $(FUZZ_FIRST) $(ARGS); first=$$?; \
-	wait $$job; rest=$$?; cat $$log; exit $$((first + rest))
+fuzz: setup ## a hundred thousand mutations of every file that strangers can hand us; FUZZ=2000 for fewer
+	@$(BOTH) '$(FUZZ_RUN) $(FUZZ_FIRST)' '$(FUZZ_RUN) $(FUZZ_REST)'
 
+# The breakages, each of which must turn the drill red, run beside it.
 drill: setup ## steal every kind of key, say who reads and forges what, cure it, say it again
-	@log=$$(mktemp); $(RUN) -m pytest -m drill tests/test_drill.py >$$log 2>&1 & job=$$!; \
-	trap "kill $$job 2>/dev/null; rm -f $$log" EXIT INT TERM; \
-	$(RUN) deploy/drill.py $(ARGS); first=$$?; \
-	wait $$job; rest=$$?; \
-	echo 'Deliberate breakages, each of which must turn the drill red:'; cat $$log; \
-	exit $$((first + rest))
+	@$(BOTH) '$(RUN) deploy/drill.py $(ARGS)' '$(RUN) -m pytest -m drill tests/test_drill.py'
 
 handbook: setup ## follow both handbooks to their end; who types how much until keyring 2
 	$(RUN) -m pytest -m handbook tests/test_handbook.py $(ARGS)
+
+SUITES ?= bookworm
+
+host: setup ## as root: install on a bare Debian 12, run its units; SUITES="bookworm trixie" for 13 too
+	SUITES="$(SUITES)" $(RUN) -m pytest -m host tests/host $(ARGS)
+
+onion: setup $(VENV)/.locked-browser ## a host behind a real .onion, on a Tor network of its own: a testimony's life, floods, restarts; needs root
+	$(RUN) -m mypy tests/onion/*.py
+	$(RUN) -m pytest -m onion tests/onion $(ARGS)
 
 scale: setup ## import and open 15,000 made-up testimonies, measured; ARGS="--count 100000"
 	$(RUN) deploy/scale.py $(ARGS)
@@ -116,8 +118,11 @@ bench-files: setup $(ONION)/.locked ## a 50 MB upload, beside OnionShare's recei
 bench-filler: setup ## what the hidden filler hides of how much was written, and what it costs
 	$(RUN) deploy/bench_filler.py $(ARGS)
 
+nightly: ## what is too slow for .ci/run: hours on a small machine, no part left out
+	@.ci/run nightly
+
 clean: ## remove .venv, the peers and what the tools cached
-	rm -rf $(VENV) .peers tests/node/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .peers .onion tests/node/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 locks: ## maintainer, needs uv: make the locks anew, from releases at least a week old
 	@command -v $(UV) >/dev/null || { echo 'make locks needs uv: pipx install uv'; exit 1; }

@@ -41,6 +41,7 @@ from typing import TYPE_CHECKING, Any
 
 import gevent  # type: ignore[import-untyped]
 from gevent import socket
+from gevent.event import Event  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger
 from gunicorn.http.wsgi import Response, create
 from gunicorn.util import close_graceful
@@ -121,7 +122,7 @@ class Circuits:
     """How many connections each circuit has, and how often it asks: in memory, by tor's number.
 
     The rate is counted as in the generic cell rate algorithm (ITU-T I.371): one moment for each
-    circuit, up to which its requests are paid for. What is past is forgotten.
+    circuit, up to which its requests are paid for. Soon after that moment it is forgotten.
     """
 
     def __init__(self) -> None:
@@ -139,16 +140,23 @@ class Circuits:
             self.connections[circuit] -= 1
             if not self.connections[circuit]:
                 del self.connections[circuit]
-                now = time.monotonic()
-                self.paid = {each: until for each, until in self.paid.items() if until > now}
 
     def wait(self, circuit: bytes) -> float:
         """Count one more request; return the seconds that it has to wait."""
         if not circuit:
             return 0.0
+        if not self.paid:
+            gevent.spawn(self.forget)
         now = time.monotonic()
         self.paid[circuit] = max(self.paid.get(circuit, now), now) + PACE
         return max(0.0, self.paid[circuit] - now - BURST * PACE)
+
+    def forget(self) -> None:
+        """Drop what is past, again and again, until nothing is left."""
+        while self.paid:
+            gevent.sleep(PACE)
+            now = time.monotonic()
+            self.paid = {each: until for each, until in self.paid.items() if until > now}
 
 
 class Reply(Response):
@@ -181,6 +189,7 @@ class Letterbox(GeventWorker):
         super().__init__(*args, **kwargs)
         self.waiting: set[Any] = set()  # clients' sockets with no complete request on them
         self.circuits = Circuits()
+        self.stopping = Event()
 
     def patch(self) -> None:
         """Make the listening sockets cooperative, and leave the standard library as it is."""
@@ -226,10 +235,10 @@ class Letterbox(GeventWorker):
     def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> bool:  # noqa: ANN401
         """Answer one request. Raises StopIteration when the connection is to be closed."""
         self.waiting.discard(sock)
-        gevent.sleep(self.circuits.wait(sock.circuit))
+        self.pace(sock)
         sock.settimeout(SILENCE)
         if any(name == "TRANSFER-ENCODING" for name, _ in req.headers):
-            self.handle_error(req, sock, addr, None)  # no browser sends a form in chunks
+            self.turn_away(sock, 400)  # no browser sends a form in chunks
             raise StopIteration
         reply, environ = create(req, sock, addr, listener_name, self.cfg, Reply)
         with gevent.Timeout(REQUEST, exception=False):
@@ -242,8 +251,12 @@ class Letterbox(GeventWorker):
                     return True
                 close_graceful(sock)
         if not reply.headers_sent:
-            self.handle_error(req, sock, addr, Late())
+            self.turn_away(sock, 408)
         raise StopIteration
+
+    def pace(self, line: Line) -> None:
+        """Hold a request back if its circuit asks too often, but not while this worker stops."""
+        self.stopping.wait(self.circuits.wait(line.circuit))
 
     def answer(self, reply: Response, environ: MutableMapping[str, Any]) -> bool:
         """Run the app once; return whether the connection can take another request."""
@@ -283,7 +296,7 @@ class Letterbox(GeventWorker):
         """Give a constant answer, whatever was wrong, and say nothing to anyone else."""
         status = 408 if isinstance(exc, Late) else 500 if req and exc else 400
         if client.begun:  # else a browser would show the answer to nothing
-            gevent.sleep(self.circuits.wait(client.circuit))
+            self.pace(client)
             self.turn_away(client, status)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -292,7 +305,8 @@ class Letterbox(GeventWorker):
         gevent.spawn(self.hang_up)
 
     def hang_up(self) -> None:
-        """End the wait for a request on every connection that has none."""
+        """End the wait for a request on every connection that has none; hold no other back."""
+        self.stopping.set()
         for client in tuple(self.waiting):
             with contextlib.suppress(OSError):
                 client.shutdown(socket.SHUT_RD)

@@ -89,11 +89,22 @@ class Zone(NamedTuple):
 
 
 ONLINE = Zone(OPENS, CLOSED, SERVER)
+# Serving asks the system to keep workers' memory to themselves: prctl(2), which Python has not.
+DOOR = Zone(OPENS, CLOSED, rf"{SERVER}|ctypes")
+# It knocks at the site's own socket, a file, to see that somebody answers.
+KNOCK = Zone(OPENS, CLOSED, rf"{SERVER}|socket")
 BOX = Zone(PRIMITIVE, ABSENT, SERVER)
 OFFLINE = Zone(PRIMITIVE, (), DESK)
 LOOPBACK = Zone(PRIMITIVE, (), PAGES)
 READING = Zone(r"(?!)", (), DESK)
-ZONES = ((HALF, READING), ((MAILBOX,), BOX), (("intake.desk.pages",), LOOPBACK), (CLOSED, OFFLINE))
+ZONES = (
+    (HALF, READING),
+    ((MAILBOX,), BOX),
+    (("deploy.gunicorn_conf",), DOOR),
+    (("intake.admin.host",), KNOCK),
+    (("intake.desk.pages",), LOOPBACK),
+    (CLOSED, OFFLINE),
+)
 
 
 def within(name: str, modules: tuple[str, ...]) -> bool:

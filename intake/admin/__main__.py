@@ -9,7 +9,16 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from intake import canonical, files, installed, keyring, sentences, terminal
-from intake.admin import acknowledging, chain, doctor, exporting, install, setup, status
+from intake.admin import (
+    acknowledging,
+    chain,
+    doctor,
+    exporting,
+    install,
+    maintaining,
+    setup,
+    status,
+)
 from intake.errors import Incomplete, Misuse, Unsafe
 from intake.settings import Settings
 from intake.terminal import FLAG, PATH, PATHS, say
@@ -161,14 +170,29 @@ def do_resume(given: Namespace) -> None:
     say(f"The last bundle is {bundle.number}, the last return {back.number}.", _STATUS)
 
 
+def do_maintain(_: Namespace) -> None:
+    """Give the store a fresh file, in which nothing lies in the order it came. Once a night.
+
+    Example:
+      python -m intake.admin maintain
+    """
+    if maintaining.maintain(Settings.from_environment()):
+        say("The store has a fresh file, in which nothing lies in the order it came.", _STATUS)
+    else:
+        say("This store is PostgreSQL's, which arranges its files by itself: nothing was done.")
+        say("  → They show in what order rows came: docs/adr/0007-store.md")
+
+
 def do_status(given: Namespace) -> None:
     """Show how things stand, what to do next, and by when. Red exits with 8.
+
+    The screen is the same whether anybody came lately or not, but for --rows.
 
     Examples:
       python -m intake.admin status
       python -m intake.admin status --json
     """
-    facts = status.look(Settings.from_environment())
+    facts = status.look(Settings.from_environment(), rows=given.rows)
     if given.json:
         say(canonical.dump(facts).decode())
     else:
@@ -199,6 +223,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "--json": {**FLAG, "help": "for machines"},
     "--period": {"metavar": "NAME", "help": "not the oldest with rows, but this"},
     "--return": {**PATH, "dest": "back", "help": "the last one that was acknowledged"},
+    "--rows": {**FLAG, "help": "count those of the period that runs, too"},
     "--yes": {**FLAG, "help": "the fingerprint was compared already"},
     "files": {**PATHS, "help": "one, or a chain in order"},
     "folder": {**PATH, "help": "where the stick is mounted"},
@@ -215,7 +240,8 @@ _COMMANDS = {
     "acknowledge": (do_acknowledge, "file"),
     "replies install": (do_replies, "file"),
     "resume": (do_resume, "[--bundle] [--return]"),
-    "status": (do_status, "[--json]"),
+    "maintain": (do_maintain, ""),
+    "status": (do_status, "[--json] [--rows]"),
     "doctor": (do_doctor, ""),
 }
 

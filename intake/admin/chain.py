@@ -4,6 +4,7 @@ Small files in the data folder: ``bundles`` and ``returns`` hold the last number
 its line 1, ``bundles.pending`` is the head of a bundle that may not have got its name yet, and
 ``exporting`` is a lock: export, acknowledge and install exclude one another, or rows that are being
 written to a stick could be deleted meanwhile, and an older keyring put over a newer one.
+Maintenance has another, ``maintaining``: it may come while an export runs.
 
 A server that was put back from a backup knows older numbers than it has used. :func:`resume` goes
 on after a bundle that it signed, or a return that two reviewers signed; a number never falls.
@@ -88,18 +89,18 @@ def _rise(settings: Settings, what: str, mark: Mark) -> None:
 
 
 @contextlib.contextmanager
-def alone(settings: Settings) -> Iterator[None]:
+def alone(
+    settings: Settings, lock: str = "exporting", who: str = "export, acknowledge or install"
+) -> Iterator[None]:
     """Hold the lock. Raises :class:`MachineTrouble` if another command has it."""
     setup.check_folder(settings)
-    path = settings.data / "exporting"
+    path = settings.data / lock
     with files.troubled(path):
         path.touch(files.PRIVATE)
-    with path.open("rb") as lock:
+    with path.open("rb") as held:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             hint = "Wait until it is done, then run it again."
-            raise MachineTrouble(
-                "Another export, acknowledge or install is running.", hint
-            ) from None
+            raise MachineTrouble(f"Another {who} is running.", hint) from None
         yield

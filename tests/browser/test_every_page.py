@@ -81,7 +81,10 @@ def check(shown: ChromiumWindow, file: Path | None) -> list[str]:
     return found + look(browser, file, DESK, NARROW) + accessible.keyboard(browser)
 
 
-@pytest.mark.parametrize("language", OFFERED)
+LANGUAGES = [OFFERED[0], *(pytest.param(each, marks=pytest.mark.slow) for each in OFFERED[1:])]
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_every_page(tmp_path: Path, language: str, capsys: pytest.CaptureFixture[str]) -> None:
     """No finding of axe or ours; nothing scrolls sideways, nor with text twice as large."""
     site, start = make_site(tmp_path), time.monotonic()
