@@ -11,6 +11,7 @@ One module for each noun; only ``__main__`` talks.
 ``maintaining``     every night a fresh file for the store, which tells no order
 ``status``          one screen: green or red, and what to do next
 ``doctor``          what is wrong with this machine
+``host``            the same for what a deployed site stands on
 ==================  ===========================================================================
 
 Rules:

@@ -186,11 +186,13 @@ def do_maintain(_: Namespace) -> None:
 def do_status(given: Namespace) -> None:
     """Show how things stand, what to do next, and by when. Red exits with 8.
 
+    The screen is the same whether anybody came lately or not, but for --rows.
+
     Examples:
       python -m intake.admin status
       python -m intake.admin status --json
     """
-    facts = status.look(Settings.from_environment())
+    facts = status.look(Settings.from_environment(), rows=given.rows)
     if given.json:
         say(canonical.dump(facts).decode())
     else:
@@ -221,6 +223,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "--json": {**FLAG, "help": "for machines"},
     "--period": {"metavar": "NAME", "help": "not the oldest with rows, but this"},
     "--return": {**PATH, "dest": "back", "help": "the last one that was acknowledged"},
+    "--rows": {**FLAG, "help": "count those of the period that runs, too"},
     "--yes": {**FLAG, "help": "the fingerprint was compared already"},
     "files": {**PATHS, "help": "one, or a chain in order"},
     "folder": {**PATH, "help": "where the stick is mounted"},
@@ -238,7 +241,7 @@ _COMMANDS = {
     "replies install": (do_replies, "file"),
     "resume": (do_resume, "[--bundle] [--return]"),
     "maintain": (do_maintain, ""),
-    "status": (do_status, "[--json]"),
+    "status": (do_status, "[--json] [--rows]"),
     "doctor": (do_doctor, ""),
 }
 

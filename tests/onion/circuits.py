@@ -36,16 +36,20 @@ def connect(
     line = socket.create_connection(("127.0.0.1", socks), timeout)
     try:
         name, host = user.encode(), onion.encode()
-        line.sendall(b"\x05\x01\x02")
-        line.sendall(b"\x01" + bytes([len(name)]) + name + b"\x01x")
-        line.sendall(b"\x05\x01\x00\x03" + bytes([len(host)]) + host + struct.pack(">H", port))
-        got = b""
-        while len(got) < 14:  # the method, the user's welcome, and the answer
-            if not (more := line.recv(14 - len(got))):
-                raise NoCircuitError("tor hung up")
-            got += more
-        if got[5]:
-            raise NoCircuitError(f"SOCKS {got[5]}")
+        # One at a time: of two that come together, tor answers the second only.
+        for said, length in (
+            (b"\x05\x01\x02", 2),
+            (b"\x01" + bytes([len(name)]) + name + b"\x01x", 2),
+            (b"\x05\x01\x00\x03" + bytes([len(host)]) + host + struct.pack(">H", port), 10),
+        ):
+            line.sendall(said)
+            got = b""
+            while len(got) < length:
+                if not (more := line.recv(length - len(got))):
+                    raise NoCircuitError("tor hung up")
+                got += more
+        if got[1]:
+            raise NoCircuitError(f"SOCKS {got[1]}")
     except OSError:
         line.close()
         raise

@@ -56,9 +56,10 @@ def reviewers(host: Host) -> Reviewers:
 
 
 @pytest.fixture(autouse=True)
-def _empty(host: Host) -> None:
-    """Begin with an empty store."""
+def _as_new(host: Host) -> None:
+    """Begin with an empty store, and clients that know where the onion is now."""
     host.empty()
+    host.reach()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:  # noqa: ANN401

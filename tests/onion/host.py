@@ -13,6 +13,7 @@ import dataclasses
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from intake import keyring
@@ -20,12 +21,13 @@ from intake.settings import ROOT, Settings
 from tests import spine
 from tests.host.booted import Booted
 from tests.onion.chain import Chain
-from tests.onion.circuits import Circuit
+from tests.onion.circuits import BROKEN, Circuit
 from tests.onion.network import Network
 from tests.site_maker import Site
 from tests.spine import Machines
 
 WAIT = 300  # seconds
+REACH = 120  # seconds until everybody is back
 CARRIED = "/srv/intake"
 STORED = "/var/lib/intake"
 
@@ -96,6 +98,18 @@ class Host:
     def circuit(self, client: str = "c0", timeout: float = 90) -> Circuit:
         """Return a fresh circuit of a client."""
         return Circuit(self.net.clients[client], self.onion, timeout=timeout)
+
+    def reach(self, *names: str) -> None:
+        """Have clients, all if none is named, ask for a page until it comes."""
+        for name in names or self.net.clients:
+            deadline = time.monotonic() + REACH
+            while True:
+                try:
+                    self.circuit(name, timeout=20).get()
+                    break
+                except BROKEN:
+                    assert time.monotonic() < deadline, f"{name} reaches nobody for {REACH} s"
+                    time.sleep(0.2)
 
     def empty(self) -> None:
         """Delete every row."""

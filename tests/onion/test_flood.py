@@ -14,7 +14,7 @@ import socket
 import statistics
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -26,7 +26,7 @@ from tests.onion.host import Host
 
 pytestmark = pytest.mark.onion
 
-VISITS = 12
+VISITS = 8
 BOUND = 5.0  # a visit may take so many times as long as before; by our measurements it takes 1 to 2
 LINES = 40  # connections of the flood, at once; tor ends a circuit that has more than 64
 STALLED = 200
@@ -48,7 +48,7 @@ def visits(host: Host) -> float:
 def flood(host: Host) -> tuple[float, float, int, float]:
     """Flood by one circuit; return seconds of a visit before and during, answers, and seconds."""
     before = visits(host)
-    circuit, stop = host.circuit("c1"), threading.Event()
+    circuit, stop = host.circuit("c1", timeout=20), threading.Event()
     taken: list[int] = []
 
     def hammer(number: int) -> None:
@@ -89,39 +89,36 @@ def test_a_flood_from_one_circuit_does_not_slow_another(host: Host) -> None:
     figures.note("flood of one circuit: answers that it got", served, "")
 
 
-@contextlib.contextmanager
-def idle(circuit: Circuit) -> Iterator[socket.socket]:
-    """Connect, and say nothing."""
-    with circuit.connect() as line:
-        yield line
+def idle(_: str) -> bytes:
+    """Say nothing."""
+    return b""
 
 
-@contextlib.contextmanager
-def slow_head(circuit: Circuit) -> Iterator[socket.socket]:
-    """Begin a head, and go on by one byte now and then."""
-    with circuit.connect() as line:
-        line.sendall(HEAD.format(onion=circuit.onion).encode()[:-10])
-        yield line
+def slow_head(onion: str) -> bytes:
+    """Begin a head, that goes on by one byte now and then."""
+    return HEAD.format(onion=onion).encode()[:-10]
 
 
-@contextlib.contextmanager
-def slow_body(circuit: Circuit) -> Iterator[socket.socket]:
-    """Send a head, and a body of 60,000 bytes byte by byte."""
-    with circuit.connect() as line:
-        line.sendall((HEAD.format(onion=circuit.onion) + BODY).encode())
-        yield line
+def slow_body(onion: str) -> bytes:
+    """Send a head, before a body of 60,000 bytes that comes byte by byte."""
+    return (HEAD.format(onion=onion) + BODY).encode()
 
 
-@contextlib.contextmanager
-def not_reading(circuit: Circuit) -> Iterator[socket.socket]:
-    """Ask for many pages in one go, and read none."""
-    with circuit.connect() as line:
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        line.sendall(f"GET /en HTTP/1.1\r\nHost: {circuit.onion}\r\n\r\n".encode() * 40)
-        yield line
+def not_reading(onion: str) -> bytes:
+    """Ask for many pages in one go; none is read."""
+    return f"GET /en HTTP/1.1\r\nHost: {onion}\r\n\r\n".encode() * 40
 
 
-KINDS: dict[str, Callable[[Circuit], contextlib.AbstractContextManager[socket.socket]]] = {
+def stalled(circuit: Circuit, begun: bytes) -> socket.socket:
+    """Return a line on which no more is read, and little is sent."""
+    line = circuit.connect()
+    line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    line.sendall(begun)
+    line.setblocking(False)
+    return line
+
+
+KINDS: dict[str, Callable[[str], bytes]] = {
     "idle": idle,
     "slow head": slow_head,
     "slow body": slow_body,
@@ -131,13 +128,14 @@ KINDS: dict[str, Callable[[Circuit], contextlib.AbstractContextManager[socket.so
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_stalled_visitors_do_not_delay_a_new_one(host: Host, kind: str) -> None:
-    """200 of them, by a few circuits, still there when the new visitors have been served."""
+    """200 of them, by a few circuits, each with a line of its own, when new visitors come."""
     before = visits(host)
     circuits = [host.circuit(("c1", "c2")[n % 2]) for n in range(CIRCUITS)]
     stop = threading.Event()
     with contextlib.ExitStack() as held, ThreadPoolExecutor(CIRCUITS) as pool:
-        enter = [pool.submit(KINDS[kind](circuits[n % CIRCUITS]).__enter__) for n in range(STALLED)]
-        lines = [one.result(300) for one in enter]
+        begun = KINDS[kind](host.onion)
+        coming = [pool.submit(stalled, circuits[n % CIRCUITS], begun) for n in range(STALLED)]
+        lines = [one.result(300) for one in coming]
         for line in lines:
             held.callback(line.close)
 
@@ -148,13 +146,13 @@ def test_stalled_visitors_do_not_delay_a_new_one(host: Host, kind: str) -> None:
                         line.send(b"a")
 
         slow = pool.submit(trickle) if kind.startswith("slow") else None
+        there = sum(waits(line) for line in lines)
         try:
             during = visits(host)
         finally:
             stop.set()
         if slow:
             slow.result(300)
-        there = sum(waits(line) for line in lines)
     figures.note(f"200 stalled ({kind}): a visit takes", during / before, "times as long")
     assert during / before < BOUND, f"{before:.2f} s before, {during:.2f} s beside them"
     assert there >= STALLED * 0.9, f"only {there} of {STALLED} were there"
@@ -162,7 +160,6 @@ def test_stalled_visitors_do_not_delay_a_new_one(host: Host, kind: str) -> None:
 
 def waits(line: socket.socket) -> bool:
     """Return whether a line is still open."""
-    line.setblocking(False)
     try:
         return bool(line.recv(1, socket.MSG_PEEK))
     except BlockingIOError:

@@ -18,7 +18,6 @@ import pytest
 
 from tests.onion import figures
 from tests.onion.chain import SITE, until
-from tests.onion.circuits import BROKEN
 from tests.onion.crowd import post_all
 from tests.onion.host import Host
 from tests.test_concurrency import Reign, check
@@ -28,7 +27,6 @@ pytestmark = pytest.mark.onion
 
 POSTS = 1000
 SOURCES = 6
-LIMIT = 120  # seconds
 TIMES = 6  # more than the five in ten seconds after which systemd gives a unit up, if it may
 
 PARTS: dict[str, Callable[[Host], None]] = {
@@ -47,20 +45,7 @@ def test_each_part_comes_back_by_itself(host: Host, part: str) -> None:
     host.circuit().get()
     with figures.timed(f"to the first page after: {part}"):
         PARTS[part](host)
-        first_page(host)
-
-
-def first_page(host: Host) -> None:
-    """Ask for a page until it comes."""
-    deadline = time.monotonic() + LIMIT
-    while time.monotonic() < deadline:
-        try:
-            assert host.circuit(timeout=20).get()
-        except BROKEN:
-            time.sleep(0.2)
-        else:
-            return
-    raise AssertionError("no page")
+        host.reach("c0")
 
 
 def everyone(host: Host, count: int, seen: Callable[[int], None] = lambda _: None) -> int:
@@ -114,7 +99,7 @@ def test_the_site_starts_again_without_end(host: Host) -> None:
         killed = host.chain.master()
         host.chain.kill_site()
         until(partial(back, host, killed), "the site")
-    first_page(host)
+    host.reach("c0")
     assert host.chain.restarts(SITE) == before + TIMES
 
 
