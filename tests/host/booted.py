@@ -119,7 +119,15 @@ class Booted:
             self._holder = subprocess.Popen(
                 [
                     *("/bin/sh", "-euc", 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"', "sh"),
-                    *(str(group), "unshare", *OWN, "--fork", "--kill-child"),
+                    *(
+                        str(group),
+                        "setpriv",
+                        "--pdeathsig=KILL",
+                        "unshare",
+                        *OWN,
+                        "--fork",
+                        "--kill-child",
+                    ),
                     *("/bin/sh", "-euc", script),
                 ],
                 stdin=subprocess.DEVNULL,
