@@ -420,6 +420,7 @@ def scripted(url: str, clock: Steps) -> None:
     clock.step("the source came back: read the reply, added words and a file; equal at the desk")
     if not LATER.exists():
         rotate(clock)
+    night(clock)
 
 
 def converse(url: str, digits: str, number: str, name: str) -> None:
@@ -467,6 +468,20 @@ def rotate(clock: Steps) -> None:
     print("\n".join(f"     {line}" for line in whole))
     tool("admin", "keyring", "install", STICK / "keyring", "--demo", "--yes", allow=(3,))
     clock.step("keyring 2 is in force; a stale stick with keyring 1 was refused")
+
+
+def night(clock: Steps) -> None:
+    """Nightly maintenance, while the site serves: the store's file forgets how it came about."""
+    before = changes()
+    tool("admin", "maintain")
+    print(f"     The store's file counted {before} changes; it counts {changes()} now.")
+    clock.step("the night: a fresh file for the store, in which nothing lies in the order it came")
+
+
+def changes() -> int:
+    """Return how many transactions the store's file has counted (SQLite's file format, 1.3.7)."""
+    with (SERVER / "data" / "intake.db").open("rb") as file:
+        return int.from_bytes(file.read(28)[24:])
 
 
 def thief() -> None:

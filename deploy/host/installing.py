@@ -19,7 +19,7 @@ command again does what is missing.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from deploy.host import onion, release, switching
@@ -47,7 +47,8 @@ class Install:
     wheels: Path | None = None
     keyring: Path | None = None
     changed: bool = False
-    made: Path = field(default_factory=Path)
+    made: Path = Path()
+    new: bool = False
     public: str = ""
 
     def run(self) -> bool:
@@ -93,9 +94,8 @@ class Install:
             self._did("/etc/intake/site.env")
 
     def _release(self) -> None:  # (4)
-        there = set(self.machine.at(release.RELEASES).iterdir())
-        self.made = release.build(self.machine, self.source, self.wheels)
-        self._did(f"release {self.made.name}", done=self.made not in there)
+        self.made, self.new = release.build(self.machine, self.source, self.wheels)
+        self._did(f"release {self.made.name}", done=self.new)
 
     def _init(self) -> None:  # (5)
         said = self.machine.as_site(self.made, "-m", "intake.admin", "init")
@@ -112,7 +112,7 @@ class Install:
             self._did(f"/usr/local/{name}", done=done)
 
     def _switch(self) -> None:  # (7)
-        if switching.switch(self.machine, self.made.name):
+        if switching.switch(self.machine, self.made.name, anew=self.new):
             self._did(f"release {self.made.name} is in force")
 
     def _prune(self) -> None:  # (8)

@@ -6,7 +6,7 @@ Procedure of :func:`build`:
 2. If that release is there, unchanged, and loads the site: nothing is to be done.
 3. Copy, into a folder that has another name yet.
 4. A venv of the system's Python, filled from ``requirements/server.txt``: wheels only, each checked
-   against its hash; then without pip and whatever else could be run by name.
+   against its hash; without pip, and without whatever else could be run by name.
 5. Compile, so that nobody ever has to write there.
 6. Load the site with it, as the site's user and with the site's settings.
 7. Sync the disk, and give it its name.
@@ -25,6 +25,7 @@ import hashlib
 import os
 import re
 import subprocess
+import venv
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -44,8 +45,9 @@ KEPT_BACK = (
 RELEASES = "/opt/intake/releases"
 ID = re.compile(r"[0-9a-f]{12}\Z")
 _NO_FILE = re.compile(r"\.|__pycache__$|.*\.pyc$|.*~$")  # tools and editors leave these
+_DEBIAN = Path("/usr/share/python-wheels")
 _PIP = (
-    *("-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--no-cache-dir"),
+    *("install", "--no-input", "--disable-pip-version-check", "--no-cache-dir"),
     *("--no-compile", "--progress-bar", "off", "--require-hashes", "--only-binary", ":all:"),
 )
 _CHECK = ("-m", "gunicorn", "--config", "deploy/gunicorn_conf.py", "--check-config")
@@ -83,8 +85,8 @@ def name_of(content: dict[str, bytes]) -> str:
     return hashlib.sha256("".join(lines).encode()).hexdigest()[:12]
 
 
-def build(machine: Machine, source: Path, wheels: Path | None) -> Path:
-    """Return the release of a checkout, made if it is not there, whole and working.
+def build(machine: Machine, source: Path, wheels: Path | None) -> tuple[Path, bool]:
+    """Return the release of a checkout, whole and working, and whether it had to be made.
 
     Raises :class:`Refused` if it does not load the site; then nothing was changed.
     """
@@ -93,7 +95,7 @@ def build(machine: Machine, source: Path, wheels: Path | None) -> Path:
     made = releases / name_of(content)
     if made.exists() and sound(machine, made):  # (2)
         say(f"     {made.name} is there already, and whole.")
-        return made
+        return made, False
     for left in releases.glob(".*"):
         remove(left)
     staging = releases / f".{made.name}.new"
@@ -117,20 +119,27 @@ def build(machine: Machine, source: Path, wheels: Path | None) -> Path:
     files.sync_folder(releases)
     for left in releases.glob(".*"):
         remove(left)
-    return made
+    return made, True
 
 
 def _python(machine: Machine, staging: Path, wheels: Path | None) -> None:
     say("     making its Python; this takes a minute")
-    _spoken([machine.python, "-m", "venv", str(staging / "venv")])
-    python = str(staging / "venv/bin/python")
+    _spoken([machine.python, "-m", "venv", "--without-pip", str(staging / "venv")])
     where = ["--no-index", "--find-links", str(wheels.absolute())] if wheels else []
-    needs = str(staging / "requirements/server.txt")
-    _spoken([python, *_PIP, *where, "-r", needs])
-    _spoken([python, "-m", "pip", "uninstall", "-q", "-y", "pip", "setuptools"])
+    pip = [str(staging / "venv/bin/python"), str(_pip()), *_PIP, *where]
+    _spoken([*pip, "-r", str(staging / "requirements/server.txt")])
     for path in (staging / "venv/bin").iterdir():
         if not path.name.startswith("python"):
             path.unlink()
+
+
+def _pip() -> Path:
+    """Return the pip that comes with Python, in its wheel; from there ensurepip runs it, too."""
+    folders = [Path(venv.__file__).parent.parent / "ensurepip/_bundled", _DEBIAN]
+    found = sorted(path for folder in folders for path in folder.glob("pip-*.whl"))
+    if not found:
+        raise MachineTrouble("This Python has no pip.", "Install it: apt install python3-venv")
+    return found[-1] / "pip"
 
 
 def _spoken(command: list[str]) -> None:

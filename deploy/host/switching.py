@@ -62,18 +62,20 @@ def recover(machine: Machine) -> bool:
     for link, name in zip(("current", "previous"), note.split(), strict=False):
         if ID.match(name):
             _link(machine, link, name)
+        elif named(machine, link):  # there was none
+            machine.at(f"{BASE}/{link}").unlink()
     return True
 
 
-def switch(machine: Machine, new: str) -> bool:
-    """Put a release in force; return whether that changed anything.
+def switch(machine: Machine, new: str, *, anew: bool = False) -> bool:
+    """Put a release in force, made ``anew`` or not; return whether that changed anything.
 
     Raises :class:`MachineTrouble` if it does not work; then the one before is in force again.
     """
     cut = recover(machine)  # (1)
     current, previous = named(machine, "current"), named(machine, "previous")
     before = ask(machine, SOON) if machine.systemd and current else None  # (2)
-    fresh = cut or new != current
+    fresh = cut or anew or new != current
     if fresh:
         note = f"{current or '-'} {previous or '-'}\n"
         files.write(machine.at(_NOTE), note.encode(), files.PUBLIC)  # (3)
@@ -131,16 +133,15 @@ def _start(
     started = system.start(machine, changed, fresh=fresh)
     say("     asking the site for its page")
     now = ask(machine)
-    if now is None or (before == b"200" and now != before):
-        said = f"answers {now.decode()} now, and {before.decode()} before" if now and before else ""
-        what = f"The site {said or f'gives no page of ours within {PATIENCE} seconds'}."
-        raise MachineTrouble(what, "Its own words: journalctl -u intake.service")
+    if now not in {b"200", before or b"503"}:  # open, or closed as before
+        said = f"answers {now.decode()}" if now else f"gives no page within {PATIENCE} seconds"
+        raise MachineTrouble(f"The site {said}.", "Its own words: journalctl -u intake.service")
     say(f"     it answers {now.decode()}" + ": closed, for want of a keyring" * (now == b"503"))
     return started
 
 
 def ask(machine: Machine, patience: float = PATIENCE) -> bytes | None:
-    """Ask the site for its page as tor does; return the answer's status, None if it is not ours."""
+    """Ask the site for its page as tor does; return its answer's status, None if none came."""
     door = machine.at("/run/intake/web.sock")
     until = time.monotonic() + patience
     while (left := until - time.monotonic()) > 0:
@@ -155,8 +156,7 @@ def ask(machine: Machine, patience: float = PATIENCE) -> bytes | None:
         except OSError:
             time.sleep(min(left, 0.2))
             continue
-        status = head[9:12]
-        if head.startswith(b"HTTP/1.1 ") and _OURS in head and status in {b"200", b"503"}:
-            return status
+        if head.startswith(b"HTTP/1.1 ") and _OURS in head:
+            return head[9:12]
         time.sleep(min(left, 0.2))
     return None

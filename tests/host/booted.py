@@ -33,7 +33,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.host.roots import FAR, NODES, NoRoot, Root, command
+from tests.host.roots import FAR, NODES, NoRoot, Root, command, private_mounts
 
 INIT = "/usr/lib/systemd/systemd"
 WAIT = 120.0  # seconds for a start, or for a stop
@@ -72,6 +72,7 @@ OWN = ("--cgroup", "--mount", "--uts", "--ipc", "--net", "--pid")
 @functools.cache
 def groups() -> Path:
     """Return the folder of this process's control group (cgroups(7), version 2), mounted anew."""
+    private_mounts()
     place = Path(tempfile.mkdtemp(prefix="groups"))
     command("mount", "-t", "cgroup2", "cgroup2", place)
     lines = Path("/proc/self/cgroup").read_text(encoding="utf-8")

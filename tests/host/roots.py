@@ -8,8 +8,8 @@ Rules:
 - An archive is made once, in ``.host/``; its name says what went into it.
 - Mounts are made in a namespace of this process alone (`private_mounts`), and whatever runs in a
   root is in a namespace of processes: so both are gone with whoever made them, whatever happens.
-- systemd is not the first process in a root, and its own ``systemctl`` sees that: it enables units,
-  and says of the rest that it ignores it.
+- systemd is not the first process in a root, and ``systemctl`` is told so: it enables units, and
+  says of the rest that it ignores it.
 """
 
 from __future__ import annotations
@@ -36,11 +36,13 @@ TOOLS = ("debootstrap", "chroot", "mount", "tar", "unshare", "setpriv", "prlimit
 NODES = ("null", "zero", "full", "random", "urandom", "tty")
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CLONE_NEWNS = 0x20000
+OFFLINE = {"SYSTEMD_OFFLINE": "1"}  # systemctl sees it by itself, but not behind every wall
+DISK = "2g"  # a bare Debian with Intake is a quarter of it
 FAR = 1800  # seconds for a download
 # What is no part of an installation: other file systems, and what apt and the clock write.
 PASSING = re.compile(
     r"(proc|sys|dev|run|tmp|checkout|machine)(/|$)"
-    r"|var/(cache|log|tmp)/|var/lib/(apt|dpkg|systemd)/|etc/(hosts|resolv\.conf)$|.*/__pycache__(/|$)"
+    r"|var/(cache|tmp)/|var/log/(apt|alternatives|dpkg)|var/lib/(apt|dpkg|systemd)/|etc/(hosts|resolv\.conf)$|.*/__pycache__(/|$)"
 )
 
 
@@ -56,6 +58,7 @@ def missing() -> str:
     return f"not installed: {', '.join(lacks)}" if lacks else ""
 
 
+@functools.cache
 def private_mounts() -> None:
     """Let mounts from here on be seen by this process and its children only."""
     libc = ctypes.CDLL(None, use_errno=True)
@@ -137,6 +140,12 @@ def archive(suite: str) -> Path:
     return path
 
 
+def disk(path: Path) -> None:
+    """Make a folder that is a disk of its own, in memory."""
+    path.mkdir()
+    command("mount", "-t", "tmpfs", "-o", f"mode=0755,size={DISK}", "tmpfs", path)
+
+
 def remove(folder: Path) -> None:
     """Remove a root; nothing of another file system, should one still be mounted there."""
     if folder.exists():
@@ -152,7 +161,7 @@ class Root:
     @classmethod
     def bare(cls, suite: str, path: Path) -> Root:
         """Unpack a bare Debian, which fetches as this machine does, and mount what it needs."""
-        path.mkdir()
+        disk(path)
         command("tar", "-C", path, "-xpf", archive(suite), "--numeric-owner")
         root = cls(path)
         lines = [f"deb {site} {release} main\n" for release, site in sources(suite).items()]
@@ -165,8 +174,9 @@ class Root:
     def copy(self, path: Path) -> Root:
         """Return a second machine that is as this one, mounted."""
         self.unmount()
+        disk(path)
         try:
-            command("cp", "-a", "--one-file-system", "--reflink=auto", self.path, path)
+            command("cp", "-a", "--one-file-system", f"{self.path}/.", path)
         finally:
             self.mount()
         other = Root(path)
@@ -200,6 +210,10 @@ class Root:
         for name in ("proc", "tmp", "run", "dev"):
             if os.path.ismount(self.path / name):
                 command("umount", "--recursive", self.path / name)
+
+    def remove(self) -> None:
+        """Take it away."""
+        command("umount", "--recursive", self.path)
 
     def at(self, path: str) -> Path:
         """Return where a path of the machine is on this one."""

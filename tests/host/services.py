@@ -37,6 +37,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.host.roots import OFFLINE
 from tests.host.sandbox import limits, mounts, privileges
 from tests.host.units import BadUnit, Line, Unit
 
@@ -185,7 +186,7 @@ class Service:
 
     ``folder`` takes its log; ``extra`` are words after those of ExecStart; ``more`` is environment
     beside the unit's; ``network`` is the unit's own, the caller's (True), or none (False);
-    ``before`` are words that the whole command is put behind, such as a tracer's.
+    ``before`` are words that the command of ExecStart is put behind, such as a tracer's.
     """
 
     root: Path
@@ -267,6 +268,12 @@ class Service:
         """Return whether its main process runs."""
         return self.main is not None and self.main.poll() is None
 
+    def wait(self, seconds: float) -> int | None:
+        """Wait so long for its main process to end; return how it did, None if it has not."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return self.main.wait(seconds) if self.main else None
+        return None
+
     def said(self) -> str:
         """Return all that it printed."""
         return self.log.read_text(encoding="utf-8", errors="replace") if self.log.exists() else ""
@@ -287,7 +294,7 @@ class Service:
     def run(self, line: Line) -> str:
         """Run one of its other Exec lines to its end; return what it printed."""
         done = subprocess.run(
-            self.command(line, {}, ()),
+            self.command(line, OFFLINE, ()),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -335,7 +342,7 @@ class Service:
         none = unit.yes("PrivateNetwork") if self.network is None else not self.network
         if none and not plain:
             apart.append("--net")
-        return [*self.before, *apart, "/bin/sh", "-euc", "\n".join(steps)]
+        return [*apart, "/bin/sh", "-euc", "\n".join(steps)]
 
     def _spawn(self, line: Line, variables: Mapping[str, str], doors: Sequence[Door]) -> None:
         held = [door.socket.fileno() for door in doors if door.socket]
@@ -346,7 +353,14 @@ class Service:
         try:
             with self.log.open("ab") as log:
                 self.main = subprocess.Popen(
-                    [sys.executable, "-c", HANDS_OVER, " ".join(map(str, moved)), *command],
+                    [
+                        sys.executable,
+                        "-c",
+                        HANDS_OVER,
+                        " ".join(map(str, moved)),
+                        *self.before,
+                        *command,
+                    ],
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=log,
