@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup test slow check lines demo demo-read demo-desk demo-recover demo-clean browser pictures peers \
-	interop fuzz drill handbook bench-quick bench-files bench-filler scale nightly locks clean
+	interop fuzz drill handbook host onion bench-quick bench-files bench-filler scale nightly locks clean
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -97,6 +97,15 @@ drill: setup ## steal every kind of key, say who reads and forges what, cure it,
 handbook: setup ## follow both handbooks to their end; who types how much until keyring 2
 	$(RUN) -m pytest -m handbook tests/test_handbook.py $(ARGS)
 
+SUITES ?= bookworm
+
+host: setup ## as root: install on a bare Debian 12, run its units; SUITES="bookworm trixie" for 13 too
+	SUITES="$(SUITES)" $(RUN) -m pytest -m host tests/host $(ARGS)
+
+onion: setup $(VENV)/.locked-browser ## a host behind a real .onion, on a Tor network of its own: a testimony's life, floods, restarts; needs root
+	$(RUN) -m mypy tests/onion/*.py
+	$(RUN) -m pytest -m onion tests/onion $(ARGS)
+
 scale: setup ## import and open 15,000 made-up testimonies, measured; ARGS="--count 100000"
 	$(RUN) deploy/scale.py $(ARGS)
 
@@ -114,7 +123,7 @@ nightly: ## what is too slow for .ci/run: hours on a small machine, no part left
 	@.ci/run nightly
 
 clean: ## remove .venv, the peers and what the tools cached
-	rm -rf $(VENV) .peers tests/node/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .peers .onion tests/node/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 locks: ## maintainer, needs uv: make the locks anew, from releases at least a week old
 	@command -v $(UV) >/dev/null || { echo 'make locks needs uv: pipx install uv'; exit 1; }

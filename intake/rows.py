@@ -5,12 +5,14 @@ Rules:
 - The site never imports this module; it can add a row, and nothing else.
 """
 
+import contextlib
+import fcntl
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import Connection, delete, func, select
 
-from intake.store import Store, envelopes
+from intake.store import Store, envelopes, troubled
 
 
 class Rows(Store):
@@ -48,3 +50,12 @@ class Rows(Store):
                 connection.execute(delete(envelopes).where(envelopes.c.id == row)).rowcount
                 for row in rows
             )
+
+    @contextlib.contextmanager
+    def alone(self) -> Iterator[Connection]:
+        """Connect outside of any transaction, while every other transaction waits.
+
+        Raises :class:`MachineTrouble`.
+        """
+        with troubled(), self._held(fcntl.LOCK_EX), self._engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")

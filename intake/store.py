@@ -80,13 +80,13 @@ class Store:
 
     def settle(self) -> None:
         """Return when every transaction that began before has ended."""
-        with _troubled(), self._held(fcntl.LOCK_EX):
+        with troubled(), self._held(fcntl.LOCK_EX):
             pass
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
         """Run one transaction under the shared lock. Raises :class:`MachineTrouble`."""
-        with _troubled(), self._held(fcntl.LOCK_SH), self._engine.begin() as connection:
+        with troubled(), self._held(fcntl.LOCK_SH), self._engine.begin() as connection:
             yield connection
 
     @contextlib.contextmanager
@@ -97,7 +97,8 @@ class Store:
 
 
 @contextlib.contextmanager
-def _troubled() -> Iterator[None]:
+def troubled() -> Iterator[None]:
+    """Run a block that uses the store: what it fails of is :class:`MachineTrouble`."""
     try:
         yield
     except (SQLAlchemyError, OSError):

@@ -91,6 +91,8 @@ class Zone(NamedTuple):
 ONLINE = Zone(OPENS, CLOSED, SERVER)
 # Serving asks the system to keep workers' memory to themselves: prctl(2), which Python has not.
 DOOR = Zone(OPENS, CLOSED, rf"{SERVER}|ctypes")
+# It knocks at the site's own socket, a file, to see that somebody answers.
+KNOCK = Zone(OPENS, CLOSED, rf"{SERVER}|socket")
 BOX = Zone(PRIMITIVE, ABSENT, SERVER)
 OFFLINE = Zone(PRIMITIVE, (), DESK)
 LOOPBACK = Zone(PRIMITIVE, (), PAGES)
@@ -99,6 +101,7 @@ ZONES = (
     (HALF, READING),
     ((MAILBOX,), BOX),
     (("deploy.gunicorn_conf",), DOOR),
+    (("intake.admin.host",), KNOCK),
     (("intake.desk.pages",), LOOPBACK),
     (CLOSED, OFFLINE),
 )

@@ -918,16 +918,20 @@ def test_status_of_a_server_from_nothing_to_the_next_keyring(
     files.write(bare.settings.bundle_key, seed.encode())
     bare.run("keyring", "install", give(bare), "--yes")
     code, found = facts(bare)
+    assert (code, found["state"]) == (DONE, "green")
+    assert "maintenance has not run yet" in found["actions"][0]["what"]
+    bare.run("maintain")
+    code, found = facts(bare)
     assert (code, found["state"], found["actions"]) == (DONE, "green", [])
-    assert (found["period"], found["covered"]) == (W47, "2026-12-13")
+    assert [found[n] for n in ("period", "ends", "covered")] == [W47, "2026-11-22", "2026-12-13"]
     bare.fill(W47, 2)
     bare.fill(W48, 1)
-    code, found = facts(bare)
-    assert (code, found["rows"]) == (DONE, {W47: 2, W48: 1})
-    assert found["actions"][0]["due"] == "2026-11-22"
+    assert facts(bare) == (DONE, found)
     clock(date(2026, 12, 1))
+    bare.run("maintain")
     code, found = facts(bare)
-    assert (code, found["state"], len(found["actions"])) == (DONE, "green", 2)
+    assert (code, found["state"], found["rows"]) == (DONE, "green", {W47: 2, W48: 1})
+    assert [action["due"] for action in found["actions"]] == ["2026-11-29", "2026-12-13"]
     assert "intake.ceremony rotate" in found["actions"][1]["how"]
     clock(date(2026, 12, 14))
     code, found = facts(bare)
@@ -935,12 +939,13 @@ def test_status_of_a_server_from_nothing_to_the_next_keyring(
     assert "expired" in found["actions"][0]["what"]
 
 
-def test_status_says_now_or_by_when(server: Server) -> None:
+def test_status_says_now_or_by_when(server: Server, clock: Callable[[date], None]) -> None:
     server.fill(W47, 2)
+    clock(date(2026, 11, 23))
     code, out, _ = server.run("status")
     assert code == DONE
     assert out.startswith("GREEN\n")
-    assert "by 2026-11-22: Envelopes wait" in out
+    assert "by 2026-11-29: Envelopes of periods that are over wait for the desk." in out
     assert "→ python -m intake.admin export FOLDER" in out
     shutil.rmtree(server.settings.keys)
     code, out, err = server.run("status")
@@ -985,6 +990,7 @@ def quiet(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("quiet")
 def test_a_healthy_server_passes_every_check(server: Server) -> None:
+    server.run("maintain")
     code, out, _ = server.run("doctor")
     assert code == DONE
     assert len(out.splitlines()) == len(doctor.CHECKS)
@@ -1176,7 +1182,7 @@ def test_in_keys_any_age_file_is_a_secret_and_so_is_the_bundle_key(tmp_path: Pat
 
 
 def commands() -> list[list[str]]:
-    single = ["init", "export", "acknowledge", "status", "doctor"]
+    single = ["init", "export", "acknowledge", "maintain", "status", "doctor"]
     return [[name] for name in single] + [["keyring", "install"], ["keyring", "show"]]
 
 

@@ -8,8 +8,10 @@ One module for each noun; only ``__main__`` talks.
 ``chain``           which bundle and which return came last, and that nothing runs twice at once
 ``exporting``       rows to bundles
 ``acknowledging``   returns to deletions
+``maintaining``     every night a fresh file for the store, which tells no order
 ``status``          one screen: green or red, and what to do next
 ``doctor``          what is wrong with this machine
+``host``            the same for what a deployed site stands on
 ==================  ===========================================================================
 
 Rules:

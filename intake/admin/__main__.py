@@ -9,7 +9,16 @@ from argparse import ArgumentParser, Namespace
 from typing import Any
 
 from intake import canonical, files, installed, keyring, sentences, terminal
-from intake.admin import acknowledging, doctor, exporting, install, setup, status
+from intake.admin import (
+    acknowledging,
+    chain,
+    doctor,
+    exporting,
+    install,
+    maintaining,
+    setup,
+    status,
+)
 from intake.errors import Incomplete, Misuse, Unsafe
 from intake.settings import Settings
 from intake.terminal import FLAG, PATH, PATHS, say
@@ -151,14 +160,39 @@ def do_replies(given: Namespace) -> None:
     do_acknowledge(given)
 
 
+def do_resume(given: Namespace) -> None:
+    """After a backup was put back: go on after the last bundle and return, which are on the stick.
+
+    Example:
+      python -m intake.admin resume --bundle 1a2b3c4d-000009.bundle --return 1a2b3c4d-000007.return
+    """
+    bundle, back = chain.resume(Settings.from_environment(), given.bundle, given.back)
+    say(f"The last bundle is {bundle.number}, the last return {back.number}.", _STATUS)
+
+
+def do_maintain(_: Namespace) -> None:
+    """Give the store a fresh file, in which nothing lies in the order it came. Once a night.
+
+    Example:
+      python -m intake.admin maintain
+    """
+    if maintaining.maintain(Settings.from_environment()):
+        say("The store has a fresh file, in which nothing lies in the order it came.", _STATUS)
+    else:
+        say("This store is PostgreSQL's, which arranges its files by itself: nothing was done.")
+        say("  → They show in what order rows came: docs/adr/0007-store.md")
+
+
 def do_status(given: Namespace) -> None:
     """Show how things stand, what to do next, and by when. Red exits with 8.
+
+    The screen is the same whether anybody came lately or not, but for --rows.
 
     Examples:
       python -m intake.admin status
       python -m intake.admin status --json
     """
-    facts = status.look(Settings.from_environment())
+    facts = status.look(Settings.from_environment(), rows=given.rows)
     if given.json:
         say(canonical.dump(facts).decode())
     else:
@@ -183,10 +217,13 @@ def do_doctor(_: Namespace) -> None:
 
 _OPTIONS: dict[str, dict[str, Any]] = {
     "--all": {**FLAG, "help": "every period with rows"},
+    "--bundle": {**PATH, "help": "the last one that was exported"},
     "--demo": {**FLAG, "dest": "allow_demo", "help": "a demo's keyring, too"},
     "--empty": {**FLAG, "help": "if --period is over and has no rows, say so, signed"},
     "--json": {**FLAG, "help": "for machines"},
     "--period": {"metavar": "NAME", "help": "not the oldest with rows, but this"},
+    "--return": {**PATH, "dest": "back", "help": "the last one that was acknowledged"},
+    "--rows": {**FLAG, "help": "count those of the period that runs, too"},
     "--yes": {**FLAG, "help": "the fingerprint was compared already"},
     "files": {**PATHS, "help": "one, or a chain in order"},
     "folder": {**PATH, "help": "where the stick is mounted"},
@@ -202,7 +239,9 @@ _COMMANDS = {
     "export": (do_export, "folder [--period] [--all] [--empty]"),
     "acknowledge": (do_acknowledge, "file"),
     "replies install": (do_replies, "file"),
-    "status": (do_status, "[--json]"),
+    "resume": (do_resume, "[--bundle] [--return]"),
+    "maintain": (do_maintain, ""),
+    "status": (do_status, "[--json] [--rows]"),
     "doctor": (do_doctor, ""),
 }
 

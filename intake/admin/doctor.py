@@ -2,7 +2,8 @@
 
 Rules:
 - Each check is one function. It returns a sentence, or refuses with what is wrong and the remedy;
-  a check that cannot be made refuses with the reason, and the others go on.
+  a check that cannot be made says why, and the others go on.
+- As on the screen of ``status``, nothing here tells whether somebody came lately.
 - FAIL is what costs a source or stops the site; warn is what will, or what only a person can judge.
 """
 
@@ -10,13 +11,14 @@ import hashlib
 import json
 import platform
 import resource
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import text
 
 from intake import about, declaration, envelope, installed, misplaced, wording
-from intake.admin import setup, status
+from intake.admin import host, setup, status
 from intake.age.recipient import Recipient
 from intake.errors import MachineTrouble, Refused, Unsafe
 from intake.rows import Rows
@@ -27,19 +29,23 @@ _SWAPS = Path("/proc/swaps")
 _PRAGMAS = {"journal_mode": "truncate", "synchronous": "2", "secure_delete": "1"}
 
 
-class _Warning(Refused):
-    """Something that will cost, or that only a person can judge."""
-
-
 def examine(settings: Settings) -> Iterator[tuple[str, str]]:
-    """Yield, for each check, its level (``ok``, ``warn``, ``FAIL``) and its line."""
-    for check in CHECKS:
-        name = check.__name__.strip("_").replace("_", " ")
+    """Yield, for each check, its level (``ok``, ``warn``, ``FAIL``) and its line.
+
+    Those of ``host`` are made where the site is deployed.
+    """
+    place = host.root()
+    checks: list[Callable[[Settings], str]] = [*CHECKS]
+    if place:
+        checks += [partial(check, place=place) for check in host.CHECKS]
+    for check, name in zip(checks, NAMES, strict=False):
         try:
             yield "ok", f"{name}: {check(settings)}"
         except Refused as refused:
-            level = "warn" if isinstance(refused, _Warning | status.Later) else "FAIL"
+            level = "warn" if isinstance(refused, host.Doubt | status.Later) else "FAIL"
             yield level, f"{name}: {refused.what} -> {refused.hint}"
+        except OSError as error:
+            yield "warn", f"{name}: not checked, {error.filename}: {error.strerror}"
 
 
 def _sealing(settings: Settings) -> str:
@@ -63,7 +69,8 @@ def _store(settings: Settings) -> str:
     if settings.url.startswith("sqlite") and (wrong := _not_as_made(store)):
         what = f"These are not as they must be: {' '.join(wrong)}."
         raise MachineTrouble(what, "Export and acknowledge, move the database away, run init.")
-    return f"{store.counts().total()} envelopes; deleted ones are overwritten"
+    store.counts()
+    return "its tables number nothing; what is deleted is overwritten"
 
 
 def _not_as_made(store: Rows) -> list[str]:
@@ -91,22 +98,22 @@ def _secrets(settings: Settings) -> str:
 
 
 def _leftovers(settings: Settings) -> str:
-    found = [path for f in (settings.keys, settings.data) for path in sorted(f.glob(".*.partial"))]
+    found = [path for f in (settings.keys, settings.data) for path in sorted(f.glob(".*.partial*"))]
     if found:
         what = f"Half a file, as a power cut leaves it: {', '.join(map(str, found))}."
-        raise _Warning(what, "If no other command is running, delete it. It is part of nothing.")
+        raise host.Doubt(what, "If no other command is running, delete it. It is part of nothing.")
     return "none in the folders of keys and data"
 
 
 def _swap(_: Settings) -> str:
     if _SWAPS.exists() and len(_SWAPS.read_text("ascii", "replace").splitlines()) > 1:
-        raise _Warning("What is typed may be written to disk.", "swapoff -a, and edit /etc/fstab")
+        raise host.Doubt("What is typed may be written to disk.", "swapoff -a, and edit /etc/fstab")
     return "off"
 
 
 def _core_dumps(_: Settings) -> str:
     if resource.getrlimit(resource.RLIMIT_CORE)[0] != 0:
-        raise _Warning("A crash may write memory to disk.", "ulimit -c 0; a service: LimitCORE=0")
+        raise host.Doubt("A crash may write memory to disk.", "ulimit -c 0; a service: LimitCORE=0")
     return "off"
 
 
@@ -115,10 +122,14 @@ def _space(settings: Settings) -> str:
     return status.space(settings, {})
 
 
+def _maintenance(settings: Settings) -> str:
+    return status.maintenance(settings, {})
+
+
 def _wording(_: Settings) -> str:
     if unsigned := [name for name in wording.LANGUAGES if name != "en" and not signed_off(name)]:
         what = f"Nobody has signed off this catalogue as it is now: {' '.join(unsigned)}."
-        raise _Warning(what, "Let somebody who reads it well sign (docs/LANGUAGES.md says how).")
+        raise host.Doubt(what, "Let somebody who reads it well sign (docs/LANGUAGES.md says how).")
     return "every catalogue is signed off"
 
 
@@ -150,7 +161,7 @@ def _about(settings: Settings) -> str:
     missing = [f"[{name}] {own}" for name, own, text in texts if not text or text[0] != own]
     if missing:
         what = f"In {settings.about} there is no {', '.join(missing)}."
-        raise _Warning(what, "\n".join(["Write it there.", *_in_zawgyi(said)]))
+        raise host.Doubt(what, "\n".join(["Write it there.", *_in_zawgyi(said)]))
     return f"{len(texts)} texts, in every language"
 
 
@@ -165,5 +176,6 @@ def _in_zawgyi(said: Mapping[str, Mapping[str, about.Text | None]]) -> Iterator[
 
 CHECKS = (
     *(_sealing, _data_folder, _bundle_key, _store, _keyring, _clock, _secrets),
-    *(_leftovers, _swap, _core_dumps, _space, _wording, _form, _about),
+    *(_leftovers, _swap, _core_dumps, _space, _maintenance, _wording, _form, _about),
 )
+NAMES = [check.__name__.strip("_").replace("_", " ") for check in (*CHECKS, *host.CHECKS)]

@@ -7,8 +7,10 @@ Rules:
   digits. Its public half goes into the keyring, and a server with another key exports nothing.
 """
 
+import os
 import secrets
 import stat
+from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -44,13 +46,28 @@ def init(settings: Settings) -> tuple[list[str], bytes]:
 
 
 def check_folder(settings: Settings) -> None:
-    """Refuse a data folder that is not there (:class:`Misuse`) or that others can enter."""
+    """Refuse a data folder that is not there, that others can enter, or that is somebody else's.
+
+    Raises :class:`Misuse`, :class:`Unsafe`, :class:`MachineTrouble`.
+    """
     if not settings.data.is_dir():
         hint = "Make it with: python -m intake.admin init (INTAKE_DATA says where)"
         raise Misuse(f"There is no data folder {settings.data}.", hint)
     if settings.data.stat().st_mode & _OPEN:
         what = f"Other users of this machine can enter {settings.data}."
         raise Unsafe(what, f"Close it, and find out who looked: chmod 700 {settings.data}")
+    # A file that root has made here is one that the site cannot write.
+    if other := [path for path in [settings.data, *settings.data.iterdir()] if not _ours(path)]:
+        what = f"Not owned by the user who runs this, or read-only: {', '.join(map(str, other))}."
+        raise Unsafe(what, f"On a host, run intake-admin; if need be: chown -R intake: {other[0]}")
+
+
+def _ours(path: Path) -> bool:
+    try:
+        facts = path.lstat()
+        return facts.st_uid == os.geteuid() and bool(facts.st_mode & stat.S_IWUSR)
+    except FileNotFoundError:
+        return True  # it came and went
 
 
 def bundle_key(settings: Settings) -> Ed25519PrivateKey:

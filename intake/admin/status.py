@@ -4,18 +4,23 @@ Rules:
 - Red means that the site is closed, is about to lose words, or cannot get them out; and that it
   acts on another day than the clock's. Rows that wait, and a keyring that ends soon, are green with
   a day by which to act.
+- The screen is the same, byte for byte, whoever came in the period that runs: who looks twice, or
+  over a shoulder, does not learn when somebody came. Rows are counted of periods that are over,
+  which nobody can add to; of the one that runs only who asks for it. Free space is enough or not.
 - Looking changes nothing: the saved day is read, never raised.
 - Which rows were exported is written nowhere. What is in the store was not acknowledged, and that
   is all that counts: an export carries it again.
 """
 
+import contextlib
 import shutil
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 
-from intake import days, envelope, installed
-from intake.admin import chain, setup
+from intake import days, files, installed
+from intake.admin import chain, host, maintaining, setup
 from intake.errors import BadKeyring, MachineTrouble, Refused
 from intake.rows import Rows
 from intake.settings import Settings
@@ -28,6 +33,8 @@ NEXT_KEYRING = (
     "then, here: python -m intake.admin keyring install FILE"
 )
 _DAY = timedelta(days=1)
+_WEEK = timedelta(weeks=1)  # after the last day of a period its rows should be at the desk
+_NIGHTS = timedelta(days=2)
 _LATEST = timedelta(weeks=2)  # after its last day; by then a period's key should be destroyed
 
 Facts = dict[str, Any]
@@ -42,14 +49,16 @@ class Later(Refused):
         self.due = due
 
 
-def look(settings: Settings) -> Facts:
+def look(settings: Settings, *, rows: bool = False) -> Facts:
     """Return facts for machines; ``actions`` among them is what to do, most urgent first.
 
-    Whatever cannot be read is itself something to do.
+    ``rows`` counts those of the period that runs as well. Whatever cannot be read is itself
+    something to do.
     """
     facts: Facts = {}
     actions: list[Facts] = []
-    for part in (keyring, clock, _chain, _store, _over, space):
+    store = partial(_store, everything=rows)
+    for part in (keyring, clock, _chain, store, _over, space, maintenance, _site, _tor):
         try:
             setup.check_folder(settings)
             part(settings, facts)
@@ -78,7 +87,7 @@ def keyring(settings: Settings, facts: Facts) -> str:
     period = found.period_of(today)
     if period is None:
         raise BadKeyring(f"Keyring {found.version} has no period for {today}.", NEXT_KEYRING)
-    facts |= {"covered": last.isoformat(), "period": period.name}
+    facts |= {"covered": last.isoformat(), "ends": f"{period.last}", "period": period.name}
     if (last - today).days < WARN:
         raise Later(last, f"After {last} the site closes.", NEXT_KEYRING)
     return f"number {found.version} covers every day to {last}"
@@ -102,13 +111,15 @@ def _chain(settings: Settings, facts: Facts) -> None:
         raise MachineTrouble(what, EXPORT)
 
 
-def _store(settings: Settings, facts: Facts) -> None:
-    store = Rows(settings.url, settings.data)
-    facts["rows"] = store.counts()
-    if facts["rows"]:
-        ends = {period.name: period.last for period in installed.load(settings).periods}
-        due = min(ends.get(name, days.clock()) for name in facts["rows"])
-        raise Later(due, "Envelopes wait for the desk.", EXPORT)
+def _store(settings: Settings, facts: Facts, *, everything: bool) -> None:
+    found = Rows(settings.url, settings.data).counts()
+    today = max(days.clock(), days.read_floor(settings))
+    ends = {period.name: period.last for period in installed.load(settings).periods}
+    over = {name: n for name, n in found.items() if ends.get(name, date.min) < today}
+    facts["rows"] = dict(found) if everything else over
+    if over:
+        due = min(ends[name] + _WEEK if name in ends else days.clock() for name in over)
+        raise Later(due, "Envelopes of periods that are over wait for the desk.", EXPORT)
 
 
 def _over(settings: Settings, facts: Facts) -> None:
@@ -121,12 +132,39 @@ def _over(settings: Settings, facts: Facts) -> None:
 
 
 def space(settings: Settings, facts: Facts) -> str:
-    """Say how many envelopes the store's disk has room for, or :class:`MachineTrouble` if few."""
-    facts["free_bytes"] = free = shutil.disk_usage(settings.data).free
-    if free < SPACE:
+    """Say that the store's disk has room, or :class:`MachineTrouble` if little."""
+    facts["room"] = shutil.disk_usage(settings.data).free >= SPACE
+    if not facts["room"]:
         what = "Less than 1 GiB is free for the store."
         raise MachineTrouble(what, f"Make room, or {EXPORT} and acknowledge.")
-    return f"room for about {free // envelope.SEALED} envelopes"
+    return "at least 1 GiB is free for the store"
+
+
+def maintenance(settings: Settings, facts: Facts) -> str:
+    """Say on which day it ran last, or :class:`Later` if that is longer ago than two nights."""
+    path, ran = settings.data / maintaining.MAINTAINED, date.min
+    with contextlib.suppress(Refused, ValueError):
+        ran = days.day(files.read(path, 64).decode("ascii"))
+        facts["maintained"] = ran.isoformat()
+    if days.clock() - ran > _NIGHTS:
+        last = f"since {ran}" if ran > date.min else "yet"
+        how = "python -m intake.admin maintain; a host does it by itself: doctor says what is amiss"
+        raise Later(days.clock(), f"Nightly maintenance has not run {last}.", how)
+    return f"it ran last on {ran}"
+
+
+def _site(_: Settings, facts: Facts) -> None:
+    if place := host.root():
+        facts["site"] = False
+        host.ask(place)
+        facts["site"] = True
+
+
+def _tor(_: Settings, facts: Facts) -> None:
+    if place := host.root():
+        facts["tor"] = False
+        host.check_tor(place)
+        facts["tor"] = True
 
 
 def lines(facts: Mapping[str, Any]) -> Iterator[str]:
@@ -134,11 +172,16 @@ def lines(facts: Mapping[str, Any]) -> Iterator[str]:
     rows = facts.get("rows", {})
     yield facts["state"].upper() + " (DEMO)" * facts.get("demo", False)
     yield f"  keyring  {facts.get('keyring', 'none')}, valid to {facts.get('expires', '-')}"
-    yield f"  period   {facts.get('period', 'none')}, days covered to {facts.get('covered', '-')}"
-    yield f"  rows     {sum(rows.values())} not acknowledged"
+    yield f"  period   {facts.get('period', 'none')}, over after {facts.get('ends', '-')}"
+    yield f"  covered  every day to {facts.get('covered', '-')}"
+    yield f"  rows     {sum(rows.values())} counted, not acknowledged"
     yield from (f"           {count} of {name}" for name, count in rows.items())
     yield f"  last     bundle {facts.get('bundle', '-')}, return {facts.get('return', '-')}"
-    yield f"  free     {facts.get('free_bytes', 0) >> 20} MiB"
+    yield f"           maintenance {facts.get('maintained', '-')}"
+    yield f"  room     {'enough' if facts.get('room') else 'less than 1 GiB'}"
+    if "site" in facts:
+        yield f"  site     {'answers' if facts['site'] else 'does not answer'}"
+        yield f"  tor      {'runs' if facts.get('tor') else 'does not run'}"
     for action in facts["actions"]:
         yield f"{'NOW' if action['red'] else 'by ' + action['due']}: {action['what']}"
         yield f"  → {action['how']}"

@@ -26,11 +26,22 @@ FLAGS = (
 
 @contextlib.contextmanager
 def chromium(
-    folder: Path, *, scripts: bool = False, cookies: bool = False, text: int = TEXT
+    folder: Path,
+    *,
+    scripts: bool = False,
+    cookies: bool = False,
+    text: int = TEXT,
+    socks: str = "",
 ) -> Iterator[webdriver.Chrome]:
-    """Yield a browser with an empty profile in ``folder``; it ends with the block."""
+    """Yield a browser with an empty profile in ``folder``; it ends with the block.
+
+    ``socks`` is the proxy (``host:port``) through which it asks for everything, names included.
+    """
     options = Options()
-    for flag in (*FLAGS, f"--user-data-dir={folder / 'profile'}"):
+    flags = [*FLAGS, f"--user-data-dir={folder / 'profile'}"]
+    if socks:
+        flags += [f"--proxy-server=socks5://{socks}", "--disable-features=HttpsUpgrades"]
+    for flag in flags:
         options.add_argument(flag)
     if os.geteuid() == 0:
         options.add_argument("--no-sandbox")

@@ -58,6 +58,23 @@ PREFS: dict[str, object] = SAFEST | {
     "browser.safebrowsing.phishing.enabled": False,
     "services.settings.server": "data:,nothing",
 }
+# Tor Browser's, where an onion is visited: all goes through the proxy, which alone knows names, and
+# http to an onion is as good as https.
+ONION: dict[str, object] = {
+    "network.proxy.type": 1,
+    "network.proxy.socks_version": 5,
+    "network.proxy.socks_remote_dns": True,
+    "network.proxy.socks5_remote_dns": True,
+    "network.proxy.no_proxies_on": "",
+    "network.proxy.failover_direct": False,
+    "network.proxy.allow_hijacking_localhost": True,
+    "network.dns.blockDotOnion": False,
+    "network.http.referer.hideOnionSource": True,
+    "privacy.firstparty.isolate": True,
+    "dom.security.https_only_mode": True,
+    "dom.security.https_only_mode.upgrade_onion": False,
+    "dom.securecontext.allowlist_onions": True,
+}
 WAIT = 60  # seconds
 ELEMENT = "element-6066-11e4-a52e-4f735466cecf"  # WebDriver's name for one
 
@@ -100,11 +117,19 @@ class Firefox:
 
 
 @contextlib.contextmanager
-def firefox(folder: Path) -> Iterator[Firefox]:
-    """Yield a browser with an empty profile in ``folder``; it ends with the block."""
+def firefox(folder: Path, socks: str = "") -> Iterator[Firefox]:
+    """Yield a browser with an empty profile in ``folder``; it ends with the block.
+
+    ``socks`` is the proxy (``host:port``) through which it visits onions.
+    """
     profile = folder / "firefox"
     profile.mkdir()
-    lines = [f"user_pref({json.dumps(k)}, {json.dumps(v)});\n" for k, v in PREFS.items()]
+    prefs = PREFS
+    if socks:
+        host, _, port = socks.partition(":")
+        prefs = prefs | ONION
+        prefs |= {"network.proxy.socks": host, "network.proxy.socks_port": int(port)}
+    lines = [f"user_pref({json.dumps(k)}, {json.dumps(v)});\n" for k, v in prefs.items()]
     (profile / "user.js").write_text("".join(lines))
     command = ["firefox-esr", "--headless", "--no-remote", "--marionette", "--profile"]
     environment = os.environ | {"HOME": str(profile), "MOZ_CRASHREPORTER_DISABLE": "1"}

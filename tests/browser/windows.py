@@ -218,11 +218,11 @@ def unfold(shown: ChromiumWindow) -> int:
 
 
 @contextlib.contextmanager
-def window(name: str, folder: Path) -> Iterator[Window]:
-    """Yield a window of the browser with this name; it ends with the block."""
+def window(name: str, folder: Path, socks: str = "") -> Iterator[Window]:
+    """Yield a window of the browser with this name, behind a proxy; it ends with the block."""
     if name == "chromium":
-        with chromium(folder) as browser:
+        with chromium(folder, socks=socks) as browser:
             yield ChromiumWindow(browser)
     else:
-        with firefox(folder) as marionette:
+        with firefox(folder, socks) as marionette:
             yield FirefoxWindow(marionette)

@@ -73,7 +73,8 @@ class Wire:
         with contextlib.suppress(OSError):
             while piece := server.recv(PIECE):
                 self.down += len(piece)
-                if (self.cut or self.slow) and HEAD.findall(bytes(sent))[-1].startswith(b"POST"):
+                heads = HEAD.findall(bytes(sent)) if self.cut or self.slow else []
+                if heads and heads[-1].startswith(b"POST"):  # none yet: the proxy's own words
                     if self.cut:
                         break
                     time.sleep(self.slow)

@@ -1,0 +1,127 @@
+"""The files of the system that a release brings, and the services that read them.
+
+Rules:
+- What a file said before Intake wrote it is kept beside it once, as ``NAME.before-intake``, if
+  somebody else wrote it.
+- Tor is started anew only if something of its own has changed: that costs every visitor a minute.
+- A service that reads no changed file, and runs, is left alone.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from deploy.host.machine import Machine, say
+from intake import files
+from intake.errors import MachineTrouble
+
+UNITS = ("intake.socket", "intake.service", "intake-maintain.service", "intake-maintain.timer")
+_UNIT = "/etc/systemd/system"
+# Each file of deploy/host that the system reads, and where it reads it.
+PLACES = {
+    **{name: f"{_UNIT}/{name}" for name in UNITS},
+    "tor.conf": f"{_UNIT}/tor@default.service.d/intake.conf",
+    "torrc": "/etc/tor/torrc",
+    "sysctl.conf": "/etc/sysctl.d/intake.conf",
+    "journald.conf": "/etc/systemd/journald.conf.d/intake.conf",
+}
+APPARMOR = "/etc/apparmor.d/local/system_tor"
+ENABLED = ("intake.socket", "intake.service", "intake-maintain.timer")
+TOR = "tor@default.service"
+
+
+def place(machine: Machine, release: Path) -> set[str]:
+    """Put the files of a release where the system reads them; return which have changed."""
+    changed = set()
+    known = _known(machine)
+    for name, where in PLACES.items():
+        path, data = machine.at(where), (release / "deploy/host" / name).read_bytes()
+        there = path.read_bytes() if path.is_file() else None
+        aside = f"{where}.before-intake"
+        if there not in {None, data, *known.get(name, ())} and not machine.at(aside).exists():
+            machine.put(aside, there or b"")
+            say(f"     {where} was there; as it was, it is in {aside}")
+        if machine.put(where, data):
+            changed.add(name)
+            say(f"     {where}")
+    if _apparmor(machine, (release / "deploy/host/system_tor").read_bytes()):
+        changed.add("system_tor")
+        say(f"     {APPARMOR}")
+    return changed
+
+
+def _known(machine: Machine) -> dict[str, set[bytes]]:
+    """Return what the releases that are here have put in place, by the files' names."""
+    found: dict[str, set[bytes]] = {}
+    for path in machine.at("/opt/intake/releases").glob("*/deploy/host/*"):
+        if path.is_file():
+            found.setdefault(path.name, set()).add(path.read_bytes())
+    return found
+
+
+def _apparmor(machine: Machine, lines: bytes) -> bool:
+    """Add our lines to what tor is allowed on this machine, and leave the others there."""
+    path = machine.at(APPARMOR)
+    there = path.read_bytes() if path.is_file() else b""
+    missing = [line for line in lines.splitlines(keepends=True) if line not in there]
+    if not missing:
+        return False
+    begun = there if not there or there.endswith(b"\n") else there + b"\n"
+    return machine.put(APPARMOR, begun + b"".join(missing))
+
+
+def enable(machine: Machine) -> None:
+    """Have the services start with the machine, where systemd does not run yet."""
+    for name in ENABLED:
+        target = "timers" if name.endswith("timer") else "sockets" if "socket" in name else ""
+        wants = machine.at(f"{_UNIT}/{target or 'multi-user'}.target.wants") / name
+        with files.troubled(wants):
+            wants.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+            if not wants.is_symlink():
+                wants.symlink_to(f"{_UNIT}/{name}")
+
+
+def start(machine: Machine, changed: set[str], *, fresh: bool) -> bool:
+    """Start what has changed, and what does not run; return whether anything was started.
+
+    Raises :class:`MachineTrouble` with what systemd says.
+    """
+    ask = machine.systemctl
+    if changed & {*UNITS, "tor.conf"}:
+        ask("daemon-reload")
+    ask("enable", "--quiet", *ENABLED)
+    if "sysctl.conf" in changed:
+        ask("restart", "systemd-sysctl.service")
+    if "journald.conf" in changed:
+        ask("restart", "systemd-journald.service")
+    if "system_tor" in changed:
+        _apparmor_again(machine)
+    todo = []
+    if changed & {"intake.socket"}:
+        ask("stop", "intake.service", "intake.socket")
+    if changed & {"intake.socket", "intake.service"} or fresh or not active(machine, UNITS[1]):
+        todo += ["intake.socket", "intake.service"]
+    if changed & {"torrc", "tor.conf", "system_tor"} or not active(machine, TOR):
+        todo.append(TOR)
+    if "intake-maintain.timer" in changed or not active(machine, "intake-maintain.timer"):
+        todo.append("intake-maintain.timer")
+    for name in todo:
+        say(f"     starting {name}")
+        ask("start" if name == "intake.socket" else "restart", name)
+    return bool(todo)
+
+
+def _apparmor_again(machine: Machine) -> None:
+    try:
+        machine.systemctl("reload-or-restart", "apparmor.service")
+    except MachineTrouble:
+        say("     AppArmor does not run here; tor is not held to its profile.")
+
+
+def active(machine: Machine, name: str) -> bool:
+    """Return whether a service runs."""
+    try:
+        machine.systemctl("is-active", "--quiet", name)
+    except MachineTrouble:
+        return False
+    return True

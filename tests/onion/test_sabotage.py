@@ -1,0 +1,76 @@
+"""Each wall is taken away once, on the running host, and the test that guards it turns red.
+
+A mutant is one file of the release that is in force, a piece of it that is there exactly once, and
+what stands there instead.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.mutants import Mutant
+from tests.onion import test_flood, test_life, test_restarts
+from tests.onion.host import Host
+
+pytestmark = pytest.mark.onion
+
+CONF = "deploy/gunicorn_conf.py"
+MUTANTS: dict[str, tuple[Mutant, Callable[[Host], object]]] = {
+    "tor's line is not required": (
+        Mutant(
+            CONF,
+            "        return found is not None\n",
+            "        else:\n            self._ahead = data\n        return True\n",
+            "",
+        ),
+        test_life.test_nobody_is_served_without_the_line_that_tor_sends,
+    ),
+    "a circuit is not bounded": (
+        Mutant(
+            CONF,
+            "        if not circuit:\n            return 0.0\n",
+            "        return 0.0\n",
+            "allowed",
+        ),
+        test_flood.bounded,
+    ),
+    "a row is dropped": (
+        Mutant(
+            "intake/store.py",
+            "                for row, sealed in rows:\n",
+            "                for row, sealed in (one for one in rows if one[0][0] > 40):\n",
+            "receipts and rows",
+        ),
+        lambda host: test_restarts.everyone(host, 60),
+    ),
+    "another site may post": (
+        Mutant("intake/server/requests.py", "    if not ours:\n", "    if False:\n", ""),
+        test_life.test_a_post_from_another_onion_is_refused,
+    ),
+}
+
+
+@contextlib.contextmanager
+def broken(host: Host, mutant: Mutant) -> Iterator[None]:
+    """Have a breakage in force while the block runs."""
+    file: Path = host.machines.machine.root.at("/opt/intake/current") / mutant.file
+    whole = file.read_text(encoding="utf-8")
+    assert whole.count(mutant.old) == 1, f"mend the mutant: {mutant.file} changed"
+    file.write_text(whole.replace(mutant.old, mutant.new), encoding="utf-8")
+    try:
+        host.chain.restart_site()
+        yield
+    finally:
+        file.write_text(whole, encoding="utf-8")
+        host.chain.restart_site()
+
+
+@pytest.mark.parametrize("name", MUTANTS)
+def test_a_breakage_is_caught(host: Host, name: str) -> None:
+    mutant, guard = MUTANTS[name]
+    with broken(host, mutant), pytest.raises(AssertionError, match=mutant.caught_by):
+        guard(host)
