@@ -240,11 +240,16 @@ class Booted:
         return done.stdout
 
     @contextlib.contextmanager
-    def running(self, *words: object, network: bool = False) -> Iterator[subprocess.Popen[str]]:
-        """Yield a command that runs on it; it and all that it started are killed with the block."""
+    def running(
+        self, *words: object, network: bool = False, given: bool = False
+    ) -> Iterator[subprocess.Popen[str]]:
+        """Yield a command that runs on it; it and all that it started are killed with the block.
+
+        With ``given`` its standard input stays open; else there is nothing on it.
+        """
         with subprocess.Popen(
             self.entered(*words, network=network),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if given else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -70,12 +70,11 @@ class Root:
         os.close(terminal)
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         shown = said.decode("utf-8", "replace").replace("\r\n", "\n")
-        if found := MADE_UP.search(shown):
-            self.paper = found[1]
         return code, shown
 
     def answer(self, said: str) -> str:
         """Return what is typed: yes; or what is on the paper, nothing for a new passphrase."""
+        self.paper = (MADE_UP.findall(said) or [self.paper])[-1]
         last = said.splitlines()[-1]
         if last.endswith("[yes/no] "):
             return "yes"
