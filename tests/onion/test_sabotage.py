@@ -34,7 +34,7 @@ MUTANTS: dict[str, tuple[Mutant, Callable[[Host], object]]] = {
             CONF,
             "        if not circuit:\n            return 0.0\n",
             "        return 0.0\n",
-            "allowed",
+            "allowed|not served",
         ),
         test_flood.bounded,
     ),
