@@ -123,7 +123,7 @@ nightly: ## what is too slow for .ci/run: hours on a small machine, no part left
 	@.ci/run nightly
 
 clean: ## remove .venv, the peers and what the tools cached
-	rm -rf $(VENV) .peers .onion tests/node/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) .host .onion .peers tests/node/node_modules .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 locks: ## maintainer, needs uv: make the locks anew, from releases at least a week old
 	@command -v $(UV) >/dev/null || { echo 'make locks needs uv: pipx install uv'; exit 1; }

@@ -17,6 +17,11 @@ from tests.host.booted import Booted
 from tests.host.hosts import Host
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the installation: then all other hosts are copies of one that has a keyring."""
+    items.sort(key=lambda item: "tests/host/" in item.nodeid and "test_install" not in item.nodeid)
+
+
 @pytest.fixture(scope="session")
 def _alone() -> None:
     """Have a machine's mounts seen by these tests only; without root there is nothing to test."""

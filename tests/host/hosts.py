@@ -43,6 +43,7 @@ class Host:
     machine: Booted | None = None
     desk: spine.Machines | None = None
     before: dict[str, tuple[object, ...]] = field(default_factory=dict)
+    opened: dict[str, str] = field(default_factory=dict)  # accounts, by the numbers of cases
 
     def on(self) -> Booted:
         """Switch it on, unless it is."""
@@ -79,6 +80,7 @@ class Host:
             shutil.copytree(self.desk.folder, folder / "people")
             desk = self.desk
             other.desk = spine.Machines(desk.root, folder / "people", desk.made, desk.online)
+            other.opened = dict(self.opened)
         return other
 
     def remove(self) -> None:
@@ -118,24 +120,27 @@ class Host:
         """Export, carry, import by quorum, read; return the accounts of all cases that opened."""
         assert self.desk is not None
         self.run("intake-admin", "export", STICK)
-        for bundle in sorted(self.root.at(STICK).glob("*.bundle")):
-            (self.desk["stick"] / bundle.name).write_bytes(bundle.read_bytes())
+        known = {path.name for path in self.desk["stick"].glob("*.bundle")}
+        found = sorted(self.root.at(STICK).glob("*.bundle"))
+        new = [self.desk["stick"] / path.name for path in found if path.name not in known]
+        for path in new:
+            path.write_bytes(self.root.at(f"{STICK}/{path.name}").read_bytes())
         desk = self.desk["desk"]
         present = [x for name in ("alice", "bob") for x in ("--reviewer", desk / "keys" / name)]
         book = ("--casebook", desk / "casebook")
-        for bundle in sorted(self.desk["stick"].glob("*.bundle")):
-            words = ("import", bundle, *book, "--package", desk / "package", *present)
+        for path in new:
+            words = ("import", path, *book, "--package", desk / "package", *present)
             done = self.desk.run("desk", *words)
             assert done.returncode == 0, done.stdout + done.stderr
             assert "0 missing" in done.stdout, done.stdout
-        found: dict[str, str] = {}
         for name in self.desk.made.reviewers:
             who = (*book, "--reviewer", desk / "keys" / name)
             listed = self.desk.run("desk", "list", *who).stdout
-            for number in set(re.findall(r"^\s*([0-9a-f]{8})\b", listed, re.MULTILINE)):
+            numbers = set(re.findall(r"^\s*([0-9a-f]{8})\b", listed, re.MULTILINE))
+            for number in numbers - self.opened.keys():
                 shown = self.desk.run("desk", "read", number, *who, "--text").stdout
-                found[number] = spine.typed(shown)
-        return list(found.values())
+                self.opened[number] = spine.typed(shown)
+        return list(self.opened.values())
 
 
 def install(suite: str, folder: Path) -> Host:
