@@ -52,7 +52,9 @@ def installed(kept: Path) -> Path:
 
 
 def _install(folder: Path) -> None:
-    root = Root.bare(SUITE, folder)
+    made = folder.with_suffix(".new")
+    remove(made)
+    root = Root.bare(SUITE, made)  # in memory
     try:
         root.bring(checkout(), ROOT)
         root.run("sh", "/checkout/deploy/install.sh")
@@ -61,6 +63,9 @@ def _install(folder: Path) -> None:
         root.run("apt-get", "install", *options, *PACKAGES, more=more)
     finally:
         root.unmount()
+    command("cp", "-a", "--one-file-system", made, folder)
+    command("umount", made)
+    made.rmdir()
 
 
 @contextlib.contextmanager
