@@ -109,8 +109,9 @@ onion: setup $(VENV)/.locked-browser ## a host behind a real .onion, on a Tor ne
 scale: setup ## import and open 15,000 made-up testimonies, measured; ARGS="--count 100000"
 	$(RUN) deploy/scale.py $(ARGS)
 
-bench-quick: peers ## what sealing costs, beside the bare primitives and other people's
-	$(RUN) deploy/bench_sealing.py $(ARGS)
+bench-quick: peers $(ONION)/.locked ## what sealing costs beside other people's, and the chain; ARGS="--posts 1000"
+	$(RUN) deploy/bench_sealing.py
+	$(RUN) deploy/bench_chain.py $(ARGS)
 
 bench-files: setup $(ONION)/.locked ## a 50 MB upload, beside OnionShare's receive mode; ARGS="--rounds 9"
 	$(RUN) deploy/bench_files.py $(ARGS)

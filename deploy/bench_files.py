@@ -41,7 +41,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from deploy.receivers import NAME, ONION, Intake, OnionShare, Server, Took, empty
+from deploy.receivers import NAME, ONION, Intake, OnionShare, Receiver, Took, empty
 from intake.envelope import CONTENT, SLICE
 from intake.server.letterbox import Letterbox, Source
 from intake.server.spool import Spool
@@ -91,14 +91,14 @@ def now() -> Times:
 class Bench:
     """All rounds of one file; :meth:`show` prints the table."""
 
-    def __init__(self, data: bytes, apart: Site, servers: Sequence[Server]) -> None:
+    def __init__(self, data: bytes, apart: Site, servers: Sequence[Receiver]) -> None:
         """Prepare. ``apart`` is where Intake's steps are done without a server."""
         self.data, self.apart, self.servers = data, apart, servers
         self.chance = random.Random(1)  # noqa: S311 - places and an order, no secret
         places = (self.chance.randrange(len(data)) for _ in range(SAMPLES))
         self.samples = [data[place : place + SAMPLE] for place in places]
-        self.took: dict[Server, list[Took]] = {server: [] for server in servers}
-        self.seen: dict[Server, list[str]] = {server: [] for server in servers}
+        self.took: dict[Receiver, list[Took]] = {server: [] for server in servers}
+        self.seen: dict[Receiver, list[str]] = {server: [] for server in servers}
         self.parts: list[list[Times]] = []
 
     def run(self, rounds: int) -> None:
@@ -114,7 +114,7 @@ class Bench:
         """Do the steps without a server."""
         self.parts.append(steps(self.apart, self.data))
 
-    def upload(self, server: Server, number: int) -> None:
+    def upload(self, server: Receiver, number: int) -> None:
         """Upload to one server; in round 0 look for the file in files."""
         pause = (lambda: None) if number else partial(self.look, server, "while it came")
         self.took[server].append(server.measure(self.data, pause))
@@ -122,7 +122,7 @@ class Bench:
             self.look(server, "afterwards")
         server.check(self.data)
 
-    def look(self, server: Server, when: str) -> None:
+    def look(self, server: Receiver, when: str) -> None:
         """Note if the file is in a file of the server's."""
         time.sleep(SETTLE)
         if server.holds(self.samples):
@@ -184,7 +184,7 @@ def run(folder: Path, size: int, rounds: int) -> None:
     (folder / "apart").mkdir()
     apart = make_site(folder / "apart")
     with contextlib.ExitStack() as stack:
-        servers: list[Server] = []
+        servers: list[Receiver] = []
         for make in (OnionShare, partial(Intake, size // MIB + 1)):
             servers.append(make(folder / f"server-{len(servers)}"))
             stack.callback(servers[-1].stop)

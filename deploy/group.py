@@ -11,6 +11,7 @@ import contextlib
 import os
 import re
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -21,7 +22,9 @@ GRACE = 15  # seconds to end by itself
 
 
 class Group:
-    """A command and whatever it starts."""
+    """A command and whatever it starts. ``door`` is a socket that it finds as standard input."""
+
+    door: socket.socket | None = None
 
     def __init__(
         self, command: Sequence[str], environment: Mapping[str, str], folder: Path | None = None
@@ -32,7 +35,7 @@ class Group:
             command,
             cwd=folder,
             env=dict(environment),
-            stdin=subprocess.DEVNULL,
+            stdin=self.door.fileno() if self.door else subprocess.DEVNULL,
             stdout=self.log,
             stderr=self.log,
             start_new_session=True,
@@ -51,6 +54,10 @@ class Group:
     def memory(self, field: str = "VmRSS") -> int:
         """Sum a field of /proc/PID/status, in bytes."""
         return 1024 * self._sum("status", rf"{field}:\s+(\d+) kB")
+
+    def proportional(self) -> int:
+        """Sum the memory, what is shared being shared out; 0 where the system does not tell."""
+        return 1024 * self._sum("smaps_rollup", r"(?m)^Pss:\s+(\d+) kB")
 
     def written(self) -> int:
         """Sum the bytes that were handed to the system to be written to files."""

@@ -9,6 +9,8 @@ Rules:
   block with "on every machine" is remembered there. Only "Your own names" is filled in.
 - A machine is a folder, and a stick is a folder that all of them see. The ceremony machine forgets
   everything where the document says that it is switched off.
+- Blocks "on the host" put up a server, as root on a whole Debian. Here they are left out; `make
+  host` follows them.
 - ``admin``, ``ceremony`` and ``desk`` are what the document calls them, on the day of the story
   (``at_day``), with a demo's passphrases. Questions are answered ``yes`` on a terminal.
 - A block ends well, or as the comment above it says (``<!-- exit: 3 -->``). What stands under "You
@@ -60,10 +62,12 @@ REVIEWERS = ("alice", "bob", "carol", "dave", "erin")
 PEOPLE = ("rosa", "ruth", "rhea", *REVIEWERS)
 PLACES = {
     "on the server": "server",
+    "on the host": "host",
     "at the desk": "desk",
     "at the ceremony machine": "ceremony",
     "on every machine": "everywhere",
 }
+HOST = "on the host"  # root's blocks, on a whole Debian: `make host` follows them
 OWN = "at their own machine"
 EACH = f"each {OWN}"
 TYPING = 20  # seconds that a command takes to type, or to find and paste; an estimate
@@ -232,6 +236,8 @@ class Story:
         for part in parts:
             if isinstance(part, Note):
                 self._heed(part)
+            elif part.place == HOST:
+                continue
             elif part.place == "on every machine":
                 text = part.text
                 if part.title == NAMES:

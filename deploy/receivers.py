@@ -4,6 +4,8 @@ Rules:
 - Loopback only. A server finds no settings but its own, and no folder: home, temporary files, data.
 - The client is a plain socket. To each it sends what a browser without JavaScript would.
 - A peer is the real program, installed by ``make bench-files``.
+
+``deploy/chains.py`` has more servers, which take words.
 """
 
 from __future__ import annotations
@@ -17,7 +19,7 @@ import socket
 import sys
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
@@ -35,6 +37,7 @@ BOUNDARY = f"----{secrets.token_hex(16)}"
 STEP = 64 * 1024  # bytes that the client hands over at a time
 WAIT = 60  # seconds for a server to begin; for any one step of an upload
 WARM = 40  # uploads of one byte
+GUNICORN = (sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn_conf.py")
 
 
 class Took(NamedTuple):
@@ -51,35 +54,47 @@ class Server(Group, ABC):
 
     name: str
 
-    def __init__(self, folder: Path, command: list[str], more: Mapping[str, str]) -> None:
-        """Start it. It finds no settings but these; it is ready after :meth:`begin`."""
+    def __init__(self, folder: Path, command: Sequence[str], more: Mapping[str, str]) -> None:
+        """Start it. It finds no settings but these; it is ready after :meth:`wait`."""
         self.folder = folder
         private = dict.fromkeys(("HOME", "TMPDIR", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"), folder)
         own = {name: str(path) for name, path in private.items()}
         super().__init__(command, {"PATH": os.environ["PATH"], **own, **more}, ROOT)
 
-    def begin(self) -> None:
-        """Wait until it is ready, and have every worker answer: a first request costs more."""
+    def wait(self) -> None:
+        """Return when it takes connections."""
         deadline = time.monotonic() + WAIT
         while not self.ready():
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise SystemExit(f"{self.name} did not start.\n{self.said()}")
             time.sleep(0.1)
-        for _ in range(WARM):
-            self.send(b"x", lambda: None)
-        self.check(b"x")
-        self.rested = self.memory()
 
     def ready(self) -> bool:
         """Say whether it takes connections."""
-        with contextlib.suppress(OSError), socket.create_connection(self.address, WAIT):
+        with contextlib.suppress(OSError), self.connect():
             return True
         return False
+
+    def connect(self) -> socket.socket:
+        """Open a connection."""
+        return socket.create_connection(self.address, WAIT)
 
     @property
     @abstractmethod
     def address(self) -> tuple[str, int]:
         """Host and port; port 0, where nobody listens, as long as it is not known."""
+
+
+class Receiver(Server):
+    """A server that takes files."""
+
+    def begin(self) -> None:
+        """Wait until it is ready, and have every worker answer: a first request costs more."""
+        self.wait()
+        for _ in range(WARM):
+            self.send(b"x", lambda: None)
+        self.check(b"x")
+        self.rested = self.memory()
 
     @abstractmethod
     def send(self, data: bytes, pause: Callable[[], None]) -> None:
@@ -110,7 +125,7 @@ class Server(Group, ABC):
         return any(found(path, samples) for path in files)
 
 
-class OnionShare(Server):
+class OnionShare(Receiver):
     """OnionShare's receive mode, without Tor: it prints the address where it listens."""
 
     name = "OnionShare, receive"
@@ -145,7 +160,7 @@ class OnionShare(Server):
         return data
 
 
-class Intake(Server):
+class Intake(Receiver):
     """Intake as deploy/gunicorn_conf.py serves it."""
 
     name = "Intake"
@@ -157,11 +172,8 @@ class Intake(Server):
         with socket.socket() as probe:
             probe.bind((HOST, 0))
             self._address: tuple[str, int] = probe.getsockname()
-        command = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn_conf.py"]
-        settings = self.site.settings
-        more = {"INTAKE_DATA": str(settings.data), "INTAKE_KEYS": str(settings.keys)}
-        more |= {"INTAKE_BIND": f"{HOST}:{self.address[1]}", "INTAKE_FILE_MB": f"{limit}"}
-        super().__init__(folder, command, more)
+        more = {"INTAKE_BIND": f"{HOST}:{self.address[1]}", "INTAKE_FILE_MB": f"{limit}"}
+        super().__init__(folder, GUNICORN, settings(self.site) | more)
 
     @cached_property
     def digits(self) -> str:
@@ -193,33 +205,51 @@ def post(  # noqa: PLR0913, PLR0917 - all that a request has
     good: bytes,
 ) -> None:
     """Send a form with a file over a plain socket, and read all of the answer."""
+    head, tail = form(f"{address[0]}:{address[1]}", path, fields, file[0], len(file[1]))
+    data, answer = memoryview(file[1]), b""
+    with socket.create_connection(address, WAIT) as link:
+        link.sendall(head)
+        for place in range(0, len(data) - 1, STEP):
+            link.sendall(data[place : min(place + STEP, len(data) - 1)])
+        pause()
+        link.sendall(data[-1:])
+        link.sendall(tail)
+        while part := link.recv(STEP):
+            answer += part
+    if not answer.startswith(b"HTTP/1.1 " + good):
+        raise SystemExit(f"{path} answered {answer[:40]!r} to an upload.")
+
+
+def form(  # noqa: PLR0913 - all that a request has
+    host: str,
+    path: str,
+    fields: Mapping[str, str],
+    file: str = "",
+    size: int = 0,
+    *,
+    connection: str = "close",
+) -> tuple[bytes, bytes]:
+    """Return what stands in a request before and after the bytes of its file, the last field."""
     start = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="'
-    head = "".join(f'{start}{name}"\r\n\r\n{value}\r\n' for name, value in fields.items())
-    head += (
-        f'{start}{file[0]}"; filename="{NAME}"\r\nContent-Type: application/octet-stream\r\n\r\n'
-    )
-    tail = f"\r\n--{BOUNDARY}--\r\n"
-    host = f"{address[0]}:{address[1]}"
+    body = "".join(f'{start}{name}"\r\n\r\n{value}\r\n' for name, value in fields.items())
+    name = f'"; filename="{NAME}' if size else '"; filename="'
+    kind = "Content-Type: application/octet-stream"
+    before = f'{body}{start}{file}{name}"\r\n{kind}\r\n\r\n'.encode()
+    after = f"\r\n--{BOUNDARY}--\r\n".encode()
     lines = (
         f"POST {path} HTTP/1.1",
         f"Host: {host}",
         f"Origin: http://{host}",
         f"Content-Type: multipart/form-data; boundary={BOUNDARY}",
-        f"Content-Length: {len(head) + len(file[1]) + len(tail)}",
-        "Connection: close\r\n\r\n",
+        f"Content-Length: {len(before) + size + len(after)}",
+        f"Connection: {connection}\r\n\r\n",
     )
-    data, answer = memoryview(file[1]), b""
-    with socket.create_connection(address, WAIT) as link:
-        link.sendall(("\r\n".join(lines) + head).encode())
-        for place in range(0, len(data) - 1, STEP):
-            link.sendall(data[place : min(place + STEP, len(data) - 1)])
-        pause()
-        link.sendall(data[-1:])
-        link.sendall(tail.encode())
-        while part := link.recv(STEP):
-            answer += part
-    if not answer.startswith(b"HTTP/1.1 " + good):
-        raise SystemExit(f"{path} answered {answer[:40]!r} to an upload.")
+    return "\r\n".join(lines).encode() + before, after
+
+
+def settings(site: Site) -> dict[str, str]:
+    """Return a site's settings."""
+    return {"INTAKE_DATA": str(site.settings.data), "INTAKE_KEYS": str(site.settings.keys)}
 
 
 def found(path: Path, samples: Iterable[bytes]) -> bool:

@@ -96,7 +96,7 @@ def upgraded(second: Machine, tmp_path: Path) -> Machine:
 
 @pytest.fixture
 def ready(upgraded: Machine, sources: dict[str, Path], monkeypatch: pytest.MonkeyPatch) -> Machine:
-    """A server at the first release, where the second is built already, and whose programs are not run.
+    """A server at the first release, with the second built already, whose programs are not run.
 
     So an upgrade takes a moment, and can be cut off at each of its steps.
     """
@@ -509,6 +509,21 @@ def test_a_release_that_gives_no_page_is_taken_back(
     assert switching.ask(server, 20) == b"503"
     assert "Going back to release" in capsys.readouterr().out
     assert manager.asked()[-1] != "restart tor@default.service"
+
+
+def test_what_was_placed_and_not_started_is_started_by_the_next(
+    server: Machine, manager: Manager, sources: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The power goes when tor's settings are there, and tor still has the old ones."""
+    install(server, sources["one"])
+    server.at("/etc/tor/torrc").write_text("SocksPort 9050\n")
+    with monkeypatch.context() as patched:
+        patched.setattr(system, "start", lambda *_, **__: (_ for _ in ()).throw(Cut))
+        with pytest.raises(Cut):
+            install(server, sources["one"])
+    asked = len(manager.asked())
+    install(server, sources["one"])
+    assert {"daemon-reload", "restart tor@default.service"} <= set(manager.asked()[asked:])
 
 
 def test_show_says_what_runs_and_no_time(server: Machine, manager: Manager) -> None:

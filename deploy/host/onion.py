@@ -6,8 +6,9 @@ all others it is not there. It has no other use for anybody, so it needs no proo
 Rules:
 - It is never open to everybody: without a client there is no such onion.
 - Removing the last client removes the onion's lines, never its keys: the address stays ours.
-- Tor runs with ``Sandbox 1``, which lets it open no file that it did not know at its start. So it
-  is started anew when a client comes or goes; a reload would not do.
+- Tor runs with ``Sandbox 1``, which lets it open no file that it did not know at its start: with a
+  new one, a reload ends it (tried with 0.4.9). So it is started anew when a client comes or goes.
+  A note says that it has still to be, should this be cut off.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ _LINES = f"""\
 HiddenServiceDir {ADMIN}
 HiddenServicePort 22 127.0.0.1:22
 """
+_NOTE = "/opt/intake/tor-unread"
 _CLIENT = re.compile(r"([A-Za-z0-9][A-Za-z0-9_-]{0,31})=([A-Z2-7]{52})")
 
 
@@ -56,7 +58,9 @@ def admit(machine: Machine, added: list[str], removed: list[str]) -> bool:
     if not wanted and not there - set(removed) and not removed:
         what = "An onion without a client would let in everybody."
         raise Misuse(what, "Make a key on your own machine: python3 deploy/onion_client.py --help")
-    changed = False
+    note = machine.at(_NOTE)
+    changed = note.exists()
+    files.write(note, b"", files.PUBLIC)
     for name in (ADMIN, CLIENTS):
         changed |= machine.folder(name, 0o700, TOR)
     for name, key in wanted.items():
@@ -74,6 +78,7 @@ def admit(machine: Machine, added: list[str], removed: list[str]) -> bool:
     if changed and machine.systemd:
         say("Starting tor anew.")
         machine.systemctl("restart", system.TOR)
+    note.unlink()
     return changed
 
 

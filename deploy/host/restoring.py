@@ -2,8 +2,8 @@
 
 Procedure of :func:`restore`:
 1. Let ``age`` open it, into memory, and read it as a stranger's file.
-2. Compare with what is here. If a keyring is in force here and anything differs, stop, unless
-   ``replace`` is given: then this server would become another one.
+2. Look at the folders, and compare with what is here. If a keyring is in force here and anything
+   differs, stop, unless ``replace`` is given: then this server would become another one.
 3. Copy what is to give way into a new folder of root's, and sync it.
 4. Stop the site and tor.
 5. Take away the record of the keyring, which closes the site; and what the backup has not.
@@ -46,6 +46,7 @@ def restore(machine: Machine, path: Path, *, replace: bool = False, check: bool 
             what = "A keyring is in force on this server, and these differ from the backup:"
             hint = "If this server is to become that one: --replace. What is here is moved aside."
             raise Unsafe("\n  ".join([what, *differ]), hint)
+        kinds = _folders(machine, content)
         old = {name: there[name] for name in differ if name in there}
         _aside(machine, old)  # (3)
         if machine.systemd:
@@ -54,7 +55,7 @@ def restore(machine: Machine, path: Path, *, replace: bool = False, check: bool 
             for name in [_RECORD, *(name for name in old if name not in content)]:  # (5)
                 machine.at(name).unlink(missing_ok=True)
         for name in sorted(content, key=lambda name: name == _RECORD):  # (6)
-            _put(machine, name, content[name])
+            machine.put(name, content[name], kinds[name].mode, kinds[name].owner)
     if machine.systemd:  # (7)
         system.start(machine, {"torrc"}, fresh=True)
         if switching.ask(machine) is None:
@@ -79,14 +80,18 @@ def _aside(machine: Machine, old: dict[str, bytes]) -> None:
     say(f"What was here is in {folder}: {len(old)} files.")
 
 
-def _put(machine: Machine, name: str, data: bytes) -> None:
-    kind = backup.kind_of(name)
-    if kind is None:
-        raise backup.foreign(name)
-    folder = machine.at(kind.folder)
-    if kind.owner == TOR:
-        for each in (folder.parent, folder) if folder.name == "authorized_clients" else (folder,):
-            machine.folder(f"/{each.relative_to(machine.root)}", 0o700, kind.owner)
-    if folder.is_symlink() or not folder.is_dir():
-        raise Unsafe(f"{folder} is no folder, or a link.", "Find out who made it that.")
-    machine.put(name, data, kind.mode, kind.owner)
+def _folders(machine: Machine, content: dict[str, bytes]) -> dict[str, backup.Kind]:
+    """Make tor's folders, and return the kind of each file.
+
+    Raises :class:`Refused` for a folder that is a link, or is not there.
+    """
+    found = {name: kind for name in content if (kind := backup.kind_of(name))}
+    for kind in found.values():
+        if kind.owner == TOR:
+            site = kind.folder.removesuffix("/authorized_clients")
+            for folder in dict.fromkeys((site, kind.folder)):
+                machine.folder(f"/{folder}", 0o700, TOR)
+        elif machine.at(kind.folder).is_symlink() or not machine.at(kind.folder).is_dir():
+            hint = "Install first; if it is a link, find out who made it, and move it away."
+            raise Unsafe(f"{machine.at(kind.folder)} is no folder.", hint)
+    return found

@@ -6,7 +6,7 @@ were while nobody knows yet whether a new one works.
 Procedure of :func:`switch`:
 1. If there is a note, another switch was cut off: let both links be what they were.
 2. Ask the site for its page, as it is now.
-3. Write the note.
+3. Write the note, if anything is to change.
 4. ``previous`` becomes what was in force, ``current`` the new one. Each changes by a rename.
 5. Put the system's files of the release in place.
 6. Start what has changed. A visitor meanwhile waits at the socket, which systemd holds.
@@ -14,7 +14,7 @@ Procedure of :func:`switch`:
 8. Remove the note. If (6) or (7) failed: first (1), (5) and (6) with what was in force before.
 
 What a crash leaves: the note, if (3) was reached, and all releases. The same command again begins
-with (1), and does all of it.
+with (1), and does all of it; and as nobody knows what was started, all of that is started anew.
 
 Where systemd does not run, (2), (6) and (7) are left out, and that is said.
 """
@@ -76,14 +76,15 @@ def switch(machine: Machine, new: str, *, anew: bool = False) -> bool:
     current, previous = named(machine, "current"), named(machine, "previous")
     before = ask(machine, SOON) if machine.systemd and current else None  # (2)
     fresh = cut or anew or new != current
-    if fresh:
+    made = machine.at(f"{RELEASES}/{new}")
+    if fresh or system.differing(machine, made):
         note = f"{current or '-'} {previous or '-'}\n"
         files.write(machine.at(_NOTE), note.encode(), files.PUBLIC)  # (3)
     if current and new != current:
         _link(machine, "previous", current)  # (4)
     _link(machine, "current", new)
     try:
-        changed = system.place(machine, machine.at(f"{RELEASES}/{new}"))  # (5)
+        changed = system.place(machine, made) | (system.EVERY if cut else set())  # (5)
         started = _start(machine, changed, fresh=fresh, before=before)  # (6), (7)
     except Refused as refused:
         if current is None or current == new:

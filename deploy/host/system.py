@@ -25,29 +25,51 @@ PLACES = {
     "sysctl.conf": "/etc/sysctl.d/intake.conf",
     "journald.conf": "/etc/systemd/journald.conf.d/intake.conf",
 }
+PROFILE = "system_tor"
 APPARMOR = "/etc/apparmor.d/local/system_tor"
+EVERY = {*PLACES, PROFILE}
 ENABLED = ("intake.socket", "intake.service", "intake-maintain.timer")
 TOR = "tor@default.service"
 
 
+def differing(machine: Machine, release: Path) -> set[str]:
+    """Return which of the system's files are not those of a release, by their names there."""
+    found = set()
+    for name, where in PLACES.items():
+        path = machine.at(where)
+        if not path.is_file() or path.read_bytes() != (release / "deploy/host" / name).read_bytes():
+            found.add(name)
+    return found | ({PROFILE} if _missing(machine, release) else set())
+
+
 def place(machine: Machine, release: Path) -> set[str]:
     """Put the files of a release where the system reads them; return which have changed."""
-    changed = set()
+    changed = differing(machine, release)
     known = _known(machine)
-    for name, where in PLACES.items():
-        path, data = machine.at(where), (release / "deploy/host" / name).read_bytes()
+    for name in sorted(changed - {PROFILE}):
+        where = PLACES[name]
+        path, aside = machine.at(where), f"{where}.before-intake"
         there = path.read_bytes() if path.is_file() else None
-        aside = f"{where}.before-intake"
-        if there not in {None, data, *known.get(name, ())} and not machine.at(aside).exists():
+        if there not in {None, *known.get(name, ())} and not machine.at(aside).exists():
             machine.put(aside, there or b"")
             say(f"     {where} was there; as it was, it is in {aside}")
-        if machine.put(where, data):
-            changed.add(name)
-            say(f"     {where}")
-    if _apparmor(machine, (release / "deploy/host/system_tor").read_bytes()):
-        changed.add("system_tor")
+        machine.put(where, (release / "deploy/host" / name).read_bytes())
+        say(f"     {where}")
+    if PROFILE in changed:
+        path = machine.at(APPARMOR)
+        there = path.read_bytes() if path.is_file() else b""
+        begun = there if not there or there.endswith(b"\n") else there + b"\n"
+        machine.put(APPARMOR, begun + _missing(machine, release))
         say(f"     {APPARMOR}")
     return changed
+
+
+def _missing(machine: Machine, release: Path) -> bytes:
+    """Return the lines for tor's profile that are not there; other people's lines stay."""
+    path = machine.at(APPARMOR)
+    there = path.read_bytes() if path.is_file() else b""
+    lines = (release / "deploy/host" / PROFILE).read_bytes().splitlines(keepends=True)
+    return b"".join(line for line in lines if line not in there)
 
 
 def _known(machine: Machine) -> dict[str, set[bytes]]:
@@ -57,17 +79,6 @@ def _known(machine: Machine) -> dict[str, set[bytes]]:
         if path.is_file():
             found.setdefault(path.name, set()).add(path.read_bytes())
     return found
-
-
-def _apparmor(machine: Machine, lines: bytes) -> bool:
-    """Add our lines to what tor is allowed on this machine, and leave the others there."""
-    path = machine.at(APPARMOR)
-    there = path.read_bytes() if path.is_file() else b""
-    missing = [line for line in lines.splitlines(keepends=True) if line not in there]
-    if not missing:
-        return False
-    begun = there if not there or there.endswith(b"\n") else there + b"\n"
-    return machine.put(APPARMOR, begun + b"".join(missing))
 
 
 def enable(machine: Machine) -> None:
@@ -94,14 +105,14 @@ def start(machine: Machine, changed: set[str], *, fresh: bool) -> bool:
         ask("restart", "systemd-sysctl.service")
     if "journald.conf" in changed:
         ask("restart", "systemd-journald.service")
-    if "system_tor" in changed:
+    if PROFILE in changed:
         _apparmor_again(machine)
     todo = []
     if changed & {"intake.socket"}:
         ask("stop", "intake.service", "intake.socket")
     if changed & {"intake.socket", "intake.service"} or fresh or not active(machine, UNITS[1]):
         todo += ["intake.socket", "intake.service"]
-    if changed & {"torrc", "tor.conf", "system_tor"} or not active(machine, TOR):
+    if changed & {"torrc", "tor.conf", PROFILE} or not active(machine, TOR):
         todo.append(TOR)
     if "intake-maintain.timer" in changed or not active(machine, "intake-maintain.timer"):
         todo.append("intake-maintain.timer")

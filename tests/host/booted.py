@@ -119,7 +119,15 @@ class Booted:
             self._holder = subprocess.Popen(
                 [
                     *("/bin/sh", "-euc", 'echo $$ >"$1/cgroup.procs"; shift; exec "$@"', "sh"),
-                    *(str(group), "unshare", *OWN, "--fork", "--kill-child"),
+                    *(
+                        str(group),
+                        "setpriv",
+                        "--pdeathsig=KILL",
+                        "unshare",
+                        *OWN,
+                        "--fork",
+                        "--kill-child",
+                    ),
                     *("/bin/sh", "-euc", script),
                 ],
                 stdin=subprocess.DEVNULL,
@@ -232,11 +240,16 @@ class Booted:
         return done.stdout
 
     @contextlib.contextmanager
-    def running(self, *words: object, network: bool = False) -> Iterator[subprocess.Popen[str]]:
-        """Yield a command that runs on it; it and all that it started are killed with the block."""
+    def running(
+        self, *words: object, network: bool = False, given: bool = False
+    ) -> Iterator[subprocess.Popen[str]]:
+        """Yield a command that runs on it; it and all that it started are killed with the block.
+
+        With ``given`` its standard input stays open; else there is nothing on it.
+        """
         with subprocess.Popen(
             self.entered(*words, network=network),
-            stdin=subprocess.DEVNULL,
+            stdin=subprocess.PIPE if given else subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

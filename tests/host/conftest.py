@@ -7,6 +7,7 @@ installed once for all tests; see hosts.py.
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -24,6 +25,7 @@ def _alone() -> None:
             pytest.skip(lacks)
         pytest.fail(lacks)
     roots.private_mounts()
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("It was told to end."))
 
 
 @pytest.fixture(scope="session", params=os.environ.get("SUITES", "bookworm").split())

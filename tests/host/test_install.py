@@ -82,6 +82,18 @@ def test_a_power_cut_loses_nothing_of_what_has_a_receipt(host: Host, machine: Bo
     assert sorted(host.read()) == sorted([WORDS, WORDS * 2])
 
 
+def test_maintenance_does_its_work_behind_its_walls(host: Host, machine: Booted) -> None:
+    """As its timer starts it: the store has a fresh file, and the site is started anew."""
+    path = host.root.at("/var/lib/intake/data/intake.db")
+    before, process = path.stat().st_ino, machine.show("intake.service", "MainPID")
+    machine.run("systemctl", "start", "intake-maintain.service")
+    assert machine.show("intake-maintain.service", "Result")["Result"] == "success"
+    assert path.stat().st_ino != before
+    assert owner(host, "var/lib/intake/data/intake.db") == "intake:intake"
+    assert machine.show("intake.service", "MainPID") != process
+    assert host.visitor.ask("GET", "/en")[0] == 200
+
+
 def test_again_nothing_changes(host: Host, machine: Booted) -> None:
     before = host.root.tree()
     started = machine.show("tor@default.service", "ExecMainStartTimestampMonotonic")

@@ -25,6 +25,7 @@ from deploy.host import release
 from intake.settings import ROOT
 from tests.host.booted import Booted, cannot
 from tests.host.roots import Root, checkout, command, missing, private_mounts, remove
+from tests.onion import figures
 
 SUITE = "bookworm"
 PACKAGES = ("openssh-server",)
@@ -44,7 +45,8 @@ def installed(kept: Path) -> Path:
         if not mark.exists() or mark.read_text() != name:
             mark.unlink(missing_ok=True)
             remove(folder)
-            _install(folder)
+            with figures.timed("machine installed, once for each release"):
+                _install(folder)
             mark.write_text(name)
     return folder
 

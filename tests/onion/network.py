@@ -40,15 +40,12 @@ OLD = 180 * 86_400  # seconds; an authority's certificate is good for a year
 LONGEST = 107  # bytes of a unix socket's path
 TIED = ("setpriv", "--pdeathsig", "KILL")  # whose parent dies, dies
 
-# TestingTorNetwork permits private addresses and the like by itself. How long a circuit may take is
-# not learned: what was learned on an idle machine would end circuits on a busy one.
+# TestingTorNetwork permits private addresses and the like by itself.
 ANYBODY = (
     "TestingTorNetwork 1",
     "AssumeReachable 1",
     "PathsNeededToBuildCircuits 0.25",
     "V3AuthNIntervalsValid 3",
-    "LearnCircuitBuildTimeout 0",
-    "CircuitBuildTimeout 30",
 )
 EVERYONE = (
     *ANYBODY,
