@@ -22,7 +22,7 @@ from tests.host.test_upgrade import change, named
 pytestmark = pytest.mark.host
 
 STORE = "/var/lib/intake/data/intake.db"
-CLOSED = "We cannot take letters just now"
+KEPT = "Nothing was stored. Your words are below: you can try again."
 KNOCK = "import socket; socket.socket(socket.AF_UNIX).connect('/run/intake/web.sock')"
 LOCK = (
     "import sqlite3, sys; db = sqlite3.connect(sys.argv[1], isolation_level=None); "
@@ -61,12 +61,13 @@ def _well_again(troubled: Host, sent: list[str]) -> Iterator[None]:
 
 
 def refused(host: Host) -> None:
-    """A source is told that the site takes nothing now, and has no receipt."""
+    """A source is told that nothing was stored; the words are still there, and no receipt."""
     visitor = host.visitor
     fields = visitor.form(f"{WORDS} refused")
     status, page = visitor.post(fields)
     assert status == 503
-    assert CLOSED in page
+    assert KEPT in page
+    assert fields["account"] in page
     assert not re.search(r"<li>\d{4}</li>", page)
 
 
@@ -140,7 +141,7 @@ def test_the_disk_is_full(troubled: Host, sent: list[str]) -> None:
             if status != 200:
                 break
             sent.append(f"{WORDS} {number}")
-        assert (status, CLOSED in page) == (503, True)
+        assert (status, KEPT in page, fields["account"] in page) == (503, True, True)
         assert "room" in told(troubled) or "space" in told(troubled)
         said = troubled.run("systemctl", "start", "intake-maintain.service", code=None)
         assert "failed" in said
