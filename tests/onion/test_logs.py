@@ -35,7 +35,7 @@ def keys(text: str) -> set[str]:
 def circuits(text: str) -> dict[str, float]:
     """Return how many circuits a state file has counted, by the name of the count."""
     found: dict[str, float] = {}
-    for name, value in re.findall(r" (pb_\w+)=([\d.]+)", text):
+    for name, value in re.findall(r"\b(pb_\w+|TotalBuildTimes)[= ]([\d.]+)", text):
         found[name] = found.get(name, 0.0) + float(value)
     return found
 
