@@ -191,10 +191,12 @@ def test_of_two_admins_at_once_one_is_told_to_wait(upgraded: Host, there: Booted
     with there.running("intake-host", "rollback") as first:
         assert first.stdout is not None
         assert first.stdout.readline()
-        os.killpg(first.pid, signal.SIGSTOP)  # the first one reads what stands there
+        children = Path(f"/proc/{first.pid}/task/{first.pid}/children").read_text().split()
+        for child in children:  # the first one reads what stands there; nsenter stops with it
+            os.kill(int(child), signal.SIGSTOP)
         for command in (INSTALL, ("intake-host", "rollback")):
             assert "Somebody else is installing" in there.run(*command, code=7)
-        os.killpg(first.pid, signal.SIGCONT)
+        os.kill(first.pid, signal.SIGCONT)
         assert "is in force" in first.stdout.read()
         assert first.wait() == 0
     assert opens(upgraded.visitor)
