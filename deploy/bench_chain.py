@@ -19,7 +19,8 @@ Rules:
   ``--posts`` in all, the others what the rounds brought, and how many stands beside it.
 - Each connection is another circuit's and takes few requests, so that no circuit's pace binds.
 - What clients take of a core is printed, and what a write takes that waits for this disk.
-- All is in a folder that goes at the end, also after Ctrl-C. Only what was started here is ended.
+- All is in a folder that goes at the end, also when the run is ended early. Only what was started
+  here is ended.
 
 Run it as `make bench-quick`; ``--trials`` (deploy/trials.py) is for docs/adr/0020-the-chain.md.
 """
@@ -31,6 +32,7 @@ import contextlib
 import json
 import os
 import random
+import signal
 import statistics
 import sys
 import tempfile
@@ -94,11 +96,10 @@ class Bench:
 
     def fill(self, posts: int) -> None:
         """Submit until the site has taken so many, and look at the memory of each again."""
-        for server in self.servers:
-            missing = posts - self.sent[server]
-            if missing > 0 and isinstance(server, Chain) and server.stores:
-                self.submit(server, CLIENTS[-1], most=missing)
-            self.full[server] = memory(server)
+        site = self.servers[0]
+        if posts > self.sent[site]:
+            self.submit(site, CLIENTS[-1], most=posts - self.sent[site])
+        self.full = {server: memory(server) for server in self.servers}
 
     def submit(self, server: Server, clients: int, seconds: float = 1e6, most: int = 0) -> Load:
         """Have visitors submit, and count what is stored."""
@@ -239,6 +240,8 @@ def main() -> None:
     parser.add_argument("--plot", type=Path, help="where to write the plot, as SVG")
     parser.add_argument("--folder", type=Path, help="where to work: on the disk that is meant")
     given = parser.parse_args()
+    for number in (signal.SIGINT, signal.SIGTERM):  # a job in the background has the first ignored
+        signal.signal(number, lambda *_: sys.exit(1))
     if not ONION.exists() or not Path("/proc/self/stat").exists():
         sys.exit("This needs Linux, and OnionShare in .peers. Run: make bench-quick")
     if given.haproxy and not HAPROXY:

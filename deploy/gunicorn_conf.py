@@ -58,7 +58,7 @@ REQUEST = 1800  # seconds for one request, upload and answer included
 DRAIN = 64 * 1024 * 1024  # bytes of an unread body we take, so that the client sees our answer
 DRAIN_STEP = 64 * 1024
 OPEN = 16  # connections of one circuit, in each worker; a browser opens six
-BURST = 40  # requests that one circuit may send in each worker without waiting
+BURST = 20  # requests that one circuit may send in each worker without waiting
 PACE = 2.0  # seconds between those that come after
 # What tor's HiddenServiceExportCircuitID sends first (the PROXY protocol, version 1, section 2.1).
 CIRCUIT = re.compile(

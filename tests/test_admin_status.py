@@ -275,6 +275,21 @@ def test_what_root_left_in_the_data_folder_is_found(alone: Host, name: str) -> N
         assert alone.run(*command)[0] == UNSAFE
 
 
+def test_another_user_is_told_to_be_the_site_s(
+    alone: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who may not even look into the folder gets a sentence, too."""
+
+    def closed(_: Path) -> Iterator[Path]:
+        raise PermissionError
+
+    monkeypatch.setattr(os, "geteuid", lambda: 4711)
+    monkeypatch.setattr(Path, "iterdir", closed)
+    red(alone, "Not owned by the user who runs this", "run intake-admin")
+    for command in (["maintain"], ["export", str(alone.root)], ["init"]):
+        assert alone.run(*command)[0] == UNSAFE
+
+
 READ_ONLY = """
 mount --bind "$0" "$0" && mount -o remount,bind,ro "$0" && shift 0
 for command in status doctor maintain; do "$1" -m intake.admin $command; echo "=$?="; done

@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import inspect
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -182,6 +183,8 @@ def main() -> int:
     try:
         if given.machine.real and os.geteuid() != 0:
             raise Misuse("Only root can do this.", "Run it again as root, or with sudo.")
+        if given.do is not do_admin:  # a connection that breaks leaves nothing half done
+            signal.signal(signal.SIGHUP, signal.SIG_IGN)
         return int(given.do(given))
     except Refused as refused:
         print(refused.what, f"  → {refused.hint}", sep="\n", file=sys.stderr)

@@ -137,7 +137,8 @@ class Install:
         found = onion.address(machine, patience=_ADDRESS_WITHIN if machine.systemd else 0)
         if not self.changed:
             say("Nothing had to be changed: all is there, as this checkout has it.")
-        say(f"Release   {self.made.name}, and before it: {switching.named(machine, 'previous')}")
+        before = switching.named(machine, "previous") or "none"
+        say(f"Release   {self.made.name}, and before it: {before}")
         say(f"Address   {found or 'tor makes it when it starts; then: intake-host show'}")
         say(f"Bundle key, public half: {self.public}")
         if not machine.settings().get("INTAKE_DATA"):

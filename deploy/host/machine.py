@@ -43,9 +43,10 @@ OWNED = tuple(name for name, _, owner in FOLDERS if owner == USER)
 
 
 def say(*lines: str) -> None:
-    """Print lines, each at once: whoever waits sees how far it is."""
-    for line in lines:
-        print(line, flush=True)
+    """Print lines, each at once: whoever waits sees how far it is. Nobody has to listen."""
+    with contextlib.suppress(OSError):  # the connection broke; the work goes on
+        for line in lines:
+            print(line, flush=True)
 
 
 @dataclass(frozen=True, slots=True)

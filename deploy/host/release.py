@@ -150,7 +150,7 @@ def _spoken(command: list[str]) -> None:
         lines = []
         for line in running.stdout or ():
             lines.append(line)
-            if found := re.match(r"(?:Collecting |Processing \S*/)([A-Za-z0-9_]+)", line):
+            if found := re.match(r"(?:Collecting |Processing \S*/)([A-Za-z0-9_.]+)", line):
                 say(f"     {found[1]}")
     if running.returncode:
         what = f"This failed: {' '.join(command[1:5])} …\n{''.join(lines[-12:])}"

@@ -102,11 +102,11 @@ def start(machine: Machine, changed: set[str], *, fresh: bool) -> bool:
         ask("daemon-reload")
     ask("enable", "--quiet", *ENABLED)
     if "sysctl.conf" in changed:
-        ask("restart", "systemd-sysctl.service")
+        _again(machine, "restart", "systemd-sysctl.service")
     if "journald.conf" in changed:
-        ask("restart", "systemd-journald.service")
+        _again(machine, "restart", "systemd-journald.service")
     if PROFILE in changed:
-        _apparmor_again(machine)
+        _again(machine, "reload-or-restart", "apparmor.service")
     todo = []
     if changed & {"intake.socket"}:
         ask("stop", "intake.service", "intake.socket")
@@ -122,11 +122,12 @@ def start(machine: Machine, changed: set[str], *, fresh: bool) -> bool:
     return bool(todo)
 
 
-def _apparmor_again(machine: Machine) -> None:
+def _again(machine: Machine, verb: str, unit: str) -> None:
+    """Have a part of the system read its file anew; the site runs without it, so that is no end."""
     try:
-        machine.systemctl("reload-or-restart", "apparmor.service")
+        machine.systemctl(verb, unit)
     except MachineTrouble:
-        say("     AppArmor does not run here; tor is not held to its profile.")
+        say(f"     {unit} did not take it. → intake-admin doctor says what is missing")
 
 
 def active(machine: Machine, name: str) -> bool:

@@ -254,9 +254,10 @@ def _loose(place: Path, path: Path, ours: dict[Path, str]) -> Iterator[str]:
     yield from (f"{name} is not {n}" for name, n in _BOUNDS.items() if status.get(name) != n)
     if not re.search(r"^Max core file size +0 +0 ", _read(path / "limits"), re.MULTILINE):
         yield "it may dump core"
-    # The first process sees nobody's words, and so may be dumpable; a worker must not be.
+    # The first process sees nobody's words, and so may be dumpable; a worker must not be. What the
+    # kernel shows of one that is not belongs to root, all but the folder itself.
     worker = path.with_name(status.get("PPid", "0")) in ours
-    if worker and path.stat().st_uid != int(_entry(place, "root")[_ID]):
+    if worker and (path / "status").stat().st_uid != int(_entry(place, "root")[_ID]):
         yield "others of its user can read its memory"
     if re.findall(r"^ *(\S+):", _read(path / "net/dev"), re.MULTILINE) != ["lo"]:
         yield "it has a network"

@@ -57,7 +57,8 @@ def check_folder(settings: Settings) -> None:
         what = f"Other users of this machine can enter {settings.data}."
         raise Unsafe(what, f"Close it, and find out who looked: chmod 700 {settings.data}")
     # A file that root has made here is one that the site cannot write.
-    if other := [path for path in [settings.data, *settings.data.iterdir()] if not _ours(path)]:
+    inside = settings.data.iterdir() if _ours(settings.data) else [settings.data]
+    if other := [path for path in inside if not _ours(path)]:
         what = f"Not owned by the user who runs this, or read-only: {', '.join(map(str, other))}."
         raise Unsafe(what, f"On a host, run intake-admin; if need be: chown -R intake: {other[0]}")
 

@@ -44,6 +44,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "admin/doctor.py:_swap": OURS,
     "admin/doctor.py:signed_off": OURS,
     "admin/exporting.py:Export._finish": BUNDLE,
+    "admin/chain.py:resume": BUNDLE + RETURN,
     "admin/host.py:_read": OURS,
     "admin/host.py:_tor": OURS,
     "admin/install.py:_put": COPIED,

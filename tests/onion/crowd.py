@@ -14,7 +14,7 @@ from tests.onion.host import Host
 from tests.site_maker import LEAST
 from tests.test_concurrency import WORDS, Post, Send
 
-EACH = 25  # posts of one circuit, before another one is taken; one may send so many at once
+EACH = 20  # posts of one circuit, before another one is taken; one may send so many at once
 PAUSE = 0.5  # seconds until somebody tries again
 LIMIT = 240  # seconds that a visitor goes on trying
 

@@ -25,6 +25,7 @@ from deploy.host import release
 from intake.settings import ROOT
 from tests.host.booted import Booted, cannot
 from tests.host.roots import Root, checkout, command, missing, private_mounts, remove
+from tests.onion import figures
 
 SUITE = "bookworm"
 PACKAGES = ("openssh-server",)
@@ -44,13 +45,16 @@ def installed(kept: Path) -> Path:
         if not mark.exists() or mark.read_text() != name:
             mark.unlink(missing_ok=True)
             remove(folder)
-            _install(folder)
+            with figures.timed("machine installed, once for each release"):
+                _install(folder)
             mark.write_text(name)
     return folder
 
 
 def _install(folder: Path) -> None:
-    root = Root.bare(SUITE, folder)
+    made = folder.with_suffix(".new")
+    remove(made)
+    root = Root.bare(SUITE, made)  # in memory
     try:
         root.bring(checkout(), ROOT)
         root.run("sh", "/checkout/deploy/install.sh")
@@ -59,6 +63,9 @@ def _install(folder: Path) -> None:
         root.run("apt-get", "install", *options, *PACKAGES, more=more)
     finally:
         root.unmount()
+    command("cp", "-a", "--one-file-system", made, folder)
+    command("umount", made)
+    made.rmdir()
 
 
 @contextlib.contextmanager

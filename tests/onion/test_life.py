@@ -15,6 +15,7 @@ import re
 import secrets
 from hashlib import sha256
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -180,29 +181,22 @@ def test_seconds_to_the_page_and_to_the_receipt(host: Host, name: str, tmp_path:
                 there.window.press(MAIN)
             assert re.fullmatch(r"\d{24}", there.digits())
         assert there.rows == len(seeds) == len(host.net.clients)
+        says_whose_page_it_posts_from(there)
 
 
-@pytest.mark.parametrize("name", BROWSERS)
-def test_a_browser_says_whose_page_it_posts_from(host: Host, name: str, tmp_path: Path) -> None:
+def says_whose_page_it_posts_from(there: Visit) -> None:
     """What both browsers send to an http onion, by which a post of ours is known."""
-    with visit(host, name, tmp_path / "first") as there:
-        there.fill()
-        there.window.press(MAIN)
-        assert there.digits()
-        posts = [head for head in there.wire.heads() if head.startswith("POST")]
-    origins = {found for head in posts for found in re.findall(r"(?mi)^Origin: (\S+)\r$", head)}
-    assert origins == {f"http://{host.onion}"}
-    hosts = {found for head in posts for found in re.findall(r"(?mi)^Host: (\S+)\r$", head)}
-    assert hosts == {host.onion}
-    assert not any("cookie:" in head.lower() for head in posts)
+    posts = "".join(head for head in there.wire.heads() if head.startswith("POST"))
+    assert set(re.findall(r"(?mi)^Origin: (\S+)\r$", posts)) == {there.at()}
+    assert set(re.findall(r"(?mi)^Host: (\S+)\r$", posts)) == {there.at().removeprefix("http://")}
+    assert "cookie:" not in posts.lower()
 
 
 def test_a_post_from_another_onion_is_refused(host: Host) -> None:
     """By its Origin or its Host, and by Sec-Fetch-Site where there is no Origin."""
     circuit = host.circuit()
-    body = f"_seed={seed_in(circuit.get())}&force=army&account=x"
-    for name, value in LEAST.items():
-        body += "".join(f"&{name}={one}" for one in ([value] if isinstance(value, str) else value))
+    fields = {"_seed": seed_in(circuit.get()), **LEAST, "account": "x"}
+    body = urlencode(fields, doseq=True).encode()
     tried: list[tuple[dict[str, str], int]] = [
         ({"Origin": OTHER}, 403),
         ({"Origin": "null"}, 403),
@@ -212,11 +206,11 @@ def test_a_post_from_another_onion_is_refused(host: Host) -> None:
         ({"Origin": OTHER, "Sec-Fetch-Site": "same-origin"}, 403),
     ]
     for headers, expected in tried:
-        status, _ = circuit.fresh().ask("POST", "/en", body.encode(), {**BODY, **headers})
+        status, _ = circuit.fresh().ask("POST", "/en", body, {**BODY, **headers})
         assert (headers, status) == (headers, expected)
     assert sum(host.site.store.counts().values()) == 0
     ours = {"Origin": f"http://{host.onion}"}
-    status, _ = circuit.ask("POST", "/en", body.encode(), {**BODY, **ours})
+    status, _ = circuit.ask("POST", "/en", body, {**BODY, **ours})
     assert status == 200
     assert sum(host.site.store.counts().values()) == 1
 

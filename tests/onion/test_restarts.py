@@ -52,7 +52,7 @@ def everyone(host: Host, count: int, seen: Callable[[int], None] = lambda _: Non
     """Send so many testimonies by several clients; each receipt has its row; count them."""
     start = time.monotonic()
     names = list(host.net.clients)
-    circuits = [host.circuit(names[n % 3]) for n in range(SOURCES)]
+    circuits = [host.circuit(names[n % 3], timeout=30) for n in range(SOURCES)]
     posts = post_all(circuits, count, f"{time.time()}", seen)
     site = host.site
     ruled = Reign(frozenset(site.made.periods), site.made.keyring.version, start, math.inf)
