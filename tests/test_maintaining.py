@@ -227,7 +227,7 @@ def test_posts_go_on_while_it_runs_and_all_are_stored(settings: Settings) -> Non
             acknowledged.append(int(poster.stdout.readline()))
     finally:
         acknowledged += map(int, end(poster))
-    assert len(acknowledged) > 9
+    assert len(set(acknowledged)) > 8  # one after each run, at least
     assert {row(n) for n in [*range(100), *acknowledged]} <= stored(settings)
 
 
