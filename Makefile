@@ -25,8 +25,16 @@ help: ## list the targets
 
 setup: $(VENV)/.locked ## make .venv from the lock (only when the lock changed)
 
+# Two at a time, of about the same length.
+BOTH := sh deploy/both.sh
+TEST = $(BOTH) '$(RUN) -m pytest tests/test_[a-j]*.py' '$(RUN) -m pytest --ignore-glob="tests/test_[a-j]*.py"'
+
 test: setup ## every test that needs nothing more; ARGS="-k word" chooses
+ifneq ($(ARGS),)
 	$(RUN) -m pytest $(ARGS)
+else
+	@$(TEST)
+endif
 
 slow: setup ## tests that take minutes: every byte of a keyring, flipped, and the like
 	$(RUN) -m pytest -m slow $(ARGS)
@@ -37,7 +45,7 @@ check: setup ## the gate: style, types, import contracts, line budgets, tests
 	$(RUN) -m mypy
 	$(RUN) -c 'from importlinter.cli import lint_imports_command; lint_imports_command()'
 	$(RUN) deploy/lines.py
-	$(RUN) -m pytest
+	@$(TEST)
 
 lines: setup ## lines of each room and file, without blanks, comments and docstrings
 	$(RUN) deploy/lines.py
@@ -57,8 +65,6 @@ demo-recover: setup ## read it all without Intake: docs/RECOVERY.md with stock a
 demo-clean: setup ## erase what the demo made
 	$(RUN) deploy/demo.py clean
 
-# Two at a time, of about the same length.
-BOTH := sh deploy/both.sh
 BROWSER_REST = $(filter-out $(BROWSER_FIRST),$(wildcard tests/browser/test_*.py))
 BROWSER_FIRST = tests/browser/test_every_page.py tests/browser/test_figures.py tests/browser/test_way_back.py
 
