@@ -146,7 +146,8 @@ class TestCalls:
 
     def test_the_filter_allows_every_call(self, name: str, trace: Trace, kept: Host) -> None:
         unit = units.load(kept.root.path, name)
-        assert {"openat", "fsync", "exit_group"} <= trace.names
+        assert {"openat", "exit_group"} <= trace.names
+        assert trace.names & {"fsync", "fdatasync"}  # SQLite takes the one or the other
         assert trace.names - allowed(kept.root, unit) == set()
 
     def test_only_unix_sockets_are_asked_for(self, name: str, trace: Trace) -> None:
@@ -166,8 +167,8 @@ class TestCalls:
     def test_a_filter_without_a_group_that_is_needed_is_seen(
         self, name: str, trace: Trace, kept: Host, group: str
     ) -> None:
-        if (name, group) == ("intake-maintain.service", "@network-io"):
-            pytest.skip("maintenance speaks to nobody")
+        if name == "intake-maintain.service" and group in {"@network-io", "@process"}:
+            pytest.skip("maintenance speaks to nobody, and starts nothing")
         unit = units.load(kept.root.path, name)
         rest = allowed(kept.root, unit) - expanded(kept.root, group)
         assert trace.names - rest

@@ -225,6 +225,8 @@ def test_18_the_admin_has_an_address_and_loses_it(second: Host, admin: Root) -> 
     assert machine.show("tor@default.service", "ActiveState")["ActiveState"] == "active"
 
 
+@pytest.mark.usefixtures("second")  # so that it comes last of each suite
 def test_every_block_was_followed(admin: Root) -> None:
     steps = [part for part in handbook.read() if isinstance(part, Step)]
-    assert [s.text for s in steps if s.place == handbook.HOST] == admin.done
+    texts = [s.text for s in steps if s.place == handbook.HOST]
+    assert texts == admin.done[-len(texts) :]
