@@ -125,7 +125,7 @@ bench-files: setup $(ONION)/.locked ## a 50 MB upload, beside OnionShare's recei
 bench-filler: setup ## what the hidden filler hides of how much was written, and what it costs
 	$(RUN) deploy/bench_filler.py $(ARGS)
 
-nightly: ## what is too slow for .ci/run: hours on a small machine, no part left out
+nightly: ## what is too slow for .ci/run: about an hour on two cores
 	@.ci/run nightly
 
 clean: ## remove .venv, the peers and what the tools cached
