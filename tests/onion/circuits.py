@@ -10,12 +10,14 @@ import gzip
 import itertools
 import socket
 import struct
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import unescape
 from http.client import HTTPConnection, HTTPException
 from urllib.parse import urlencode
 
+from tests.onion import figures
 from tests.onion.network import Client
 from tests.site_maker import LEAST, receipt_in, seed_in
 
@@ -87,14 +89,17 @@ class Circuit:
     def connect(self) -> socket.socket:
         """Return a new line on this circuit; where tor hangs, on another, as people try again.
 
-        So far nothing was said to the site: how quickly it answers is measured as before.
+        So far nothing was said to the site: how quickly it answers is measured as before. How often
+        that happens is printed with the other figures.
         """
         user, patience = self.user, min(PATIENCE, self.timeout)
         for _ in range(TRIES - 1):
-            with contextlib.suppress(TimeoutError):
+            start = time.monotonic()
+            with contextlib.suppress(TimeoutError, NoCircuitError):
                 line = connect(self.client.listening(), self.onion, user, patience)
                 line.settimeout(self.timeout)
                 return line
+            figures.note("tor did not lead to the onion, another circuit did: after", time.monotonic() - start)
             user = self.fresh().user
         return connect(self.client.listening(), self.onion, user, self.timeout)
 
