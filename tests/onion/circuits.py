@@ -99,7 +99,9 @@ class Circuit:
                 line = connect(self.client.listening(), self.onion, user, patience)
                 line.settimeout(self.timeout)
                 return line
-            figures.note("tor did not lead to the onion: tried again after", time.monotonic() - start)
+            figures.note(
+                "tor did not lead to the onion: tried again after", time.monotonic() - start
+            )
             user = self.fresh().user
         return connect(self.client.listening(), self.onion, user, self.timeout)
 
