@@ -117,11 +117,11 @@ class Manager:
         return (self.folder / "asked").read_text().splitlines()
 
     def end(self) -> None:
-        """Stop what it started."""
-        for path in self.folder.glob("*.pid"):
-            if number := int(path.read_text() or 0):
-                with contextlib.suppress(ProcessLookupError):
-                    os.killpg(number, signal.SIGKILL)
+        """Stop all that it ever started: what was told to stop may still be about to."""
+        started = self.folder / "started"
+        for number in started.read_text().split() if started.exists() else []:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(int(number), signal.SIGKILL)
 
 
 _SYSTEMCTL = textwrap.dedent("""\
@@ -154,6 +154,7 @@ _SYSTEMCTL = textwrap.dedent("""\
         setsid venv/bin/python -m gunicorn --config deploy/gunicorn_conf.py \\
           >"$folder/said" 2>&1 </dev/null &
         echo $! >"$pid"
+        echo $! >>"$folder/started"
         until [ -S "$root/run/intake/web.sock" ]; do
           kill -0 "$(cat "$pid")" 2>/dev/null || exit 1
           sleep 0.1
