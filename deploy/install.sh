@@ -38,9 +38,10 @@ done
 if [ -n "$missing" ]; then
   echo "Installing from Debian:$missing"
   export DEBIAN_FRONTEND=noninteractive
-  apt-get -qq update
   # shellcheck disable=SC2086 # one word for each package
-  apt-get -qq install --yes --no-install-recommends $missing
+  { apt-get -qq update && apt-get -qq install --yes --no-install-recommends $missing; } ||
+    refuse 'Debian did not install them; it says why above.' \
+      'See that the server reaches the network, and that no other apt runs. Then run this again.'
 fi
 
 export PYTHONPATH="$here" PYTHONDONTWRITEBYTECODE=1

@@ -36,6 +36,7 @@ _CLEAR = "\x1b[H\x1b[2J"  # for a terminal that has no alternate screen
 _ENTER, _LEAVE = f"\x1b[?1049h{_CLEAR}", f"{_CLEAR}\x1b[?1049l"
 _STEP = 50  # how many items between two prints of progress
 _OURS = Path(__file__).resolve().parent
+_CALLED = os.environ.get("INTAKE_CALLED", "")  # how a host calls its admin's tool
 
 FLAG: dict[str, Any] = {"action": "store_true"}
 PATH: dict[str, Any] = {"type": Path, "metavar": "PATH"}
@@ -78,9 +79,9 @@ def _refuse(refused: Refused) -> NoReturn:
         sys.stdout.flush()
     except BrokenPipeError:
         _drop_output()
-    print(visible(refused.what), file=sys.stderr)
+    print(visible(_called(refused.what)), file=sys.stderr)
     if refused.hint:
-        print(f"  → {visible(refused.hint)}", file=sys.stderr)
+        print(f"  → {visible(_called(refused.hint))}", file=sys.stderr)
     sys.exit(refused.exit)
 
 
@@ -92,7 +93,11 @@ def _drop_output() -> None:
 def say(*lines: str) -> None:
     """Print lines, made :func:`visible`."""
     for line in lines:
-        print(visible(line), flush=True)
+        print(visible(_called(line)), flush=True)
+
+
+def _called(text: str) -> str:
+    return text.replace("python -m intake.admin", _CALLED) if _CALLED else text
 
 
 def visible(text: str, keep: str = "\n") -> str:
@@ -228,7 +233,7 @@ def parser(tool: str, description: str, examples: str) -> argparse.ArgumentParse
         "5 key or passphrase · 6 unsafe · 7 machine · 8 done, but something is missing"
     )
     made = _Parser(
-        prog=f"python -m intake.{tool}",
+        prog=_called(f"python -m intake.{tool}"),
         description=description,
         epilog=f"examples:\n{examples}\n\n{codes}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -252,7 +257,7 @@ def commands(
     argparse is to know of an argument, by its name, or by that of the command and its own; one that
     is not there is a path.
     """
-    texts = {name: inspect.getdoc(do) or "" for name, (do, _) in table.items()}
+    texts = {name: _called(inspect.getdoc(do) or "") for name, (do, _) in table.items()}
     lines = "\n".join(texts.values()).splitlines()
     examples = "\n".join(line for line in lines if line.startswith(" "))
     made = parser(tool, inspect.getdoc(build) or "", examples)

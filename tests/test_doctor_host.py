@@ -116,7 +116,7 @@ def answer(listening: socket.socket) -> None:
             return
         with visitor:
             visitor.recv(1 << 12)
-            visitor.sendall(b"HTTP/1.1 404 NOT FOUND\r\n\r\n")
+            visitor.sendall(b"HTTP/1.1 404 NOT FOUND\r\nX-Padding: x\r\n\r\n")
 
 
 @pytest.fixture(scope="module")

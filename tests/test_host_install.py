@@ -191,6 +191,16 @@ def test_both_commands_run(first: Machine, tmp_path: Path) -> None:
     assert (done.returncode, "no-such-file" in done.stderr) == (2, True)
 
 
+@pytest.mark.parametrize("words", [["--help"], ["export", "--help"], ["export", "/"], ["status"]])
+def test_what_is_said_can_be_typed_here(first: Machine, words: list[str]) -> None:
+    """Hints and examples name the command of this machine."""
+    command = [str(first.at("/usr/local/bin/intake-admin")), *words]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    said = done.stdout + done.stderr
+    assert "intake-admin " in said
+    assert "python -m intake.admin" not in said
+
+
 # Again, and the next one.
 
 
@@ -511,7 +521,7 @@ def test_a_release_that_gives_no_page_is_taken_back(
         install(server, broken)
     assert (named(server), system_files(server)) == before
     assert not switching.interrupted(server)
-    assert switching.ask(server, 20) == b"503"
+    assert switching.ask(server, 20) == "503"
     assert manager.asked()[-1] != "restart tor@default.service"
 
 
@@ -542,7 +552,7 @@ def test_show_says_what_runs_and_no_time(server: Machine, manager: Manager) -> N
 
 def test_a_page_that_is_not_ours_does_not_count(server: Machine) -> None:
     """Nor does nobody at all, and both end in time."""
-    assert switching.ask(server, 0.5) is None
+    assert switching.ask(server, 0.5) == ""
 
 
 # The script.

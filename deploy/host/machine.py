@@ -209,7 +209,8 @@ class Machine:
         """
         os.umask(0o077)
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-        own = self.environment() | {"PYTHONPATH": str(release)}
+        named = {"INTAKE_CALLED": "intake-admin"}  # what its hints say to type next
+        own = self.environment() | {"PYTHONPATH": str(release)} | named
         command = self._python(release, ("-P", *words))
         done = subprocess.run(command, env=own, check=False, **self._rights())  # type: ignore[call-overload]
         return int(done.returncode)

@@ -17,9 +17,9 @@ import base64
 import re
 import time
 
-from deploy.host import system
 from deploy.host.machine import TOR, Machine, say
 from intake import files
+from intake.admin import host
 from intake.errors import Misuse
 
 SITE = "/var/lib/tor/intake"
@@ -77,7 +77,7 @@ def admit(machine: Machine, added: list[str], removed: list[str]) -> bool:
         changed |= machine.put(_CONF, _LINES.encode())
     if changed and machine.systemd:
         say("Starting tor anew.")
-        machine.systemctl("restart", system.TOR)
+        machine.systemctl("restart", host.TOR)
     note.unlink()
     return changed
 

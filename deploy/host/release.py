@@ -15,7 +15,7 @@ What a crash leaves: before (7), a folder that the next run removes. Nothing of 
 release that is in force; :mod:`deploy.host.switching` does.
 
 Rules:
-- What opens, and what only reviewers and roots need, never reaches a server (``KEPT_BACK``).
+- What opens, and what only reviewers and roots need, never reaches a server (``ABSENT``).
 - A release belongs to root, and the site cannot write to it.
 """
 
@@ -31,16 +31,13 @@ from pathlib import Path
 
 from deploy.host.machine import Machine, remove, say
 from intake import files
+from intake.admin.host import ABSENT
 from intake.errors import MachineTrouble, Misuse, Refused
 
 ROOT = Path(__file__).resolve().parent.parent.parent  # of the checkout, or of a release
 SHIPPED = (
     *("app.py", "LICENSE", "intake", "templates/source", "requirements/server.txt"),
     *("deploy/gunicorn_conf.py", "deploy/about.example.toml", "deploy/install.sh", "deploy/host"),
-)
-KEPT_BACK = (
-    *("intake/desk", "intake/ceremony", "intake/locked.py", "intake/quorum.py"),
-    "intake/age/armor.py",
 )
 RELEASES = "/opt/intake/releases"
 ID = re.compile(r"[0-9a-f]{12}\Z")
@@ -62,7 +59,7 @@ def shipped(source: Path) -> dict[str, bytes]:
             raise Misuse(what, "Fetch Intake again, whole, then run it again.")
         for path in _files(source / name):
             own = path.relative_to(source).as_posix()
-            if not own.startswith(KEPT_BACK):
+            if not own.startswith(ABSENT):
                 found[own] = path.read_bytes()
     return dict(sorted(found.items()))
 

@@ -22,6 +22,7 @@ from pathlib import Path
 from deploy.host import backup, switching, system
 from deploy.host.machine import TOR, Machine, say
 from intake import files
+from intake.admin import host
 from intake.errors import MachineTrouble, Unsafe
 
 _RECORD = "var/lib/intake/data/installed"
@@ -50,7 +51,7 @@ def restore(machine: Machine, path: Path, *, replace: bool = False, check: bool 
         old = {name: there[name] for name in differ if name in there}
         _aside(machine, old)  # (3)
         if machine.systemd:
-            machine.systemctl("stop", "intake.service", system.TOR)  # (4)
+            machine.systemctl("stop", "intake.service", host.TOR)  # (4)
         with files.troubled(machine.at(_RECORD)):
             for name in [_RECORD, *(name for name in old if name not in content)]:  # (5)
                 machine.at(name).unlink(missing_ok=True)
@@ -58,7 +59,7 @@ def restore(machine: Machine, path: Path, *, replace: bool = False, check: bool 
             machine.put(name, content[name], kinds[name].mode, kinds[name].owner)
     if machine.systemd:  # (7)
         system.start(machine, {"torrc"}, fresh=True)
-        if switching.ask(machine) is None:
+        if not switching.ask(machine):
             what = "All is put back, and the site gives no page."
             raise MachineTrouble(what, "Its own words: journalctl -u intake.service")
     say("All is put back.")

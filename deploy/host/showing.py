@@ -10,9 +10,10 @@ from collections.abc import Iterator
 
 from deploy.host import onion, release, switching, system
 from deploy.host.machine import Machine
+from intake.admin import host
 from intake.errors import MachineTrouble
 
-_SERVICES = (*system.ENABLED, system.TOR)
+_SERVICES = (*system.ENABLED, host.TOR)
 
 
 def lines(machine: Machine) -> Iterator[str]:

@@ -21,25 +21,19 @@ Where systemd does not run, (2), (6) and (7) are left out, and that is said.
 
 from __future__ import annotations
 
-import os
-import socket
 import time
 
 from deploy.host import system
 from deploy.host.machine import Machine, say
 from deploy.host.release import ID, RELEASES
 from intake import files
+from intake.admin import host
 from intake.errors import MachineTrouble, Misuse, Refused
 
 BASE = "/opt/intake"
 PATIENCE = 60  # seconds for the page
 SOON = 5  # seconds for the page of a site that runs
 _NOTE = f"{BASE}/unproved"
-_ASK = (
-    b"PROXY TCP6 fc00:dead:beef:4dad::ffff:ffff ::1 65535 80\r\n"
-    b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
-)
-_OURS = b"\r\nX-Padding: "  # deploy/gunicorn_conf.py fills each head with it
 
 
 def named(machine: Machine, link: str) -> str | None:
@@ -74,7 +68,7 @@ def switch(machine: Machine, new: str, *, anew: bool = False) -> bool:
     """
     cut = recover(machine)  # (1)
     current, previous = named(machine, "current"), named(machine, "previous")
-    before = ask(machine, SOON) if machine.systemd and current else None  # (2)
+    before = ask(machine, SOON) if machine.systemd and current else ""  # (2)
     fresh = cut or anew or new != current
     made = machine.at(f"{RELEASES}/{new}")
     if fresh or system.differing(machine, made):
@@ -124,9 +118,7 @@ def _link(machine: Machine, link: str, release: str) -> None:
         files.sync_folder(path.parent)
 
 
-def _start(
-    machine: Machine, changed: set[str], *, fresh: bool, before: bytes | None = None
-) -> bool:
+def _start(machine: Machine, changed: set[str], *, fresh: bool, before: str = "") -> bool:
     if not machine.systemd:
         system.enable(machine)
         say("     systemd does not run here: nothing was started, and the site was not asked.")
@@ -134,30 +126,18 @@ def _start(
     started = system.start(machine, changed, fresh=fresh)
     say("     asking the site for its page")
     now = ask(machine)
-    if now not in {b"200", before or b"503"}:  # open, or closed as before
-        said = f"answers {now.decode()}" if now else f"gives no page within {PATIENCE} seconds"
+    if now not in {"200", before or "503"}:  # open, or closed as before
+        said = f"answers {now}" if now else f"gives no page within {PATIENCE} seconds"
         raise MachineTrouble(f"The site {said}.", "Its own words: journalctl -u intake.service")
-    say(f"     it answers {now.decode()}" + ": closed, for want of a keyring" * (now == b"503"))
+    say(f"     it answers {now}" + ": closed, for want of a keyring" * (now == "503"))
     return started
 
 
-def ask(machine: Machine, patience: float = PATIENCE) -> bytes | None:
-    """Ask the site for its page as tor does; return its answer's status, None if none came."""
-    door = machine.at("/run/intake/web.sock")
+def ask(machine: Machine, patience: float = PATIENCE) -> str:
+    """Ask the site for its page as tor does; return its answer's status, "" if none came."""
     until = time.monotonic() + patience
     while (left := until - time.monotonic()) > 0:
-        head = b""
-        try:
-            with socket.socket(socket.AF_UNIX) as asking:
-                asking.settimeout(left)
-                asking.connect(os.fspath(door))
-                asking.sendall(_ASK)
-                while b"\r\n\r\n" not in head and (more := asking.recv(1 << 12)):
-                    head += more
-        except OSError:
-            time.sleep(min(left, 0.2))
-            continue
-        if head.startswith(b"HTTP/1.1 ") and _OURS in head:
-            return head[9:12]
+        if found := host.visit(machine.root, b"/", left):
+            return found
         time.sleep(min(left, 0.2))
-    return None
+    return ""

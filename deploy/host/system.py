@@ -13,9 +13,9 @@ from pathlib import Path
 
 from deploy.host.machine import Machine, say
 from intake import files
+from intake.admin.host import TOR, UNITS
 from intake.errors import MachineTrouble
 
-UNITS = ("intake.socket", "intake.service", "intake-maintain.service", "intake-maintain.timer")
 _UNIT = "/etc/systemd/system"
 # Each file of deploy/host that the system reads, and where it reads it.
 PLACES = {
@@ -29,7 +29,6 @@ PROFILE = "system_tor"
 APPARMOR = "/etc/apparmor.d/local/system_tor"
 EVERY = {*PLACES, PROFILE}
 ENABLED = ("intake.socket", "intake.service", "intake-maintain.timer")
-TOR = "tor@default.service"
 
 
 def differing(machine: Machine, release: Path) -> set[str]:

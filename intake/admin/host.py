@@ -9,6 +9,7 @@ Rules:
 - Nothing here runs a program. The one connection that is opened goes to the site's own socket.
 """
 
+import contextlib
 import os
 import re
 import socket
@@ -25,7 +26,10 @@ DOOR = Path("run/intake/web.sock")
 SYSTEM = Path("etc/systemd/system")
 UNITS = ("intake.socket", "intake.service", "intake-maintain.service", "intake-maintain.timer")
 TOR = "tor@default.service"
-ABSENT = ("intake/desk", "intake/ceremony", "templates/desk", "tests")
+ABSENT = (  # what no server has: what opens, and what only reviewers and roots need
+    *("intake/desk", "intake/ceremony", "intake/locked.py", "intake/quorum.py"),
+    *("intake/age/armor.py", "templates/desk", "tests"),
+)
 AGAIN = "Install again: sh deploy/install.sh"
 _ID = 2  # where passwd(5) and group(5) have the number
 _MODE = 0o660
@@ -35,9 +39,9 @@ _CONTROL = ("run/systemd/system.control", "etc/systemd/system.control")
 # A circuit that tor has not: its own are counted from zero.
 _VISIT = (
     b"PROXY TCP6 fc00:dead:beef:4dad::ffff:ffff ::1 1 80\r\n"
-    b"GET /status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    b"GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 )
-_ANSWER = b"HTTP/1.1 404"  # no such page: the site looks at no keyring for it, and writes nothing
+_OURS = b"\r\nX-Padding: "  # deploy/gunicorn_conf.py fills each head with it
 _ONION = re.compile(
     r"HiddenService(Dir /var/lib/tor/(?!intake/*$)[\w-]+|Port \d+ (127\.0\.0\.1:\d+|unix:/\S+)|"
     r"PoWDefensesEnabled 1|EnableIntroDoSDefense 1|MaxStreams \d+|MaxStreamsCloseCircuit 1)"
@@ -61,18 +65,22 @@ def root() -> Path | None:
     return place if (place / RELEASE).exists() else None
 
 
+def visit(place: Path, page: bytes, patience: float = PATIENCE) -> str:
+    """Ask for a page at the site's door as tor does; return the status, "" if none of ours came."""
+    head = b""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as line:
+        line.settimeout(patience)
+        line.connect(str(place / DOOR))
+        line.sendall(_VISIT % page)
+        while b"\r\n\r\n" not in head and (more := line.recv(1 << 12)):
+            head += more
+    return head[9:12].decode("ascii", "replace") if _OURS in head else ""
+
+
 def ask(place: Path) -> None:
-    """Knock at the site's door as tor does. Raises :class:`MachineTrouble` if nobody answers."""
-    said = b""
-    try:
-        with socket.socket(socket.AF_UNIX) as line:
-            line.settimeout(PATIENCE)
-            line.connect(str(place / DOOR))
-            line.sendall(_VISIT)
-            said = line.recv(len(_ANSWER), socket.MSG_WAITALL)
-    except OSError:
-        pass
-    if said != _ANSWER:
+    """Raise :class:`MachineTrouble` if the site does not answer."""
+    # There is no such page: for it, the site looks at no keyring and writes nothing.
+    if visit(place, b"/status") != "404":
         hint = "systemctl restart intake.socket intake.service; if that does not help: doctor"
         raise MachineTrouble(f"The site does not answer at {place / DOOR}.", hint)
 
