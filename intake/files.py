@@ -104,4 +104,6 @@ def trouble(error: OSError, path: Path) -> MachineTrouble:
     hint = "Check free space, permissions and the stick. Nothing was half written; run it again."
     if isinstance(error, FileNotFoundError):
         hint = f"Make the folder {path.parent} first, or name another, then run it again."
+    if isinstance(error, PermissionError):
+        hint = "Take a place that the user who runs this can use; on a host that is /srv/intake."
     return MachineTrouble(f"{path}: {(error.strerror or 'input/output error').lower()}.", hint)

@@ -36,8 +36,10 @@ from intake.settings import Settings
 from intake.store import envelopes
 from tests.boundaries import CLOSED, within
 from tests.makers import FIRST, make_deployment, sign
+from tests.site_maker import make_site
 
 ROOT = Path(tool.__file__).resolve().parent.parent.parent
+NOBODY = 65534  # a user who owns nothing
 MADE = make_deployment(weeks=4)
 W47, W48, W49, _ = (period.name for period in MADE.keyring.periods)
 DAY = timedelta(days=1)
@@ -1230,3 +1232,43 @@ def test_it_runs_as_a_module(tmp_path: Path) -> None:
     assert ended.returncode == INCOMPLETE
     assert ended.stdout.startswith("RED")
     assert "Traceback" not in ended.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become somebody else")
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["export"], ["acknowledge"], ["keyring", "install"], ["keyring", "show"]),
+        ["resume", "--bundle"],
+    ],
+)
+def test_a_place_that_the_site_s_user_cannot_enter_is_said(
+    tmp_path: Path, words: list[str]
+) -> None:
+    """As root types it on a host, where the tool runs as another user: no defect, and a way on."""
+    site = make_site(tmp_path)
+    closed = tmp_path / "closed"
+    (closed / "stick").mkdir(parents=True)
+    closed.chmod(0o700)
+    for folder in (site.settings.data, site.settings.keys):
+        for path in (folder, *folder.iterdir()):
+            os.chown(path, NOBODY, NOBODY)
+    for above in (tmp_path, *list(tmp_path.parents)[:2]):
+        above.chmod(0o711)
+    own = {"INTAKE_DATA": str(site.settings.data), "INTAKE_KEYS": str(site.settings.keys)}
+    code = "; ".join(
+        [
+            "import os, sqlite3, sqlalchemy.dialects.sqlite",
+            "from intake import terminal",
+            "from intake.admin import __main__ as tool",
+            f"os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})",
+            "terminal.run(tool.build)",
+        ]
+    )
+    command = [sys.executable, "-c", code, *words, str(closed / "stick")]
+    done = subprocess.run(
+        command, cwd=ROOT, env=os.environ | own, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 7, done.stderr
+    assert "permission denied" in done.stderr
+    assert "/srv/intake" in done.stderr

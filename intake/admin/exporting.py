@@ -28,7 +28,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from intake import days, installed
+from intake import days, files, installed
 from intake.admin import chain, setup
 from intake.bundle import BundleHeader, Entry, fits
 from intake.bundle.reading import open_bundle
@@ -64,8 +64,9 @@ class Export:
         self._note = settings.data / chain.PENDING
         self._folder = folder
         self._watch = watch
-        if not folder.is_dir():
-            raise Misuse(f"There is no folder {folder}.", "Check that the stick is mounted there.")
+        with files.troubled(folder):
+            if not folder.is_dir():
+                raise Misuse(f"There is no folder {folder}.", "Is the stick mounted there?")
 
     def run(
         self, period: str | None = None, *, everything: bool = False, empty: bool = False

@@ -130,12 +130,10 @@ def open_return(path: Path, keyring: Keyring) -> Iterator[Opened[ReturnHeader]]:
 
 @contextlib.contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO]:
-    if not path.is_file():
-        raise Misuse(f"{path} is not there, or is no file.", "Check the name and the stick.")
-    try:
+    with files.troubled(path):
+        if not path.is_file():
+            raise Misuse(f"{path} is not there, or is no file.", "Check the name and the stick.")
         file = path.open("rb")
-    except OSError as error:
-        raise files.trouble(error, path) from None
     with file:
         yield file
 
