@@ -17,8 +17,7 @@ from typing import BinaryIO
 
 from intake.errors import BadFile, MachineTrouble, Misuse, Unsafe
 
-PRIVATE = 0o600
-PUBLIC = 0o644
+PRIVATE, PUBLIC = 0o600, 0o644
 
 
 @contextlib.contextmanager
@@ -66,8 +65,7 @@ def read(path: Path, limit: int, *, private: bool = False) -> bytes:
                 )
             data = file.read(limit + 1)
     except (FileNotFoundError, IsADirectoryError):
-        hint = "Check the name and the stick, then run it again."
-        raise Misuse(f"{path} is not there, or is a folder.", hint) from None
+        raise Misuse(f"{path} is not there, or is a folder.", "Check its name and stick.") from None
     except OSError as error:
         raise trouble(error, path) from None
     if len(data) > limit:
