@@ -191,6 +191,20 @@ def test_both_commands_run(first: Machine, tmp_path: Path) -> None:
     assert (done.returncode, "no-such-file" in done.stderr) == (2, True)
 
 
+@pytest.mark.parametrize("command", ["sbin/intake-host", "bin/intake-admin"])
+def test_without_a_release_a_command_says_what_to_do(
+    server: Machine, sources: dict[str, Path], command: str
+) -> None:
+    """As after an installation that was cut off before its first switch."""
+    install(server, sources["one"])  # the copy's commands name the copy
+    path = server.at(f"/usr/local/{command}")
+    assert subprocess.run([str(path), "--help"], capture_output=True, check=False).returncode == 0
+    server.at("/opt/intake/current").unlink()
+    done = subprocess.run([str(path), "show"], capture_output=True, text=True, check=False)
+    assert done.returncode == 7
+    assert done.stderr == "No release of Intake is in force here.\n  → sh deploy/install.sh\n"
+
+
 @pytest.mark.parametrize("words", [["--help"], ["export", "--help"], ["export", "/"], ["status"]])
 def test_what_is_said_can_be_typed_here(first: Machine, words: list[str]) -> None:
     """Hints and examples name the command of this machine."""

@@ -31,6 +31,10 @@ _HERE = Path(__file__).resolve().parent
 _LAUNCHER = """\
 #!/bin/sh
 # Intake, of the release that is in force. Made by its installation.
+[ -e {current} ] || {{
+  printf 'No release of Intake is in force here.\\n  → sh deploy/install.sh\\n' >&2
+  exit 7
+}}
 exec env PYTHONPATH={current} PYTHONDONTWRITEBYTECODE=1 \\
   {python} -P -m deploy.host {words}"$@"
 """

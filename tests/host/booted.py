@@ -30,10 +30,9 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
-from tests.host.roots import FAR, NODES, NoRoot, Root, command, private_mounts
+from tests.host.roots import NODES, NoRoot, Root, command, ended, private_mounts
 
 INIT = "/usr/lib/systemd/systemd"
 WAIT = 120.0  # seconds for a start, or for a stop
@@ -188,12 +187,7 @@ class Booted:
     def __enter__(self) -> Self:
         return self.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        at: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.crash()
         self.root.mount()
 
@@ -224,20 +218,7 @@ class Booted:
         more: Mapping[str, str] | None = None,
     ) -> str:
         """Run a command on it; return what it printed. ``code=None`` lets it end as it will."""
-        done = subprocess.run(
-            self.entered(*words, network=network, more=more),
-            input=given,
-            stdin=None if given is not None else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=FAR,
-        )
-        shown = " ".join(map(str, words))
-        assert code is None or done.returncode == code, f"{shown}: {done.returncode}\n{done.stdout}"
-        return done.stdout
+        return ended(self.entered(*words, network=network, more=more), words, given, code)
 
     @contextlib.contextmanager
     def running(

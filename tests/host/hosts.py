@@ -9,12 +9,15 @@ Rules:
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import pytest
 
 from intake import canonical
 from intake.settings import ROOT
@@ -82,6 +85,20 @@ class Host:
             other.desk = spine.Machines(desk.root, folder / "people", desk.made, desk.online)
             other.opened = dict(self.opened)
         return other
+
+    @contextlib.contextmanager
+    def running(self, folder: Path, *, keyring: bool = True) -> Iterator[Host]:
+        """Run a copy, with a keyring in force, and remove it after the block."""
+        if why := booted.cannot():
+            pytest.skip(f"systemd's own sandbox was not executed here: {why}")
+        copy = self.copy(folder)
+        try:
+            copy.on()
+            if keyring and copy.desk is None:
+                copy.install_keyring()
+            yield copy
+        finally:
+            copy.remove()
 
     def remove(self) -> None:
         """Switch it off at once, and take it away."""

@@ -152,6 +152,26 @@ def remove(folder: Path) -> None:
         command("rm", "-rf", "--one-file-system", folder)
 
 
+def ended(
+    command: list[str], shown: tuple[object, ...], given: str | None, code: int | None
+) -> str:
+    """Run a command to its end; return what it printed. ``code=None`` lets it end as it will."""
+    done = subprocess.run(
+        command,
+        input=given,
+        stdin=None if given is not None else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+        timeout=FAR,
+    )
+    said = f"{' '.join(map(str, shown))}: {done.returncode}\n{done.stdout}"
+    assert code is None or done.returncode == code, said
+    return done.stdout
+
+
 @dataclass(frozen=True, slots=True)
 class Root:
     """A Debian in a folder. :meth:`mount` comes first, :meth:`unmount` last."""
@@ -254,20 +274,7 @@ class Root:
         more: Mapping[str, str] | None = None,
     ) -> str:
         """Run a command in it; return what it printed. ``code=None`` lets it end as it will."""
-        done = subprocess.run(
-            self.entered(*words, more=more),
-            input=given,
-            stdin=None if given is not None else subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            check=False,
-            timeout=FAR,
-        )
-        shown = " ".join(map(str, words))
-        assert code is None or done.returncode == code, f"{shown}: {done.returncode}\n{done.stdout}"
-        return done.stdout
+        return ended(self.entered(*words, more=more), words, given, code)
 
     def bring(self, files: Sequence[Path], source: Path, to: str = "/checkout") -> None:
         """Copy files of a checkout in, as ``git clone`` would leave them."""

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.host import booted
 from tests.host.booted import Booted
 from tests.host.hosts import DOOR, Host
 
@@ -30,16 +29,8 @@ DROPIN = "/etc/systemd/system/intake.service.d/override.conf"
 @pytest.fixture(scope="module")
 def examined(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     """Yield a copy of the host that runs, with a keyring in force."""
-    if why := booted.cannot():
-        pytest.skip(f"systemd's own sandbox was not executed here: {why}")
-    copy = host.copy(tmp_path_factory.mktemp("examined") / "host")
-    try:
-        copy.on()
-        if copy.desk is None:
-            copy.install_keyring()
+    with host.running(tmp_path_factory.mktemp("examined") / "host") as copy:
         yield copy
-    finally:
-        copy.remove()
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ import pytest
 from deploy import handbook, recovery
 from deploy.handbook import Step, Wrong
 from intake.settings import ROOT
-from tests.host import booted, roots
+from tests.host import roots
 from tests.host.booted import Booted
 from tests.host.hosts import INSTALL, STICK, WORDS, Host
 
@@ -108,20 +108,13 @@ def second(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hos
 
 def running(host: Host, folder: Path, *, keyring: bool) -> Iterator[Host]:
     """Yield a copy that runs."""
-    if why := booted.cannot():
-        pytest.skip(f"systemd's own sandbox was not executed here: {why}")
-    copy = host.copy(folder)
-    try:
+    with host.running(folder, keyring=keyring) as copy:
         copy.root.bring(roots.checkout(), ROOT)
-        copy.on()
-        if not keyring:
-            wipe(copy)
-        elif copy.desk is None:
-            copy.install_keyring()
+        if keyring:
             copy.visitor.send()
+        else:
+            wipe(copy)
         yield copy
-    finally:
-        copy.remove()
 
 
 def wipe(host: Host) -> None:

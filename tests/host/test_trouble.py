@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from intake.settings import ROOT
-from tests.host import booted, roots
+from tests.host import roots
 from tests.host.hosts import DOOR, INSTALL, WORDS, Host
 from tests.host.test_upgrade import change, named
 
@@ -36,16 +36,8 @@ NUMBERS = itertools.count()
 @pytest.fixture(scope="module")
 def troubled(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     """Yield a copy of the host that runs, with a keyring in force."""
-    if why := booted.cannot():
-        pytest.skip(f"systemd's own sandbox was not executed here: {why}")
-    copy = host.copy(tmp_path_factory.mktemp("troubled") / "host")
-    try:
-        copy.on()
-        if copy.desk is None:
-            copy.install_keyring()
+    with host.running(tmp_path_factory.mktemp("troubled") / "host") as copy:
         yield copy
-    finally:
-        copy.remove()
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from intake.settings import ROOT
-from tests.host import booted, roots
+from tests.host import roots
 from tests.host.booted import Booted
 from tests.host.hosts import INSTALL, WORDS, Host
 from tests.host.test_install import changes
@@ -33,17 +33,9 @@ NAME = re.compile(r"releases/([0-9a-f]{12})")
 @pytest.fixture(scope="module")
 def upgraded(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Host]:
     """Yield a copy of the host that runs, with a keyring in force and one testimony."""
-    if why := booted.cannot():
-        pytest.skip(f"systemd's own sandbox was not executed here: {why}")
-    copy = host.copy(tmp_path_factory.mktemp("upgraded") / "host")
-    try:
-        copy.on()
-        if copy.desk is None:
-            copy.install_keyring()
+    with host.running(tmp_path_factory.mktemp("upgraded") / "host") as copy:
         copy.visitor.send(f"{WORDS} 0")
         yield copy
-    finally:
-        copy.remove()
 
 
 @pytest.fixture
