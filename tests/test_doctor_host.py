@@ -228,6 +228,7 @@ def machine(installed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr(doctor, "_SWAPS", tmp_path / "swaps")
     monkeypatch.setattr(doctor, "signed_off", lambda _: "Somebody")
     monkeypatch.setattr(resource, "getrlimit", lambda _: (0, 0))
+    monkeypatch.setattr(host, "SETTLE", 0)
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(root / host.DOOR))
         (root / host.DOOR).chmod(0o660)
@@ -627,6 +628,24 @@ def test_what_this_user_cannot_read_is_said(machine: Host, monkeypatch: pytest.M
     monkeypatch.setattr(Path, "read_text", closed)
     level, line = machine.say("torrc")
     assert (level, "not checked" in line, "Permission denied" in line) == ("warn", True, True)
+
+
+def test_a_process_that_is_just_being_started_is_looked_at_again(
+    machine: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker is forked before it is not dumpable; one that ends has nothing to read."""
+    name, waited = "proc/51/status", []
+    bounded = (machine.root / name).read_text(encoding="utf-8")
+
+    def settle(seconds: float) -> None:
+        waited.append(seconds)
+        machine.write(name, bounded)
+
+    machine.write(name, "")
+    monkeypatch.setattr(host, "SETTLE", 1)
+    monkeypatch.setattr(time, "sleep", settle)
+    assert machine.say("processes")[0] == "ok"
+    assert waited == [1]
 
 
 # the site as it is served

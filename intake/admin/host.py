@@ -14,6 +14,7 @@ import os
 import re
 import socket
 import stat
+import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -34,6 +35,7 @@ AGAIN = "Install again: sh deploy/install.sh"
 _ID = 2  # where passwd(5) and group(5) have the number
 _MODE = 0o660
 PATIENCE = 10.0  # seconds for an answer of the site
+SETTLE = 2.0  # seconds in which a process of the site comes into its bounds, or is gone
 _PLACES = ("usr/lib/systemd/system", "run/systemd/system", "etc/systemd/system")
 _CONTROL = ("run/systemd/system.control", "etc/systemd/system.control")
 # A circuit that tor has not: its own are counted from zero.
@@ -121,9 +123,12 @@ def _dropped(place: Path, unit: str) -> list[Path]:
     kind = unit.rpartition(".")[2]
     names = {f"{unit}.d", f"{kind}.d", f"{unit.partition('-')[0]}-.{kind}.d"}
     names.add(re.sub("@.*", f"@.{kind}.d", unit))
-    found: dict[str, Path] = {}
-    for folder in (place / below / name for below in (*_PLACES, *_CONTROL) for name in names):
-        found |= {path.name: path for path in folder.glob("*.conf")}
+    return _last(place / below / name for below in (*_PLACES, *_CONTROL) for name in names)
+
+
+def _last(folders: Iterable[Path]) -> list[Path]:
+    """Return the files of folders by name; of two that have one name, that of the later folder."""
+    found = {path.name: path for folder in folders for path in folder.glob("*.conf")}
     return [found[name] for name in sorted(found)]
 
 
@@ -237,10 +242,8 @@ def _release(_: Settings, place: Path) -> str:
         raise Unsafe(f"These belong on no server: {', '.join(here)}.", AGAIN)
     owner, open_to = int(_entry(place, "root")[_ID]), stat.S_IWGRP | stat.S_IWOTH
     paths = [release, *release.parents[: len(RELEASE.parts) - 1], *release.rglob("*")]
-    facts = ((path, path.lstat()) for path in paths)
-    for path, fact in facts:
-        link = stat.S_ISLNK(fact.st_mode)
-        if fact.st_uid != owner or (fact.st_mode & open_to and not link):
+    for path, fact in ((path, path.lstat()) for path in paths):
+        if fact.st_uid != owner or (fact.st_mode & open_to and not path.is_symlink()):
             raise Unsafe(f"Others than root can change the code: {path}.", AGAIN)
     return f"{release.name}, which root alone can change"
 
@@ -248,13 +251,20 @@ def _release(_: Settings, place: Path) -> str:
 def _processes(_: Settings, place: Path) -> str:
     if _read(place / "proc/1/comm") != "systemd\n":
         raise Doubt("Not checked: systemd does not run here.", "On a host, it must.")
+    if _bounds(place)[1]:  # what just starts has none yet, what just ended none to read: look again
+        time.sleep(SETTLE)
+    count, wrong = _bounds(place)
+    if wrong:
+        raise Unsafe(f"The site runs without its bounds: {', '.join(sorted(wrong))}.", AGAIN)
+    if not count:
+        raise MachineTrouble("The site does not run.", "systemctl restart intake.service")
+    return f"{count} of the site, with no rights, no network and no swap"
+
+
+def _bounds(place: Path) -> tuple[int, set[str]]:
     groups = {path.parent: _read(path) for path in (place / "proc").glob("[0-9]*/cgroup")}
     ours = {path: group for path, group in groups.items() if group.endswith("/intake.service\n")}
-    if wrong := {what for path in ours for what in _loose(place, path, ours)}:
-        raise Unsafe(f"The site runs without its bounds: {', '.join(sorted(wrong))}.", AGAIN)
-    if not ours:
-        raise MachineTrouble("The site does not run.", "systemctl restart intake.service")
-    return f"{len(ours)} of the site, with no rights, no network and no swap"
+    return len(ours), {what for path in ours for what in _loose(place, path, ours)}
 
 
 def _loose(place: Path, path: Path, ours: dict[Path, str]) -> Iterator[str]:
@@ -284,11 +294,8 @@ def _kernel(_: Settings, place: Path) -> str:
 
 def _journal(_: Settings, place: Path) -> str:
     ours = _read(place / OWN / "journald.conf")
-    found: dict[str, Path] = {}
-    for folder in ("usr/lib", "run", "etc"):
-        dropped = (place / folder / "systemd/journald.conf.d").glob("*.conf")
-        found |= {path.name: path for path in dropped}
-    read = [place / "etc/systemd/journald.conf", *(found[name] for name in sorted(found))]
+    folders = (place / name / "systemd/journald.conf.d" for name in ("usr/lib", "run", "etc"))
+    read = [place / "etc/systemd/journald.conf", *_last(folders)]
     _refuse(_wrong("The journal", ours, _values([ours]), _values(map(_read, read))))
     return "it is kept in memory"
 
@@ -311,10 +318,10 @@ def _disk(settings: Settings, place: Path) -> str:
 
 
 def _crypt(device: Path) -> bool:
-    if _read(device / "dm/uuid").startswith("CRYPT-"):
-        return True
     above = [device / ".."] if (device / "partition").exists() else []
-    return any(map(_crypt, [*(device / "slaves").glob("*"), *above]))
+    return _read(device / "dm/uuid").startswith("CRYPT-") or any(
+        map(_crypt, [*(device / "slaves").glob("*"), *above])
+    )
 
 
 def _time(_: Settings, place: Path) -> str:
