@@ -43,9 +43,10 @@ from intake.server.site import create_app
 from intake.settings import ROOT
 from tests import makers, spine
 from tests.makers import FIRST, Deployment
-from tests.mutants import ROTATION, Mutant
+from tests.mutants import Mutant
+from tests.mutants.spine import ROTATION
 from tests.site_maker import LEAST, ORIGIN, Site, browser, make_site, receipt_in
-from tests.test_end_to_end import break_, checkout
+from tests.test_end_to_end import checkout
 
 THREADS = 8
 EACH = 100  # posts, at least, before and after each change
@@ -267,7 +268,7 @@ def test_a_form_sent_twice_at_the_same_moment_is_one_row(tmp_path: Path) -> None
 @pytest.mark.parametrize("mutant", ROTATION.values(), ids=ROTATION.keys())
 def test_a_server_that_does_not_follow_is_caught(mutant: Mutant, tmp_path: Path) -> None:
     root = checkout(tmp_path / "checkout")
-    break_(root, mutant)
+    mutant.apply(root)
     with pytest.raises(AssertionError) as caught:
         installations(root, tmp_path)
     assert str(caught.value).splitlines()[0] == mutant.caught_by

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from intake.settings import ROOT
-from tests.drill_mutants import DRILL
 from tests.mutants import Mutant
+from tests.mutants.drill import DRILL
 
 SMALL = ("--periods", "2", "--testimonies", "12")
 PARTS = ("intake", "templates", "deploy")
@@ -69,10 +69,7 @@ def test_a_breakage_turns_the_drill_red(mutant: Mutant, tmp_path: Path) -> None:
     for part in PARTS:
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / part, broken / part, ignore=ignored)
-    file = broken / mutant.file
-    text = file.read_text(encoding="utf-8")
-    assert text.count(mutant.old) == 1, f"mend the mutant: {mutant.file} changed"
-    file.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
+    mutant.apply(broken)
     done = hold(broken)
     assert done.returncode == 1, done.stdout + done.stderr
     assert re.search(mutant.caught_by, done.stdout + done.stderr), done.stdout + done.stderr

@@ -13,7 +13,8 @@ import pytest
 
 from intake.settings import ROOT
 from tests.boundaries import ABSENT
-from tests.mutants import BOUNDARY, SPINE, Mutant
+from tests.mutants import Mutant
+from tests.mutants.spine import BOUNDARY, SPINE
 from tests.spine import play
 
 PARTS = ("app.py", "intake", "templates", "deploy")
@@ -36,14 +37,6 @@ def checkout(folder: Path, without: Iterable[str] = ()) -> Path:
     return folder
 
 
-def break_(root: Path, mutant: Mutant) -> None:
-    """Put the breakage into the checkout."""
-    file = root / mutant.file
-    text = file.read_text(encoding="utf-8")
-    assert text.count(mutant.old) == 1, f"mend the mutant: {mutant.file} changed"
-    file.write_text(text.replace(mutant.old, mutant.new), encoding="utf-8")
-
-
 def test_the_spine(tmp_path: Path) -> None:
     """Form, sealed row, bundle, desk, read: equal, escaped, and refused where it must be.
 
@@ -61,7 +54,7 @@ def test_the_spine(tmp_path: Path) -> None:
 def test_a_broken_spine_is_caught(mutant: Mutant, tmp_path: Path) -> None:
     """Each breakage turns the play red, at the assertion that guards it."""
     broken = checkout(tmp_path / "checkout")
-    break_(broken, mutant)
+    mutant.apply(broken)
     with pytest.raises(AssertionError) as caught:
         play(broken, tmp_path / "machines")
     assert str(caught.value).splitlines()[0] == mutant.caught_by
@@ -72,7 +65,7 @@ def test_a_broken_spine_is_caught(mutant: Mutant, tmp_path: Path) -> None:
 def test_a_server_that_asks_for_what_opens_is_caught(mutant: Mutant, tmp_path: Path) -> None:
     """Whether the module is there, so that all seems well, or not."""
     broken = checkout(tmp_path / "checkout", without=mutant.without)
-    break_(broken, mutant)
+    mutant.apply(broken)
     with pytest.raises(AssertionError) as caught:
         play(ROOT, tmp_path / "machines", broken)
     assert str(caught.value).splitlines()[0] == mutant.caught_by

@@ -57,15 +57,13 @@ MUTANTS: dict[str, tuple[Mutant, Callable[[Host], object]]] = {
 @contextlib.contextmanager
 def broken(host: Host, mutant: Mutant) -> Iterator[None]:
     """Have a breakage in force while the block runs."""
-    file: Path = host.machines.machine.root.at("/opt/intake/current") / mutant.file
-    whole = file.read_text(encoding="utf-8")
-    assert whole.count(mutant.old) == 1, f"mend the mutant: {mutant.file} changed"
-    file.write_text(whole.replace(mutant.old, mutant.new), encoding="utf-8")
+    release: Path = host.machines.machine.root.at("/opt/intake/current")
+    whole = mutant.apply(release)
     try:
         host.chain.restart_site()
         yield
     finally:
-        file.write_text(whole, encoding="utf-8")
+        (release / mutant.file).write_text(whole, encoding="utf-8")
         host.chain.restart_site()
 
 

@@ -1,25 +1,9 @@
-"""Deliberate breakages of the spine, and the words of the assertion that must catch each.
-
-A mutant is one file, a piece of it that is there exactly once, and what stands there instead. When
-the code changes under a mutant, its test says so; then mend the mutant, do not drop it.
-"""
+"""Deliberate breakages of the spine, and the words of the assertion that must catch each."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 from tests.boundaries import ROOMS
-
-
-class Mutant(NamedTuple):
-    """One breakage, in a checkout ``without`` some modules."""
-
-    file: str
-    old: str
-    new: str
-    caught_by: str
-    without: tuple[str, ...] = ()
-
+from tests.mutants import Mutant
 
 SPINE = {
     "sealing does nothing": Mutant(
