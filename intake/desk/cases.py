@@ -9,7 +9,7 @@ Rules:
 - Words are withdrawn by two different reviewers (``State.gone``), and hidden from the first voice
   on: one planted reviewer destroys nothing.
 - A reply is never replaced. It goes out when two of the case's people sign a return (``outgoing``).
-- Codes are what is stored; labels are English msgids.
+- Codes are what is stored. Their labels, and which grounds each can have, are in ``labels.toml``.
 """
 
 import unicodedata
@@ -19,76 +19,20 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from intake.desk.chain import Event
+from intake.desk.labels import LABELS
 from intake.envelope import TESTIMONY
 from intake.errors import Misuse
 from intake.signatures import octets
 
 RECEIVED, TRIAGED, CONTACTED, PARTIAL = "received", "triaged", "contacted", "partial"
 VERIFIED, REJECTED, SUSPECTED = "verified", "rejected", "suspected"
-STATES: Mapping[str, str] = {
-    RECEIVED: "Received",
-    TRIAGED: "Triaged",
-    CONTACTED: "Contacted",
-    PARTIAL: "Partly verified",
-    VERIFIED: "Verified",
-    REJECTED: "Rejected",
-    SUSPECTED: "Suspected plant",
-}
 OPEN = frozenset({RECEIVED, TRIAGED, CONTACTED, PARTIAL})
 COERCION, DUPLICATE, INSIDE, CERTIFY = "coercion", "duplicate", "inside", "certify"
-MARKS: Mapping[str, str] = {
-    COERCION: "Possible coercion",
-    DUPLICATE: "Duplicate of another case",
-    INSIDE: "Told by a source inside, not by the person",
-    CERTIFY: "To be certified",
-}
-GROUNDS: Mapping[str, str] = {
-    "complete": "Answers are complete enough to go on",
-    "urgent": "Somebody is in danger",
-    "asked": "Questions were sent",
-    "answered": "Questions were answered",
-    "unit_fits": "Unit, place and time fit together",
-    "course_fits": "Course or intake fits",
-    "vouched": "Somebody we know vouches",
-    "document_seen": "A document was seen",
-    "public_fits": "What is public fits",
-    "others_fit": "Other testimonies fit",
-    "not_served": "Never served, as far as we can tell",
-    "contradicts": "Answers contradict each other",
-    "unit_wrong": "Details of the unit are wrong",
-    "empty": "Says too little to go on",
-    "abuse": "Abuse or advertising",
-    "outside": "Not what we are here for",
-    "same_wording": "Wording shared with others",
-    "many_at_once": "One of many that came together",
-    "known_plant": "Known to work for the other side",
-    "watched": "Writes as if watched",
-    "phone_of_unit": "The phone belongs to the unit",
-    "same_facts": "The same facts as the other case",
-    "same_person": "The person said so",
-    "other": "Another reason; see the note",
-}
+STATES: Mapping[str, str] = LABELS["states"]
+MARKS: Mapping[str, str] = LABELS["marks"]
+GROUNDS: Mapping[str, str] = LABELS["grounds"]
 OFFERED: Mapping[str, tuple[str, ...]] = {
-    TRIAGED: ("complete", "urgent", "other"),
-    CONTACTED: ("asked", "answered", "other"),
-    PARTIAL: ("unit_fits", "course_fits", "answered", "public_fits", "others_fit", "other"),
-    VERIFIED: (
-        *("unit_fits", "course_fits", "vouched", "document_seen", "answered"),
-        *("public_fits", "others_fit", "other"),
-    ),
-    REJECTED: ("not_served", "contradicts", "unit_wrong", "empty", "abuse", "outside", "other"),
-    SUSPECTED: (
-        "same_wording",
-        "many_at_once",
-        "unit_wrong",
-        "contradicts",
-        "known_plant",
-        "other",
-    ),
-    COERCION: ("watched", "phone_of_unit", "other"),
-    DUPLICATE: ("same_facts", "same_wording", "same_person", "other"),
-    INSIDE: ("vouched", "other"),
-    CERTIFY: ("vouched", "document_seen", "other"),
+    code: tuple(grounds) for code, grounds in LABELS["offered"].items()
 }
 REPLIED = "replied"
 VOICES = 2  # different reviewers, to verify and to withdraw

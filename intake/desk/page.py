@@ -10,7 +10,7 @@ Rules:
   Terminals cannot shape Burmese, browsers can; that is why there is a page.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -18,17 +18,13 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoes
 
 from intake.desk import visible
 from intake.desk.cases import Case, Decision, saw
+from intake.desk.labels import LABELS
 from intake.desk.reading import Opened, Words, summary
 from intake.desk.slices import File
 from intake.envelope import TESTIMONY
 from intake.wording import Wording
 
-TITLES = {
-    "testimony": "Testimony",
-    "words": "More words",
-    "slice": "A file",
-    "withdrawal": "Withdrawal",
-}
+TITLES: Mapping[str, str] = LABELS["envelopes"]
 SIZE = "{size} bytes"
 PARTS = "Not all of it is here: {here} of {number} parts. The next bundle may bring the others."
 UNFINISHED = "{number} parts of a file. Its end is not here yet; the next bundle may bring it."

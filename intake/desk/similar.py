@@ -22,6 +22,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from intake.desk.labels import LABELS
 from intake.desk.pieces import UNSEEN, Pieces, Shared, most
 
 MARGIN = 2.5  # bits beyond log2 of the number of cases
@@ -50,16 +51,7 @@ ONE_HAND, ENOUGH = 0.6, 40  # of the longer text, and pieces of it
 RARE = 5  # cases that have a hint
 GUESS, GUESSED = 6, 20  # what we think before we counted: 6 of 20 give the same answer
 
-REASONS = {
-    "unit-month": "Same unit, and left in the same month",
-    "unit-rank-place": "Same unit, rank and place",
-    "unit": "Same unit",
-    "kind-place": "Same kind of unit in the same place",
-    "wording": "Near-equal wording: {share} % of the longer text",
-    "passages": "The same passages: {share} % of the shorter text",
-    "hint": "The same rare hint",
-    "answers": "{same} of {both} other answers are the same",
-}
+REASONS: Mapping[str, str] = LABELS["reasons"]
 
 Answer = str | tuple[str, ...]
 Reason = tuple[str, Mapping[str, int]]  # a key of REASONS, and the numbers in its braces

@@ -19,7 +19,8 @@ from typing import NamedTuple
 
 from intake.desk import tables
 from intake.desk.caseload import Facts
-from intake.desk.cases import CERTIFY, COERCION, MARKS, REJECTED, STATES, SUSPECTED, VERIFIED
+from intake.desk.cases import CERTIFY, COERCION, VERIFIED
+from intake.desk.labels import LABELS
 from intake.desk.tables import LIEUTENANT, POLICE, Row, Table
 from intake.errors import Misuse
 from intake.form import Form
@@ -27,18 +28,7 @@ from intake.form import Form
 BATTALION = 500  # people; as in the article, where 2,000 are four battalions
 CONSENT = "c_count"
 COUNTED = "counted"
-STEPS = {
-    "closed": "Closed to the keys that are here",
-    "gone": "Withdrawn, or about to be",
-    "unread": "The words cannot be read here",
-    "open": "Not verified yet",
-    REJECTED: STATES[REJECTED],
-    SUSPECTED: STATES[SUSPECTED],
-    COERCION: MARKS[COERCION],
-    "consent": "No consent to be counted",
-    "duplicate": "Repeats another case",
-    COUNTED: "Counted",
-}
+STEPS: Mapping[str, str] = LABELS["steps"]
 
 
 class Covers(NamedTuple):

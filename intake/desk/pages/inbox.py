@@ -14,6 +14,7 @@ from intake.desk import reading
 from intake.desk.caseload import Caseload, Facts
 from intake.desk.cases import MARKS, REPLIED, STATES, Case
 from intake.desk.deciding import Drafts
+from intake.desk.labels import LABELS
 from intake.desk.reading import Words
 from intake.form import Answer, Form, Question
 
@@ -22,21 +23,8 @@ GLANCE = 40  # characters of an answer that is no code; a form of ours sends six
 DANGER, FORCE, PLACE = "urgency", "force", "posted"  # questions of the form
 REGION = 6  # letters of a place's code that name its region
 URGENT = frozenset({"today", "days"})
-FLAGS = {
-    "undecided": "Waits for my decision",
-    "unread": "Not opened yet",
-    "conflict": "Reviewers disagree",
-    "withdrawn": "Withdrawn",
-}
-TITLES = {
-    "flag": "To do",
-    "danger": "Danger",
-    "state": "State",
-    "mark": "Mark",
-    "force": "Force",
-    "region": "Region",
-    "month": "Month it came",
-}
+FLAGS: Mapping[str, str] = LABELS["flags"]
+TITLES: Mapping[str, str] = LABELS["filters"]
 Chosen = Mapping[str, str]
 Flags = Mapping[bytes, Collection[str]]
 
