@@ -26,7 +26,7 @@ from intake.desk.slices import File
 from intake.desk.state import Bundle, State
 from intake.envelope import TESTIMONY, Envelope
 from intake.errors import BadFile, NoMatchingKey, Refused
-from intake.form import Form, Question
+from intake.form import Answer, Form, Question, each
 
 SUMMARY = ("urgency", "force", "rank", "unit_type", "unit_no", "posted")  # tell cases apart
 MORE = "More words"
@@ -173,11 +173,8 @@ def _asks(question: Question) -> bool:
     return question.kind == "consent"
 
 
-def _shown(question: Question, answers: Mapping[str, str | tuple[str, ...]]) -> Shown:
-    labels = {code: label for group in question.groups.values() for code, label in group.items()}
-    if _asks(question):
-        labels = {"yes": "Yes", "": "No"}
-    given = answers.get(question.key, "")
-    texts = (given,) if isinstance(given, str) else given
+def _shown(question: Question, answers: Mapping[str, Answer]) -> Shown:
+    labels = {"yes": "Yes", "": "No"} if _asks(question) else question.labels
+    texts = each(answers.get(question.key, ""))
     words = (Words(labels[code]) if code in labels else Words(typed=code) for code in texts)
     return Shown(question.key, question.kind, question.label, tuple(words))
