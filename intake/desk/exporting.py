@@ -84,11 +84,9 @@ def as_csv(cases: Cases, form: Form) -> bytes:
     A question with choices has two columns, ``rank`` and ``rank: label``. What ``form`` does not
     ask stands in the last one, with its key.
     """
-    table = io.StringIO(newline="")
-    writer = csv.writer(table, quoting=csv.QUOTE_ALL)
     asked = {question.key: question.labels for question in form.questions()}
     columns = [(key, f"{key}: label") if labels else (key,) for key, labels in asked.items()]
-    writer.writerow([*_CASE, *itertools.chain(*columns), "other"])
+    rows = [[*_CASE, *itertools.chain(*columns), "other"]]
     for tag, (case, opened) in cases.items():
         answers, unreadable = _first(opened), sum(bool(item.fault) for item in opened)
         count = sum(item.file is not None for item in opened)
@@ -102,8 +100,16 @@ def as_csv(cases: Cases, form: Form) -> bytes:
             row += [_line(codes), *([_line(labels.get(c, c) for c in codes)] if labels else [])]
         others = [(k, code) for k, own in answers.items() for code in each(own)]
         row.append(_line(f"{key}: {code}" for key, code in others if key not in asked))
-        writer.writerow(map(harmless, row))
-    return b"\xef\xbb\xbf" + table.getvalue().encode()
+        rows.append(row)
+    return spreadsheet(rows)
+
+
+def spreadsheet(rows: Iterable[Iterable[str]]) -> bytes:
+    """Return rows as a table: all that is in a cell is there to be read, and is no formula."""
+    table = io.StringIO(newline="")
+    # Dangerous line: without it, a label or a note can run in the spreadsheet of who opens it.
+    csv.writer(table, quoting=csv.QUOTE_ALL).writerows(map(harmless, row) for row in rows)
+    return table.getvalue().encode("utf-8-sig")
 
 
 def harmless(cell: str) -> str:
