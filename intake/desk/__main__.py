@@ -493,9 +493,9 @@ def repair(given: Namespace) -> None:
     """
     book = casebook.load(given.casebook)
     with book.locked():
-        torn = [chain for chain in book.chains([]).values() if chain.torn]
+        torn = book.torn()
         for chain in torn:
-            say(f"{chain.name}: {chain.torn} bytes after event {chain.last} are torn.")
+            say(f"{chain.file}: {chain.torn} bytes after event {chain.last} are torn.")
             terminal.confirm("Cut them off, and keep them in torn/?", assume=given.yes)
             say(f"  kept as {record.cut(book.folder, chain)}")
     say("Next: import the last bundle again, to be sure." if torn else "Nothing is torn.")
