@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
+from intake import days, words
 from intake.desk import tables
-from intake.desk.caseload import Facts
+from intake.desk.caseload import Caseload, Facts
 from intake.desk.cases import CERTIFY, COERCION, VERIFIED
 from intake.desk.labels import LABELS
 from intake.desk.tables import LIEUTENANT, POLICE, Row, Table
@@ -66,6 +67,14 @@ def assume(battalion: int = BATTALION, expected: int | None = None, note: str = 
             'For example: --battalion 500 --expected 500 --expected-note "until September"',
         )
     return Assumed(battalion, expected, note)
+
+
+def of(load: Caseload, opener: str, assumed: Assumed) -> Tally:
+    """Return the tally, of today, of all cases that ``opener`` could open."""
+    ring = load.book.keyring
+    fingerprint = f"{ring.version}: {words.fingerprint(ring.sha256)}"
+    covers = Covers(opener, load.total, days.clock(), fingerprint)
+    return count(load.facts.values(), load.form, covers, assumed)
 
 
 def count(facts: Iterable[Facts], form: Form, covers: Covers, assumed: Assumed) -> Tally:
