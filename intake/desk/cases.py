@@ -82,49 +82,6 @@ class Received(NamedTuple):
         return self.part is not None and not self.part.end
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A signed decision. ``voices`` are all who say the same and knew of those before them."""
-
-    event: Event
-    voices: frozenset[str]
-
-    @property
-    def author(self) -> str:
-        """Who decided."""
-        return self.event.author
-
-    @property
-    def day(self) -> date:
-        """When."""
-        return self.event.day
-
-    @property
-    def kind(self) -> str:
-        """``decided``, ``marked``, ``replied`` or ``withdrawn``."""
-        return str(self.event.what["kind"])
-
-    @property
-    def about(self) -> str:
-        """What it says something new about: a mark, a reply's id, or its kind."""
-        return str(self.what.get("mark", self.what.get("id", self.kind)))
-
-    @property
-    def what(self) -> Mapping[str, Any]:
-        """What was decided."""
-        return self.event.what
-
-    @property
-    def grounds(self) -> tuple[str, ...]:
-        """Codes."""
-        return tuple(self.event.grounds)
-
-    @property
-    def note(self) -> str:
-        """The reviewer's own words; shown as a source's are."""
-        return str(self.event.what["note"])
-
-
 @dataclass(slots=True)
 class Case:
     """A case that our keys open. ``people`` were ever assigned, ``assigned`` are now.
@@ -138,10 +95,11 @@ class Case:
     people: set[str] = field(default_factory=set)
     received: list[Received] = field(default_factory=list)
     offered: list[Received] = field(default_factory=list)
-    decisions: list[Decision] = field(default_factory=list)
+    decisions: list[Event] = field(default_factory=list)
     erased: bool = False
     sent: Mapping[bytes, int] = field(default_factory=dict)
-    _latest: dict[str, list[Decision]] = field(default_factory=dict)
+    _latest: dict[str, list[Event]] = field(default_factory=dict)
+    _voices: dict[tuple[str, int], frozenset[str]] = field(default_factory=dict)
 
     @property
     def number(self) -> str:
@@ -159,7 +117,7 @@ class Case:
         return any(item.kind == TESTIMONY for item in self.received)
 
     @property
-    def conflict(self) -> tuple[Decision, ...]:
+    def conflict(self) -> tuple[Event, ...]:
         """The decisions that did not know of each other and differ; empty if there are none."""
         latest = self._latest.get("decided", [])
         return tuple(latest) if len({one.what["state"] for one in latest}) > 1 else ()
@@ -169,7 +127,7 @@ class Case:
         """Who says that it is verified, while nobody says otherwise."""
         if self.conflict:
             return frozenset()
-        return frozenset().union(*(one.voices for one in self._latest.get("decided", [])))
+        return frozenset().union(*map(self._said, self._latest.get("decided", [])))
 
     @property
     def state(self) -> str:
@@ -218,15 +176,15 @@ class Case:
         return self.erased or self.asks or bool(self.withdrawing)
 
     @property
-    def replies(self) -> dict[bytes, Decision]:
+    def replies(self) -> dict[bytes, Event]:
         """The replies to its source by their 16-byte ids, in their order."""
         return {octets(d.what["id"], 16): d for d in self.decisions if d.kind == REPLIED}
 
-    def sent_in(self, reply: Decision) -> int:
+    def sent_in(self, reply: Event) -> int:
         """Return the number of the return that a reply went in last, 0 if in none."""
         return self.sent.get(octets(reply.what["id"], 16), 0)
 
-    def _on(self, mark: str) -> list[Decision]:
+    def _on(self, mark: str) -> list[Event]:
         return [one for one in self._latest.get(mark, []) if one.what["on"]]
 
     def decide(self, event: Event) -> None:
@@ -234,22 +192,27 @@ class Case:
         check(event.what, event.grounds)
         if event.author not in self.people:
             raise ValueError
-        decision = Decision(event, self._heard(event))
-        before = self._latest.get(decision.about, [])
-        if before and decision.kind == REPLIED:
+        about = str(event.what.get("mark", event.what.get("id", event.kind)))
+        before = self._latest.get(about, [])
+        if before and event.kind == REPLIED:
             raise ValueError  # an id that another reply has
-        forever = decision.kind == "withdrawn"
-        beside = [one for one in before if forever or not saw(event, one.event)]
-        self._latest[decision.about] = [*beside, decision]
-        self.decisions.append(decision)
+        forever = event.kind == "withdrawn"
+        beside = [one for one in before if forever or not saw(event, one)]
+        self._voices[event.chain, event.sequence] = self._heard(event)
+        self._latest[about] = [*beside, event]
+        self.decisions.append(event)
 
     def _heard(self, event: Event) -> frozenset[str]:
         """Return the voices for ``verified`` that an event adds to: what else came counts not."""
         if event.what.get("state") != VERIFIED:
             return frozenset()
-        known = [d for d in self.decisions if d.kind == "decided" and saw(event, d.event)]
-        last = [d for d in known if not any(saw(other.event, d.event) for other in known)]
-        return frozenset({event.author}).union(*(d.voices for d in last))
+        known = [one for one in self.decisions if one.kind == "decided" and saw(event, one)]
+        last = [one for one in known if not any(saw(other, one) for other in known)]
+        return frozenset({event.author}).union(*map(self._said, last))
+
+    def _said(self, decision: Event) -> frozenset[str]:
+        """Return all who say the same as a decision and knew of those before them."""
+        return self._voices[decision.chain, decision.sequence]
 
 
 def named(cases: Iterable[Case], number: str) -> Case:

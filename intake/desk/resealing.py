@@ -103,9 +103,7 @@ def waiting(  # noqa: PLR0913, PLR0917 - what was read already is not read again
         case
         for case in state.cases.values()
         if _unfinished(case) and name in reviewers(state, case)
-        if any(
-            _late(one.event, now) and one.event.plaintext() not in there for one in case.decisions
-        )
+        if any(_late(one, now) and one.plaintext() not in there for one in case.decisions)
         or any(
             _late(item.event, now) and not _is_lie(book, item, identities) for item in case.received
         )
@@ -222,10 +220,10 @@ class _Work:
             self.result.sealed += 1
         if mine or given:
             self._events[people] += [
-                one.event
+                one
                 for one in case.decisions
-                if (moves and any(sealed)) or _late(one.event, self._now)
-                if (moves and any(sealed)) or one.event.plaintext() not in self._there
+                if (moves and any(sealed))
+                or (_late(one, self._now) and one.plaintext() not in self._there)
             ]
 
     def _withdraw(self, case: Case) -> None:
@@ -325,7 +323,7 @@ def carried(chains: Mapping[str, Chain], now: str) -> set[str]:
         plaintext
         for chain in chains.values()
         for event in chain.events.values()
-        if event.what["kind"] == "carried" and not _late(event, now)
+        if event.kind == "carried" and not _late(event, now)
         for plaintext in carried_by(event)
     }
 
@@ -337,7 +335,7 @@ def uncarried(chains: Mapping[str, Chain], now: str) -> list[Event]:
         event
         for chain in chains.values()
         for event in chain.events.values()
-        if event.what["kind"] in COMMON
+        if event.kind in COMMON
         if _late(event, now) and event.plaintext() not in there
     ]
 
