@@ -231,37 +231,30 @@ def named(cases: Iterable[Case], number: str) -> Case:
 
 def check(what: Mapping[str, Any], grounds: object) -> None:
     """Raise ``ValueError`` or ``LookupError`` unless this is a decision that makes sense."""
-    kind, note = what["kind"], what["note"]
-    fields, code = {
-        "decided": ({"state"}, what.get("state")),
-        "marked": ({"mark", "on"}, what.get("mark")),
-        REPLIED: ({"id"}, None),
-        "withdrawn": (set[str](), None),
-    }[kind]
-    if kind == "marked":
-        known = code in MARKS and type(what["on"]) is bool
-        if code == DUPLICATE:
-            fields = {*fields, "of"}
-            octets(what["of"], 16)
-    elif kind == REPLIED:
-        known = bool(octets(what["id"], 16)) and _is_reply(note)
-    else:
-        known = kind == "withdrawn" or code in STATES
-    offered = OFFERED.get(str(code), ())
+    code = ""
+    match what:
+        case {"kind": "decided", "note": str(note), "state": str(code), **rest}:
+            known = code in STATES
+        case {"kind": "marked", "note": str(note), "mark": str(code), "on": bool(), **rest}:
+            known = code in MARKS
+            if code == DUPLICATE:
+                octets(rest.pop("of"), 16)
+        case {"kind": "replied", "note": str(note), "id": str(reply), **rest}:
+            known = bool(octets(reply, 16)) and _is_reply(note)
+        case {"kind": "withdrawn", "note": str(note), **rest}:
+            known = True
+        case _:
+            raise ValueError
+    offered = OFFERED.get(code, ())
     sensible = isinstance(grounds, list | tuple) and all(one in offered for one in grounds)
-    if not (known and sensible and what.keys() == {"kind", "note", *fields}):
-        raise ValueError
-    if not isinstance(note, str) or len(note) > NOTE:
+    if rest or not known or not sensible or len(note) > NOTE:
         raise ValueError
 
 
-def _is_reply(text: object) -> bool:
+def _is_reply(text: str) -> bool:
     hidden = {"Cc", "Cs"}  # control characters and halves of pairs
-    return (
-        isinstance(text, str)
-        and bool(text.strip())
-        and not any(unicodedata.category(c) in hidden for c in text if c != "\n")
-    )
+    shown = all(c == "\n" or unicodedata.category(c) not in hidden for c in text)
+    return bool(text.strip()) and shown
 
 
 def saw(event: Event, other: Event) -> bool:
