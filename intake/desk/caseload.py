@@ -18,7 +18,7 @@ from intake.desk.cases import Case, Received
 from intake.desk.reading import Opened
 from intake.desk.state import State, fold
 from intake.envelope import TESTIMONY
-from intake.errors import BadFile, Refused
+from intake.errors import Refused
 from intake.form import Answer, Form
 
 Told = tuple[Mapping[str, Answer], str, tuple[str, ...]]  # answers, text, faults: see Facts
@@ -124,9 +124,7 @@ class Reader:
             if (more := opened.more_words(envelope)) is not None:
                 texts.append(more)
                 continue
-            try:
-                answers = opened.testimony(envelope.body).answers
-            except BadFile:
+            if (answers := reading.answers(envelope)) is None:
                 texts.append(envelope.content.decode("utf-8", "replace"))
                 continue
             if not first and envelope.kind == TESTIMONY:
