@@ -196,8 +196,7 @@ class Session:
         try:
             found = caseload.load(self.book, identities, self.form, watch, before)
             drafts = Drafts.load(self.book, self.name, [*identities])
-            index = searching.Index()
-            index.fill({tag: facts.text for tag, facts in found.facts.items()})
+            index = searching.Index({tag: one.text for tag, one in found.facts.items()})
             desk = Desk(found, drafts, inbox.rows(found), index)
         except Refused as refused:
             told = self.refusal(refused)
