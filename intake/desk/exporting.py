@@ -81,7 +81,7 @@ def as_csv(cases: Cases, form: Form) -> bytes:
     A question with choices has two columns, ``rank`` and ``rank: label``. What ``form`` does not
     ask stands in the last one, with its key.
     """
-    asked = {question.key: question.labels for question in form.questions()}
+    asked = form.labels()
     columns = [(key, f"{key}: label") if labels else (key,) for key, labels in asked.items()]
     rows = [[*_CASE, *itertools.chain(*columns), "other"]]
     for tag, (case, opened) in cases.items():

@@ -44,7 +44,7 @@ def prepare(app: Flask, session: Session) -> None:
         "names": language.NAMES,
         "labels": LABELS,
         "urgent": inbox.URGENT,
-        "dangers": inbox.dangers(session.form),
+        "dangers": session.form.labels().get(inbox.DANGER, {}),
         "conversation": page.conversation,
         "of_file": page.of_file,
     }

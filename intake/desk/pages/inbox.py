@@ -41,30 +41,25 @@ class Row(NamedTuple):
 
 def rows(caseload: Caseload) -> list[Row]:
     """Return all cases in their order."""
-    labels = {question.key: question.labels for question in caseload.form.questions()}
+    labels = caseload.form.labels()
     found = [_row(facts, labels) for facts in caseload.facts.values()]
     return sorted(found, key=lambda row: row.order)
 
 
 def facets(form: Form, found: Iterable[Row]) -> Facets:
     """Return the filters, with all their codes; months that occur."""
-    questions = {question.key: question for question in form.questions()}
-    force = questions.get(FORCE)
+    labels = form.labels()
+    place = next((question for question in form.questions() if question.key == PLACE), None)
     months = sorted({code for row in found for code in row.codes["month"]}, reverse=True)
     return {
         "flag": FLAGS,
-        "danger": dangers(form),
+        "danger": labels.get(DANGER, {}),
         "state": STATES,
         "mark": MARKS,
-        "force": force.labels if force else {},
-        "region": _regions(questions.get(PLACE)),
+        "force": labels.get(FORCE, {}),
+        "region": _regions(place),
         "month": {month: month for month in months},
     }
-
-
-def dangers(form: Form) -> dict[str, str]:
-    """Return the codes and labels of the question about danger."""
-    return next((q.labels for q in form.questions() if q.key == DANGER), {})
 
 
 def chosen(facets: Facets, query: Mapping[str, str]) -> dict[str, str]:
