@@ -335,8 +335,9 @@ def post_worker_init(worker: GeventWorker) -> None:
     for stream in (1, 2):
         os.dup2(nowhere, stream)
     os.close(nowhere)
-    if decoys := getattr(worker.wsgi, "extensions", {}).get("decoys"):
-        gevent.spawn(decoys, worker.cfg.workers, gevent.sleep)
+    app: Any = worker.wsgi
+    with contextlib.suppress(AttributeError, KeyError):  # another app makes no decoys
+        gevent.spawn(app.extensions["decoys"], worker.cfg.workers, gevent.sleep)
 
 
 wsgi_app = "app:app"
