@@ -52,8 +52,9 @@ class Shown:
     def add(self, call: Call) -> bool:
         """Take a call that may show something; return whether it did."""
         if call.name == "write" and call.descriptor()[0] == 1:
-            self.text += call.text(1)[: call.result].decode(errors="replace")
-            return True
+            said = call.text(1)[: call.result].decode(errors="replace")
+            self.text += said
+            return bool(said.strip())  # a line's end comes by itself
         data = call.text(1) if call.name in {"sendto", "sendmsg", "write"} and call.stream else b""
         if not data.startswith(b"HTTP/1.1 "):
             return False
@@ -75,14 +76,6 @@ class Figures:
     shown: int = 0
     broken: Counter[str] = field(default_factory=Counter)
     first: str = ""
-
-    def __iadd__(self, other: Figures) -> Figures:
-        """Add those of another run."""
-        self.syncs, self.disks = self.syncs + other.syncs, self.disks + other.disks
-        self.shown += other.shown
-        self.broken += other.broken
-        self.first = self.first or other.first
-        return self
 
     def hold(self, name: str) -> None:
         """Record a row of the table; raise if anything was lost or half."""
@@ -135,8 +128,7 @@ class Run:
             cwd=self.checkout,
             env=self.environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             timeout=WAIT,
             check=False,
@@ -210,8 +202,6 @@ class Run:
                 lines = str(broken).splitlines() or [""]
                 what = lines[0] if isinstance(broken, AssertionError) else f"half: {broken!r}"
                 figures.broken[what[:120]] += 1
-                figures.first = (
-                    figures.first
-                    or f"{variant}, after {len(shown.answers)} answers and {shown.text[-200:]!r}: {what}"
-                )
+                when = f"{variant}, after {len(shown.answers)} answers and {shown.text[-200:]!r}"
+                figures.first = figures.first or f"{when}: {what}"
             shutil.rmtree(made)
