@@ -11,6 +11,7 @@ INTAKE_DATABASE     SQLAlchemy URL of the store                        SQLite in
 INTAKE_FILES        files that a source can send at once, 0 for none   5
 INTAKE_FILE_MB      MiB that one of them may have                      25
 INTAKE_FILL         most bytes of filler in a body of words, 0 for off 16384
+INTAKE_DECOYS       decoys that the site makes a day, on average       96
 INTAKE_ROOM_MB      MiB that files leave free for words, 0 for no caps 1024
 =================== ================================================== ==========================
 
@@ -40,7 +41,7 @@ class Kept(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Paths, the database URL (``None`` for the default one), limits of files, filler and room.
+    """Paths, the database URL (``None`` for the default one), limits, decoys a day, room in MiB.
 
     ``about`` is ``None`` where a group says nothing of itself.
     """
@@ -53,6 +54,7 @@ class Settings:
     files: int = 5
     file_mb: int = 25
     fill: int = 16384
+    decoys: int = 96
     room_mb: int = 1024
 
     @classmethod
@@ -71,6 +73,7 @@ class Settings:
             files=_number(environment, "INTAKE_FILES", range(51), 5),
             file_mb=_number(environment, "INTAKE_FILE_MB", range(1, 1025), 25),
             fill=_number(environment, "INTAKE_FILL", range(65537), 16384),
+            decoys=_number(environment, "INTAKE_DECOYS", range(86_401), 96),
             room_mb=_number(environment, "INTAKE_ROOM_MB", range(1 << 20), 1024),
         )
 
