@@ -12,11 +12,11 @@ import base64
 import quopri
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
-from urllib.parse import quote_from_bytes
+from urllib.parse import quote, quote_from_bytes
 
 from intake.zawgyi import to_zawgyi
 
-HEAD = "canaryh9r2k8vb"
+HEADS = ("canaryh9r2k8vb", "ဆျိုင်ဠုပ်ဈမ်းဂျွဲဖက်")
 ASCII = "canaryq7x5f1dw"
 BURMESE = "ဂေါက်ဇလုပ်ဆွမ်ဠီဈုံဖြောက်"
 ZAWGYI = to_zawgyi("ဗြောင်ဇြုပ်ဍီညှုံဖျောက်ထြူ")
@@ -79,10 +79,12 @@ def _base64(octets: bytes, shift: int) -> bytes:
 
 
 class Search:
-    """Cores and secrets, spelled in every way."""
+    """Cores, spelled in every way, and secrets as they are and in hex."""
 
-    def __init__(self, texts: Iterable[str] = (*BODIES, HEAD), secrets: Iterable[bytes] = ()) -> None:
-        """Prepare. ``secrets`` are searched for as they are, and in hex."""
+    def __init__(
+        self, texts: Iterable[str] = (*BODIES, *HEADS), secrets: Iterable[bytes] = ()
+    ) -> None:
+        """Prepare; ``secrets`` may be texts that have few spellings, too."""
         self.patterns = {(t, how): spelled for t in texts for how, spelled in spellings(t).items()}
         for number, secret in enumerate(secrets):
             self.patterns[f"secret {number}", "raw"] = secret
@@ -95,9 +97,10 @@ class Search:
                 yield Hit(core, how, data[max(0, at - 60) : at + len(spelled) + 40])
 
 
-def of_receipt(digits: str) -> Iterator[str]:
-    """Yield the texts in which a receipt could stand: Latin or Burmese digits, with any spacing."""
+def of_receipt(digits: str) -> Iterator[bytes]:
+    """Yield what a receipt could stand as: Latin or Burmese digits, spaced, escaped or not."""
     burmese = digits.translate({48 + n: 0x1040 + n for n in range(10)})
     for text in (digits, burmese):
         groups = [text[at : at + 4] for at in range(0, len(text), 4)]
-        yield from (text, " ".join(groups), "-".join(groups), "+".join(groups))
+        for spaced in (text, " ".join(groups), "-".join(groups), "+".join(groups)):
+            yield from {spaced.encode(), quote(spaced).encode(), ascii(spaced)[1:-1].encode()}

@@ -12,12 +12,12 @@ import pytest
 
 from intake.settings import ROOT
 from tests.leaks import canaries
-from tests.leaks.canaries import BODIES, HEAD, Search
+from tests.leaks.canaries import BODIES, HEADS, Search
 
 pytestmark = pytest.mark.leaks
 
 
-@pytest.mark.parametrize("core", [*BODIES, HEAD])
+@pytest.mark.parametrize("core", [*BODIES, *HEADS])
 def test_a_canary_is_found_however_it_was_written(core: str) -> None:
     """By the encoders that programs use, which are not those of the search."""
     search, own = Search(), canaries.mark(core, 17)
@@ -50,7 +50,7 @@ def test_a_canary_is_found_however_it_was_written(core: str) -> None:
 
 def test_a_receipt_is_found_however_it_was_written() -> None:
     digits = "012345678901234567890123"
-    search = Search(canaries.of_receipt(digits), [bytes(range(32))])
+    search = Search([], [*canaries.of_receipt(digits), bytes(range(32))])
     for text in ("0123 4567 8901 2345 6789 0123", "၀၁၂၃-၄၅၆၇-၈၉၀၁-၂၃၄၅-၆၇၈၉-၀၁၂၃", digits):
         assert list(search.within(f"receipt={quote(text)}".encode())), text
     assert list(search.within(bytes(range(32)).hex().encode()))
