@@ -1,9 +1,9 @@
 """Python loads this before anything else: it lets one line of one request fail, where it is told.
 
-In the folder ``INTAKE_FAULT`` the file ``order`` says what to do with the requests that come: nothing
-if it is not there; else ``{"at": "intake/store.py:90", "nth": 2, "kind": "OSError", "text": ...}``, or
-``{}`` to note how often each line is run. ``lines`` has that, and ``fired`` is there once it failed.
-Each process and thread that a request is handled in is watched.
+In the folder ``INTAKE_FAULT`` the file ``order`` says what to do with the requests that come:
+nothing if it is not there; ``{}`` to note how often each line is run, in ``lines``; or
+``{"at": "intake/store.py:90", "nth": 2, "kind": "OSError", "text": ...}`` to fail there, and then
+to make ``fired``. Each process and thread that a request is handled in is watched.
 """
 
 from __future__ import annotations
