@@ -16,7 +16,8 @@ Rules:
   or comes in chunks, gets one constant answer; one that stops half-way gets another.
 - Every answer has one length, whoever gives it: a head of `HEAD` bytes, and a body that the app has
   filled. Both leave in one piece. To HEAD there is no body (RFC 9110, 9.3.2).
-- Nothing is written to a disk. The heartbeat is a nameless file in shared memory; there is no
+- Each worker makes its part of the decoys (``intake/server/decoys.py``), in a light thread.
+- Nothing else is written to a disk. The heartbeat is a nameless file in shared memory; there is no
   control socket, no pid file, no access log.
 - What a client says about forwarding is ignored. The scheme is always http.
 - gevent is used for the clients' sockets only, and nothing is monkey-patched. A request gives way
@@ -334,6 +335,8 @@ def post_worker_init(worker: GeventWorker) -> None:
     for stream in (1, 2):
         os.dup2(nowhere, stream)
     os.close(nowhere)
+    if decoys := getattr(worker.wsgi, "extensions", {}).get("decoys"):
+        gevent.spawn(decoys, worker.cfg.workers, gevent.sleep)
 
 
 wsgi_app = "app:app"
