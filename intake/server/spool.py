@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Self
 
+from intake import files
 from intake.envelope import CONTENT, SEALED
-from intake.errors import MachineTrouble
 
 _ID = 16  # bytes
 Seal = Callable[[dict[str, object], bytes], tuple[bytes, bytes]]
@@ -23,10 +23,11 @@ Seal = Callable[[dict[str, object], bytes], tuple[bytes, bytes]]
 class Spool:
     """The slices of one file; ``size`` is how many bytes of it were taken."""
 
-    def __init__(self, records: IO[bytes], seal: Seal) -> None:
+    def __init__(self, records: IO[bytes], seal: Seal, folder: Path) -> None:
         """Begin. ``seal`` makes the row of a slice from its body and its content."""
         self._records = records
         self._seal = seal
+        self._folder = folder
         self._held = bytearray()
         self._sha256 = hashlib.sha256()
         self._number = 0
@@ -35,14 +36,16 @@ class Spool:
     @classmethod
     @contextlib.contextmanager
     def within(cls, folder: Path, seal: Seal) -> Iterator[Self]:
-        """Have a spool in ``folder`` for one file. Raises :class:`MachineTrouble`."""
-        try:
+        """Have a spool in ``folder`` for one file. Raises :class:`MachineTrouble`, as it does."""
+        with files.troubled(folder):
             # Dangerous line: what goes into this file must be sealed already.
-            with tempfile.TemporaryFile(dir=folder) as records:
-                yield cls(records, seal)
-        except OSError:
-            what = "There is no room for what a source sends, or its folder cannot be written."
-            raise MachineTrouble(what, "Run: python -m intake.admin doctor") from None
+            records = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed below
+        try:
+            yield cls(records, seal, folder)
+        finally:
+            # Dangerous line: the file may be stored, and an error here must not say that it is not.
+            with contextlib.suppress(OSError):
+                records.close()
 
     def take(self, data: bytes) -> None:
         """Take the next bytes of the file."""
@@ -64,9 +67,10 @@ class Spool:
 
     def rows(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield pairs of id and sealed row, from the first."""
-        self._records.seek(0)
-        while row := self._records.read(_ID):
-            yield row, self._records.read(SEALED)
+        with files.troubled(self._folder):
+            self._records.seek(0)
+            while row := self._records.read(_ID):
+                yield row, self._records.read(SEALED)
 
     def _slice(self) -> None:
         self._write({}, bytes(self._held))
@@ -74,5 +78,6 @@ class Spool:
 
     def _write(self, body: dict[str, object], content: bytes) -> None:
         row, sealed = self._seal({**body, "number": self._number}, content)
-        self._records.write(row + sealed)
+        with files.troubled(self._folder):
+            self._records.write(row + sealed)
         self._number += 1

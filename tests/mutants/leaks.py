@@ -26,8 +26,8 @@ CALLS = {
     ),
     "a file is spooled as it came": Mutant(
         "intake/server/spool.py",
-        "        self._records.write(row + sealed)\n",
-        "        self._records.write(row + content.ljust(SEALED))\n",
+        "self._records.write(row + sealed)",
+        "self._records.write(row + content.ljust(SEALED))",
         "calls",
     ),
     "a file keeps its name on the disk": Mutant(
@@ -162,6 +162,12 @@ FAULTS = {
         "intake/store.py",
         _ADD,
         f'{_ADD}; connection.exec_driver_sql("COMMIT"); connection.exec_driver_sql("BEGIN")',
+        "lies",
+    ),
+    "an error after a row is stored says that nothing was": Mutant(
+        "intake/store.py",
+        "with self._held(fcntl.LOCK_SH), troubled(), self._engine.begin() as connection:",
+        "with troubled(), self._held(fcntl.LOCK_SH), self._engine.begin() as connection:",
         "lies",
     ),
     "an error says what it is": Mutant(
