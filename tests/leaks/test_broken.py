@@ -23,9 +23,9 @@ def calls(folder: Path, mutant: Mutant | None) -> None:
     """Trace a site that is sent a few things, and look."""
     few = (case for case in cases.every() if case.name in FEW)
     played = playing.play(Chain.make(folder / "site", mutant), folder / "trace", few)
-    checks.check_all(played)
     (folder / "other").mkdir()
     checks.check_core(played, folder / "other")
+    checks.check_all(played)
 
 
 def left(folder: Path, mutant: Mutant | None) -> None:

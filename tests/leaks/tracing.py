@@ -2,7 +2,8 @@
 
 Rules:
 - The tracer follows each process and thread that the server starts, whatever it is for.
-- A call that moves bytes which the tracer cannot show is none that the site makes: it is named.
+- A call that moves bytes which the tracer cannot show is named, unless it moves them into a pipe or
+  into memory: what is written from there to anywhere else would be seen, or named, too.
 - What is written in pieces is put together: all that one thread writes to one place is one text.
 """
 
@@ -23,34 +24,27 @@ from tests.spine import WAIT
 
 LONGEST = 4 << 20  # bytes of one argument that are shown
 WRITES = ("write", "writev", "pwrite64", "pwritev", "pwritev2", "sendto", "sendmsg", "sendmmsg")
-READS = ("recvfrom", "recvmsg", "recvmmsg")
+READS = ("recvfrom", "recvmsg", "recvmmsg", "read")
 UNSEEN = (  # these move bytes that are not among their arguments
     *("sendfile", "splice", "tee", "vmsplice", "copy_file_range", "process_vm_writev", "io_submit"),
-    *(
-        "io_uring_setup",
-        "io_uring_enter",
-        "io_uring_register",
-        "userfaultfd",
-        "ptrace",
-        "pwritev64",
-    ),
+    *("io_uring_setup", "io_uring_enter", "io_uring_register", "userfaultfd", "ptrace"),
 )
 NAMES = (  # "%file" has every call that takes the name of a file
     *("%file", "prctl", "memfd_create", "mmap", "fsetxattr", "connect", "bind", "mq_open"),
     *("mq_timedsend", "msgsnd", "shmget", "add_key", "request_key", "keyctl", "syslog"),
     *("sethostname", "bpf", "openat2", "open_by_handle_at", "ioctl"),
 )
-_KNOWN = tuple(name for name in UNSEEN if name != "pwritev64")
 _HEX = re.compile(rb"(?:\\x[0-9a-f]{2})+")
 _QUOTED = re.compile(rb'"((?:\\x[0-9a-f]{2})*)"')
 _CALL = re.compile(rb"(\w+)\((?:-?\w+<(.*?)>(\(deleted\))?[,)])?")
-_OWN = re.compile(rb"(UNIX[-A-Z]*|pipe|socket|eventfd):?\[")
+_OWN = re.compile(rb"(?:UNIX[-A-Z]*|pipe|socket|anon_inode):?\[|/memfd:")
+_INTO = re.compile(rb"splice\(.*?>(?:\(deleted\))?, \w+, -?\w+<(.*?)>")
 
 
 def tracer(path: Path) -> list[str]:
     """Return the words that start a command traced, into files that begin with ``path``."""
     assert shutil.which("strace"), "Install strace, and run this again."
-    calls = ",".join((*WRITES, *READS, *_KNOWN, *NAMES))
+    calls = ",".join((*WRITES, *READS, *UNSEEN, *NAMES))
     shown = ["-yy", "-xx", "-s", str(LONGEST), "--seccomp-bpf", "-e", f"trace={calls}"]
     return ["strace", "-D", "-ff", "-q", *shown, "-o", str(path)]
 
@@ -59,8 +53,9 @@ def tracer(path: Path) -> list[str]:
 class Trace:
     """What all processes of a server called, taken from the tracer's files.
 
-    ``written`` has what went to each place, ``read`` what came from the clients' sockets, and
-    ``named`` the arguments of all other calls; ``unseen`` names what the tracer cannot show.
+    ``written`` has what went to each place, ``read`` what came from the clients' sockets or from
+    memory that has no name, and ``named`` the arguments of all other calls. ``unseen`` names what
+    the tracer cannot show.
     """
 
     door: bytes
@@ -91,10 +86,10 @@ class Trace:
             assert b'"...' not in line, "an argument was cut: raise LONGEST"
             self.written[thread, place].append(_payload(line[found.end() :]))
         elif name in READS:
-            if self.door in place:
+            if self.door in place or place.startswith(b"/memfd:"):
                 self.read[thread, place].append(_payload(line[found.end() :]))
         else:
-            if name in UNSEEN or (name == "mmap" and _shared(line, place)):
+            if (name in UNSEEN and not _kept(line)) or (name == "mmap" and _shared(line, place)):
                 self.unseen.add(name.encode() + b" " + place)
             self.named.append(_plain(line))
 
@@ -153,6 +148,12 @@ def _plain(shown: bytes) -> bytes:
 def _payload(rest: bytes) -> bytes:
     shown = b"".join(found[1] for found in _QUOTED.finditer(rest))
     return bytes.fromhex(shown.replace(b"\\x", b"").decode())
+
+
+def _kept(line: bytes) -> bool:
+    """Return whether bytes are spliced into a pipe, or into memory."""
+    found = _INTO.match(line)
+    return found is not None and _OWN.match(_plain(found[1])) is not None
 
 
 def _shared(line: bytes, place: bytes) -> bool:

@@ -68,7 +68,7 @@ REMAINS = {
     "a table with a rowid": Mutant(
         "intake/store.py",
         _COLUMNS,
-        _COLUMNS.replace("=False,\n)", "").replace("rowid=False", "rowid=True"),
+        _COLUMNS.replace("rowid=False", "rowid=True"),
         "rowid",
     ),
     "a number that counts rows": Mutant(
@@ -78,7 +78,7 @@ REMAINS = {
         '    sa.Column("id", sa.LargeBinary(16), unique=True),\n'
         + _COLUMNS.replace("sqlite_with_rowid=False", "sqlite_autoincrement=True")
         + ")\n",
-        "columns",
+        "counter",
     ),
     "the second in a column": Mutant(
         "intake/store.py",
