@@ -108,24 +108,31 @@ class Store:
 
     def settle(self) -> None:
         """Return when every transaction that began before has ended."""
-        with troubled(), self._held(fcntl.LOCK_EX):
+        with self._held(fcntl.LOCK_EX):
             pass
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
-        """Run one transaction under the shared lock. Raises :class:`MachineTrouble`."""
-        with troubled(), self._held(fcntl.LOCK_SH), self._engine.begin() as connection:
+        """Run one transaction under the shared lock.
+
+        Raises :class:`MachineTrouble`; then nothing of it is stored.
+        """
+        with self._held(fcntl.LOCK_SH), troubled(), self._engine.begin() as connection:
             yield connection
 
     @contextlib.contextmanager
     def _held(self, how: int) -> Iterator[None]:
-        with os.fdopen(os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)) as lock:
-            door = os.open(self._folder, os.O_RDONLY)
-            try:
-                fcntl.flock(door, how)  # nobody comes in before who waits to be alone
-                fcntl.flock(lock, how)
-            finally:
-                os.close(door)
+        with contextlib.ExitStack() as stack:
+            with troubled():
+                file = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
+                lock = stack.enter_context(os.fdopen(file))
+                door = os.open(self._folder, os.O_RDONLY)
+                try:
+                    fcntl.flock(door, how)  # nobody comes in before who waits to be alone
+                    fcntl.flock(lock, how)
+                finally:
+                    os.close(door)
+            # Dangerous line: what fails after it may be stored, and nobody may say that it is not.
             yield
 
 

@@ -15,8 +15,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO, Self
 
+from intake import files
 from intake.envelope import CONTENT, SEALED
-from intake.errors import MachineTrouble
 
 _ID = 16  # bytes
 Check = Callable[[], None]
@@ -26,10 +26,11 @@ Seal = Callable[[dict[str, object], bytes], tuple[bytes, bytes]]
 class Spool:
     """The slices of one file; ``size`` is how many bytes of it were taken."""
 
-    def __init__(self, records: IO[bytes], seal: Seal, check: Check) -> None:
+    def __init__(self, records: IO[bytes], seal: Seal, folder: Path, check: Check) -> None:
         """Begin. ``seal`` makes the row of a slice from its body and its content."""
         self._records = records
         self._seal = seal
+        self._folder = folder
         self._check = check
         self._held = bytearray()
         self._sha256 = hashlib.sha256()
@@ -41,15 +42,17 @@ class Spool:
     def within(cls, folder: Path, seal: Seal, check: Check) -> Iterator[Self]:
         """Have a spool in ``folder`` for one file. ``check`` raises :class:`NoRoom` if it is so.
 
-        Raises :class:`MachineTrouble`.
+        Raises :class:`MachineTrouble`, as the spool does.
         """
-        try:
+        with files.troubled(folder):
             # Dangerous line: what goes into this file must be sealed already.
-            with tempfile.TemporaryFile(dir=folder) as records:
-                yield cls(records, seal, check)
-        except OSError:
-            what = "There is no room for what a source sends, or its folder cannot be written."
-            raise MachineTrouble(what, "Run: python -m intake.admin doctor") from None
+            records = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed below
+        try:
+            yield cls(records, seal, folder, check)
+        finally:
+            # Dangerous line: the file may be stored, and an error here must not say that it is not.
+            with contextlib.suppress(OSError):
+                records.close()
 
     def take(self, data: bytes) -> None:
         """Take the next bytes of the file."""
@@ -71,9 +74,10 @@ class Spool:
 
     def rows(self) -> Iterator[tuple[bytes, bytes]]:
         """Yield pairs of id and sealed row, from the first."""
-        self._records.seek(0)
-        while row := self._records.read(_ID):
-            yield row, self._records.read(SEALED)
+        with files.troubled(self._folder):
+            self._records.seek(0)
+            while row := self._records.read(_ID):
+                yield row, self._records.read(SEALED)
 
     def _slice(self) -> None:
         self._write({}, bytes(self._held))
@@ -82,5 +86,6 @@ class Spool:
     def _write(self, body: dict[str, object], content: bytes) -> None:
         self._check()
         row, sealed = self._seal({**body, "number": self._number}, content)
-        self._records.write(row + sealed)
+        with files.troubled(self._folder):
+            self._records.write(row + sealed)
         self._number += 1
