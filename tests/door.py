@@ -69,22 +69,23 @@ def settings(site: Site) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def behind(
+def behind(  # noqa: PLR0913 - what a server is started with
     site: Site,
     path: Path,
     *before: str,
     options: Sequence[str] = ("--workers", "1", "tests.shown_site:app()"),
     more: Mapping[str, str] | None = None,
     stdin: socket.socket | None = None,
+    root: Path = ROOT,
 ) -> Iterator[Door]:
     """Serve it on a unix socket at ``path``, with the configuration of the deployment.
 
-    ``before`` is a command that starts another, with ``stdin`` if given.
+    ``before`` is a command that starts another, with ``stdin`` if given; ``root`` is the checkout.
     """
     command = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn_conf.py"]
     process = subprocess.Popen(
         [*before, *command, *options],
-        cwd=ROOT,
+        cwd=root,
         env=settings(site) | ({"INTAKE_BIND": f"unix:{path}"} if more is None else dict(more)),
         stdin=stdin.fileno() if stdin else subprocess.DEVNULL,
         stdout=subprocess.PIPE,
