@@ -9,14 +9,16 @@ from __future__ import annotations
 import sys
 
 from intake.errors import BadKeyring, Refused
-from intake.server.letterbox import Letterbox
 from intake.server.returns import create_app
 from intake.settings import Settings
 
 try:
     settings = Settings.from_environment()
     app = create_app(settings)
-    Letterbox(settings).today()
+    for name in app.jinja_env.list_templates(filter_func=lambda name: name.startswith("source/")):
+        if name.endswith(".html"):
+            app.jinja_env.get_template(name)  # once for all processes that are forked from this one
+    app.extensions["site"].letterbox.today()
 except BadKeyring as closed:
     print(f"The site is closed. {closed.what}\n  → python -m intake.admin status", file=sys.stderr)  # noqa: T201
 except Refused as refused:
