@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup test slow check lines demo demo-read demo-desk demo-recover demo-clean browser pictures peers \
-	interop fuzz drill handbook host onion bench-quick bench-files bench-filler scale nightly locks clean
+	interop fuzz drill durability handbook host onion bench-quick bench-files bench-filler scale nightly locks clean
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -99,6 +99,9 @@ fuzz: setup ## a hundred thousand mutations of every file that strangers can han
 # The breakages, each of which must turn the drill red, run beside it.
 drill: setup ## steal every kind of key, say who reads and forges what, cure it, say it again
 	@$(BOTH) '$(RUN) deploy/drill.py $(ARGS)' '$(RUN) -m pytest -m drill tests/test_drill.py'
+
+durability: setup ## power cuts at every sync, killed processes, disks that fail; a table of what held; Linux, strace
+	$(RUN) -m pytest -m durability tests/durability $(ARGS)
 
 handbook: setup ## follow both handbooks to their end; who types how much until keyring 2
 	$(RUN) -m pytest -m handbook tests/test_handbook.py $(ARGS)

@@ -16,7 +16,8 @@ Rules:
   or comes in chunks, gets one constant answer; one that stops half-way gets another.
 - Every answer has one length, whoever gives it: a head of `HEAD` bytes, and a body that the app has
   filled. Both leave in one piece. To HEAD there is no body (RFC 9110, 9.3.2).
-- Nothing is written to a disk. The heartbeat is a nameless file in shared memory; there is no
+- Each worker makes its part of the decoys (``intake/server/decoys.py``), in a light thread.
+- Nothing else is written to a disk. The heartbeat is a nameless file in shared memory; there is no
   control socket, no pid file, no access log.
 - What a client says about forwarding is ignored. The scheme is always http.
 - gevent is used for the clients' sockets only, and nothing is monkey-patched. A request gives way
@@ -422,6 +423,8 @@ class Quiet(Logger):
 def post_worker_init(worker: GeventWorker) -> None:
     """Silence a worker for good once it has loaded the app: from here on it sees requests."""
     silence([each.family for each in worker.sockets])
+    if decoys := getattr(worker.wsgi, "extensions", {}).get("decoys"):
+        gevent.spawn(decoys, worker.cfg.workers, gevent.sleep)
 
 
 def silence(families: Iterable[int]) -> None:

@@ -30,6 +30,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -303,14 +304,12 @@ def _owned(keyring: Keyring) -> tuple[list[bytes], list[str]]:
 
 
 def _check_periods(keyring: Keyring) -> None:
-    days = [edge for p in keyring.periods for edge in (p.first, p.last)]
-    starts = [p.first for p in keyring.periods]
-    names = {p.name for p in keyring.periods}
-    if days != sorted(days) or len(set(starts)) != len(starts) or len(names) != len(starts):
+    periods = keyring.periods
+    forward = all(period.first <= period.last for period in periods)
+    apart = all(one.last < after.first for one, after in itertools.pairwise(periods))
+    if not (forward and apart) or len({period.name for period in periods}) != len(periods):
         raise _bad("The keyring's periods overlap or are out of order.")
-    if any(a.last == b.first for a, b in zip(keyring.periods, keyring.periods[1:], strict=False)):
-        raise _bad("The keyring's periods overlap or are out of order.")
-    for period in keyring.periods:
+    for period in periods:
         for name, signature in period.attestations.items():
             reviewer = keyring.reviewer(name)
             if reviewer is None or not verified(reviewer.key, signature, period.statement()):

@@ -11,6 +11,7 @@ INTAKE_DATABASE     SQLAlchemy URL of the store                        SQLite in
 INTAKE_FILES        files that a source can send at once, 0 for none   5
 INTAKE_FILE_MB      MiB that one of them may have                      25
 INTAKE_FILL         most bytes of filler in a body of words, 0 for off 16384
+INTAKE_DECOYS       decoys that the site makes a day, on average       96
 =================== ================================================== ==========================
 
 Rule: no secret is ever a setting.
@@ -30,7 +31,7 @@ FORM = Path(__file__).resolve().parent / "forms" / "cdm.toml"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Paths, the database URL (``None`` for the default one), limits of files and of filler.
+    """Paths, the database URL (``None`` for the default one), limits of files and filler, decoys.
 
     ``about`` is ``None`` where a group says nothing of itself.
     """
@@ -43,6 +44,7 @@ class Settings:
     files: int = 5
     file_mb: int = 25
     fill: int = 16384
+    decoys: int = 96
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -60,6 +62,7 @@ class Settings:
             files=_number(environment, "INTAKE_FILES", range(51), 5),
             file_mb=_number(environment, "INTAKE_FILE_MB", range(1, 1025), 25),
             fill=_number(environment, "INTAKE_FILL", range(65537), 16384),
+            decoys=_number(environment, "INTAKE_DECOYS", range(86_401), 96),
         )
 
     @property

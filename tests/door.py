@@ -63,9 +63,10 @@ def rest(link: socket.socket) -> bytes:
 
 
 def settings(site: Site) -> dict[str, str]:
-    """Return the site's settings."""
+    """Return the site's settings: it makes no decoys, so that every row is one that was sent."""
     own = {"INTAKE_DATA": str(site.settings.data), "INTAKE_KEYS": str(site.settings.keys)}
-    return {"PATH": os.environ["PATH"], "PYTHONDONTWRITEBYTECODE": "1", **own}
+    quiet = {"PYTHONDONTWRITEBYTECODE": "1", "INTAKE_DECOYS": "0"}
+    return {"PATH": os.environ["PATH"], **quiet, **own}
 
 
 @contextlib.contextmanager

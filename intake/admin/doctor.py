@@ -174,8 +174,15 @@ def _in_zawgyi(said: Mapping[str, Mapping[str, about.Text | None]]) -> Iterator[
             yield f"[{name}] {wording.ZAWGYI} = {line}".replace("\u200b", "\\u200b")
 
 
+def _decoys(settings: Settings) -> str:
+    if not settings.decoys:
+        what = "The site makes none: who copies its disk twice counts the letters in between."
+        raise host.Doubt(what, "Unset INTAKE_DECOYS, and start the site again.")
+    return f"{settings.decoys} a day, on average"
+
+
 CHECKS = (
     *(_sealing, _data_folder, _bundle_key, _store, _keyring, _clock, _secrets),
-    *(_leftovers, _swap, _core_dumps, _space, _maintenance, _wording, _form, _about),
+    *(_leftovers, _swap, _core_dumps, _space, _maintenance, _decoys, _wording, _form, _about),
 )
 NAMES = [check.__name__.strip("_").replace("_", " ") for check in (*CHECKS, *host.CHECKS)]

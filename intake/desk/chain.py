@@ -63,6 +63,16 @@ class Event:
         """Who signed it."""
         return self.chain.partition(".")[0]
 
+    @property
+    def kind(self) -> str:
+        """What it is: ``import``, ``received``, ``decided`` and the like."""
+        return str(self.what["kind"])
+
+    @property
+    def note(self) -> str:
+        """A decision's words, the reviewer's own; shown as a source's are."""
+        return str(self.what["note"])
+
     def line(self) -> bytes:
         """Return what the author signs, after the context."""
         author, _, desk = self.chain.partition(".")
@@ -258,7 +268,7 @@ def carry(chains: Mapping[str, Chain], keyrings: Sequence[Keyring]) -> None:
         (one, number, plaintext)
         for _, one in sorted(chains.items())
         for number, event in sorted(one.events.items())
-        if event.what["kind"] == "carried"
+        if event.kind == "carried"
         for plaintext in carried_by(event)
     ]
     for carrier, number, plaintext in carried:

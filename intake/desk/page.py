@@ -10,25 +10,22 @@ Rules:
   Terminals cannot shape Burmese, browsers can; that is why there is a page.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from intake.desk import visible
-from intake.desk.cases import Case, Decision, saw
+from intake.desk.cases import Case, saw
+from intake.desk.chain import Event
+from intake.desk.labels import LABELS
 from intake.desk.reading import Opened, Words, summary
 from intake.desk.slices import File
 from intake.envelope import TESTIMONY
 from intake.wording import Wording
 
-TITLES = {
-    "testimony": "Testimony",
-    "words": "More words",
-    "slice": "A file",
-    "withdrawal": "Withdrawal",
-}
+TITLES: Mapping[str, str] = LABELS["envelopes"]
 SIZE = "{size} bytes"
 PARTS = "Not all of it is here: {here} of {number} parts. The next bundle may bring the others."
 UNFINISHED = "{number} parts of a file. Its end is not here yet; the next bundle may bring it."
@@ -58,22 +55,22 @@ def provenance(item: Opened) -> str:
     return f"{source} · keyring {version} ({digest.hex()[:8]}) · {recorded}"
 
 
-def conversation(case: Case, opened: Sequence[Opened]) -> list[Opened | Decision]:
+def conversation(case: Case, opened: Sequence[Opened]) -> list[Opened | Event]:
     """Return what came and the replies that went, by their days.
 
     Of one day, a reply stands before what was recorded by somebody who knew of it.
     """
-    found: list[Opened | Decision] = [*opened]
+    found: list[Opened | Event] = [*opened]
     for reply in case.replies.values():
         later = (place for place, item in enumerate(found) if _follows(item, reply))
         found.insert(next(later, len(found)), reply)
     return found
 
 
-def _follows(item: Opened | Decision, reply: Decision) -> bool:
-    if item.day != reply.day or isinstance(item, Decision):
+def _follows(item: Opened | Event, reply: Event) -> bool:
+    if item.day != reply.day or isinstance(item, Event):
         return item.day > reply.day
-    return item.received.kind != TESTIMONY and saw(item.received.event, reply.event)
+    return item.received.kind != TESTIMONY and saw(item.received.event, reply)
 
 
 def barred(words: str) -> list[str]:

@@ -15,7 +15,6 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 
 from intake.desk import cores, visible, zawgyi
-from intake.zawgyi import to_unicode
 
 _ALIKE = {
     "ဉ": "ဥ",
@@ -81,10 +80,8 @@ def _in_order(marks: re.Match[str]) -> str:
 
 def _keys(text: str) -> list[str]:
     """Return the keys of a text as it was typed, and of what it says if it is Zawgyi or may be."""
-    copy = zawgyi.copy(text)
-    if copy == text and zawgyi.likelihood(text, least=1) >= zawgyi.DOUBT:
-        copy = to_unicode(text)
-    return [key for text in dict.fromkeys((text, copy)) if (key := _key(text))]
+    both = dict.fromkeys((text, zawgyi.guess(text, least=1)))
+    return [key for text in both if (key := _key(text))]
 
 
 class _Keys:

@@ -14,29 +14,17 @@ from intake.desk import reading
 from intake.desk.caseload import Caseload, Facts
 from intake.desk.cases import MARKS, REPLIED, STATES, Case
 from intake.desk.deciding import Drafts
+from intake.desk.labels import LABELS
 from intake.desk.reading import Words
-from intake.form import Answer, Form, Question
+from intake.form import Answer, Form, Question, each
 
 SIZE = 50  # cases on a page
 GLANCE = 40  # characters of an answer that is no code; a form of ours sends six at most
 DANGER, FORCE, PLACE = "urgency", "force", "posted"  # questions of the form
 REGION = 6  # letters of a place's code that name its region
 URGENT = frozenset({"today", "days"})
-FLAGS = {
-    "undecided": "Waits for my decision",
-    "unread": "Not opened yet",
-    "conflict": "Reviewers disagree",
-    "withdrawn": "Withdrawn",
-}
-TITLES = {
-    "flag": "To do",
-    "danger": "Danger",
-    "state": "State",
-    "mark": "Mark",
-    "force": "Force",
-    "region": "Region",
-    "month": "Month it came",
-}
+FLAGS: Mapping[str, str] = LABELS["flags"]
+TITLES: Mapping[str, str] = LABELS["filters"]
 Chosen = Mapping[str, str]
 Flags = Mapping[bytes, Collection[str]]
 
@@ -61,7 +49,7 @@ class Facet(NamedTuple):
 
 def rows(caseload: Caseload) -> list[Row]:
     """Return all cases in their order."""
-    labels = {question.key: _labels(question) for question in caseload.form.questions()}
+    labels = {question.key: question.labels for question in caseload.form.questions()}
     found = [_row(facts, labels) for facts in caseload.facts.values()]
     return sorted(found, key=lambda row: row.order)
 
@@ -76,7 +64,7 @@ def facets(form: Form, found: Iterable[Row]) -> list[Facet]:
         "danger": dangers(form),
         "state": STATES,
         "mark": MARKS,
-        "force": _labels(force) if force else {},
+        "force": force.labels if force else {},
         "region": _regions(questions.get(PLACE)),
         "month": {month: month for month in months},
     }
@@ -85,7 +73,7 @@ def facets(form: Form, found: Iterable[Row]) -> list[Facet]:
 
 def dangers(form: Form) -> dict[str, str]:
     """Return the codes and labels of the question about danger."""
-    return next((_labels(q) for q in form.questions() if q.key == DANGER), {})
+    return next((q.labels for q in form.questions() if q.key == DANGER), {})
 
 
 def chosen(facets: Iterable[Facet], query: Mapping[str, str]) -> dict[str, str]:
@@ -154,12 +142,8 @@ def _row(facts: Facts, labels: Mapping[str, Mapping[str, str]]) -> Row:
 
 
 def _words(answer: Answer, labels: Mapping[str, str]) -> Iterator[Words]:
-    for code in (answer,) if isinstance(answer, str) else answer:
+    for code in each(answer):
         yield Words(labels[code]) if code in labels else Words(typed=code[:GLANCE])
-
-
-def _labels(question: Question) -> dict[str, str]:
-    return {code: label for group in question.groups.values() for code, label in group.items()}
 
 
 def _regions(question: Question | None) -> dict[str, str]:
