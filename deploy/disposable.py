@@ -53,7 +53,11 @@ ASKED = struct.Struct(
 )  # may the connection go on; seconds left; bytes of body not in the file
 SAID = struct.Struct("!?Q")  # can the connection go on; bytes of body that were left
 PR_SET_PDEATHSIG = 1  # prctl(2)
-HUSHED = ("HUP", "INT", "QUIT", "TERM", "USR1", "USR2", "WINCH", "CHLD")
+# What a worker is told, and its stem and children are not: who is served is answered.
+HUSHED = (
+    *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1),
+    *(signal.SIGUSR2, signal.SIGWINCH, signal.SIGCHLD),
+)
 
 
 class Crowded(Exception):  # noqa: N818 - no defect: everybody has the same right to come
@@ -220,8 +224,8 @@ def end_with(parent: int) -> None:
 
 def _breed(channel: socket.socket, crowded: mmap.mmap, serve: Serve) -> None:
     """Keep one spare child, for ever: whether one is taken or dies, its end of the pipe closes."""
-    for name in HUSHED:
-        signal.signal(getattr(signal, f"SIG{name}"), signal.SIG_IGN)
+    for number in HUSHED:
+        signal.signal(number, signal.SIG_IGN)
     stem = os.getpid()
     gc.collect()
     gc.freeze()

@@ -90,6 +90,12 @@ def head(lines: Iterable[str]) -> bytes:
     return (text + "x" * (-(len(text) + 4) % HEAD) + "\r\n\r\n").encode("latin-1")
 
 
+def told(app: Any, name: str) -> Any:  # noqa: ANN401
+    """Return what the app tells this layer; None if it tells nothing of that name."""
+    with contextlib.suppress(AttributeError):  # another app, in a bench
+        return app.extensions.get(name)
+
+
 @cache
 def refusal(app: Any, status: int) -> bytes:  # noqa: ANN401 - any WSGI app, here a Flask one
     """Return a whole answer for a layer below ``app``, which knows no path and no language."""
@@ -332,9 +338,8 @@ class Letterbox(GeventWorker):
         """Return which turns a request with a body takes."""
         if length > WHOLE:
             return stem.files
-        app: Any = self.wsgi
         # Dangerous line: the path as the app has it, or what is slow could be called otherwise.
-        slow = unquote_to_wsgi_str(req.path) in app.extensions.get("slow", ())
+        slow = unquote_to_wsgi_str(req.path) in (told(self.wsgi, "slow") or ())
         return stem.slow if slow else stem.words
 
     def alone(self, source: Source, alive: bool) -> bool:
@@ -423,7 +428,7 @@ class Quiet(Logger):
 def post_worker_init(worker: GeventWorker) -> None:
     """Silence a worker for good once it has loaded the app: from here on it sees requests."""
     silence([each.family for each in worker.sockets])
-    if decoys := getattr(worker.wsgi, "extensions", {}).get("decoys"):
+    if decoys := told(worker.wsgi, "decoys"):
         gevent.spawn(decoys, worker.cfg.workers, gevent.sleep)
 
 
