@@ -290,6 +290,8 @@ class Letterbox(GeventWorker):
             self.turn_away(sock, 400)  # no browser sends a form in chunks
             raise StopIteration
         length = sum(int(value) for name, value in req.headers if name == "CONTENT-LENGTH")
+        if not length and req.method not in {"GET", "HEAD"}:
+            req.force_close()  # a body that nobody announced is no next request
         if self.stem and length:
             kept = self.apart(self.stem, req, sock, length)
         else:
