@@ -61,7 +61,7 @@ ON_THE_SERVER = {
         _POST,
         f"{_OWN}    row = bytes([row[0] | 128, *row[1:]])\n"
         "    letterbox.store.add([(row, sealed)], today.period, lambda: True)\n",
-        _SEEN,
+        _STORED,
     ),
     "decoys whose ids are drawn": Mutant(
         "intake/server/decoys.py",
