@@ -439,7 +439,9 @@ def acknowledge(given: Namespace) -> None:
     if second.stat().st_dev == book.folder.stat().st_dev:
         say("Mind: both copies are on one disk. A disk that fails, or is taken, takes both.")
     if header:
-        say(f"Return {header.number}: {header.acknowledged} rows are in both copies, and may go.")
+        kept = header.acknowledged - done.decoys
+        say(f"Return {header.number}: {kept} rows are in both copies, and may go.")
+        say(*[f"So may {done.decoys} decoys, which nobody keeps."] * bool(done.decoys))
         carried = f"{len(cargo.heard)} notices, {len(cargo.replies)} replies, {cargo.decoys} decoys"
         say(f"To sources it carries: {carried}.")
         say(f"Next: carry {given.out} to the server.")
