@@ -4,7 +4,7 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup test slow check lines demo demo-read demo-desk demo-recover demo-clean browser pictures peers \
-	interop fuzz drill handbook host onion bench-quick bench-files bench-filler scale nightly locks clean
+	interop fuzz hostile drill handbook host onion bench-quick bench-files bench-filler scale nightly locks clean
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -96,6 +96,9 @@ FUZZ_RUN = $(RUN) -m pytest -m fuzz $(ARGS)
 fuzz: setup ## a hundred thousand mutations of every file that strangers can hand us; FUZZ=2000 for fewer
 	@$(BOTH) '$(FUZZ_RUN) $(FUZZ_FIRST)' '$(FUZZ_RUN) $(FUZZ_REST)'
 
+hostile: setup ## every request we know that was made to break a site, on the real socket; stalled clients, floods
+	$(RUN) -m pytest -m hostile tests/hostile $(ARGS)
+
 # The breakages, each of which must turn the drill red, run beside it.
 drill: setup ## steal every kind of key, say who reads and forges what, cure it, say it again
 	@$(BOTH) '$(RUN) deploy/drill.py $(ARGS)' '$(RUN) -m pytest -m drill tests/test_drill.py'
@@ -137,7 +140,7 @@ locks: ## maintainer, needs uv: make the locks anew, from releases at least a we
 	@if [ -z "$${UV_DEFAULT_INDEX:-}" ] && index=$$(python3 -m pip config get global.index-url \
 		2>/dev/null) && [ -n "$$index" ]; then UV_DEFAULT_INDEX=$$index; export UV_DEFAULT_INDEX; \
 	fi; \
-	cd requirements && for lock in dev server desk browser peers onionshare; do \
+	cd requirements && for lock in dev server desk browser peers onionshare fuzz; do \
 		constraint='--constraint dev.txt'; \
 		if [ $$lock = dev ]; then constraint=; fi; \
 		echo "requirements/$$lock.txt"; \
