@@ -52,7 +52,7 @@ MADE = 200  # seeds that the ways make
 DRAWN = 20  # seeds that are chance, for recipes
 RECIPE = 1024  # bytes of chance that a recipe takes, at most
 RAW, RECIPES = b"\x00", b"\xff"  # a half of all bytes each
-LONGEST = 1 << 18  # bytes of an input
+LONGEST = 1 << 14  # bytes of an input, or twice the valid file
 PATIENCE = 120  # seconds for one input; what holds it tightly is in mutations.py
 MEMORY = 4096  # MiB
 WATCHED = 5  # times as long as else a reading may take: what is watched is Python, not C
@@ -105,7 +105,7 @@ def guided(run: Run) -> None:
         (folder / "corpus" / str(number)).write_bytes(each)
     start, child = time.monotonic(), os.fork()
     if not child:
-        fuzz(run, folder, min(LONGEST, max(map(len, begin))))  # (2); it never returns
+        fuzz(run, folder, begin)  # (2); it never returns
     _, status = os.waitpid(child, 0)
     log = (folder / "log").read_text(encoding="utf-8", errors="replace")
     crashes = [path for kind in ("crash", "timeout", "oom") for path in folder.glob(f"{kind}-*")]
@@ -165,24 +165,30 @@ def one_input(run: Run) -> Callable[[bytes], None]:
     return read
 
 
-def fuzz(run: Run, folder: Path, longest: int) -> None:
+def fuzz(run: Run, folder: Path, begin: list[bytes]) -> None:
     """Read inputs until there were enough, and end this process."""
     out = os.open(folder / "log", os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     for stream in (1, 2):
         os.dup2(out, stream)
     read = one_input(run)
     begun = False
+    longest = max(2 * len(run.reader.valid), min(LONGEST, max(map(len, begin))))
+
+    def keeping(data: bytes) -> None:
+        try:
+            read(data)
+        except BaseException:
+            (folder / f"crash-{hashlib.sha256(data).hexdigest()[:16]}").write_bytes(data)
+            raise
 
     def one(data: bytes) -> None:
         nonlocal begun
         if not begun:
             begun = True
             run.measure(WATCHED)
-        try:
-            read(data)
-        except BaseException:
-            (folder / f"crash-{hashlib.sha256(data).hexdigest()[:16]}").write_bytes(data)
-            raise
+            for each in begin:  # whole; libFuzzer cuts what is long
+                keeping(each)
+        keeping(data)
         if run.read >= run.count:  # (4)
             told = {"met": run.met, "read": run.read, "seen": len(run.seen)}
             (folder / "told").write_text(json.dumps(told), encoding="utf-8")
