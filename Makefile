@@ -4,7 +4,8 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup test slow check lines demo demo-read demo-desk demo-recover demo-clean browser pictures peers \
-	interop fuzz hostile drill handbook host onion bench-quick bench-files bench-filler scale nightly locks clean
+	interop fuzz drill durability handbook host hostile leaks onion bench-quick bench-files bench-filler bench-store \
+	scale nightly locks clean
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -103,6 +104,9 @@ hostile: setup ## every request we know that was made to break a site, on the re
 drill: setup ## steal every kind of key, say who reads and forges what, cure it, say it again
 	@$(BOTH) '$(RUN) deploy/drill.py $(ARGS)' '$(RUN) -m pytest -m drill tests/test_drill.py'
 
+durability: setup ## power cuts at every sync, killed processes, disks that fail; a table of what held; Linux, strace
+	$(RUN) -m pytest -m durability tests/durability $(ARGS)
+
 handbook: setup ## follow both handbooks to their end; who types how much until keyring 2
 	$(RUN) -m pytest -m handbook tests/test_handbook.py $(ARGS)
 
@@ -110,6 +114,9 @@ SUITES ?= bookworm
 
 host: setup ## as root: install on a bare Debian 12, run its units; SUITES="bookworm trixie" for 13 too
 	SUITES="$(SUITES)" $(RUN) -m pytest -m host tests/host $(ARGS)
+
+leaks: setup ## nothing but equal sealed envelopes: the site's calls, files, logs and lies, traced; a row a property
+	$(RUN) -m pytest -m leaks tests/leaks $(ARGS)
 
 onion: setup $(VENV)/.locked-browser ## a host behind a real .onion, on a Tor network of its own: a testimony's life, floods, restarts; needs root
 	$(RUN) -m mypy tests/onion/*.py
@@ -124,6 +131,9 @@ bench-quick: peers $(ONION)/.locked ## what sealing costs beside other people's,
 
 bench-files: setup $(ONION)/.locked ## a 50 MB upload, beside OnionShare's receive mode; ARGS="--rounds 9"
 	$(RUN) deploy/bench_files.py $(ARGS)
+
+bench-store: setup ## 100,000 envelopes: insert, export, a night, and posts beside them; ARGS="--rows 10000"
+	$(RUN) deploy/bench_store.py $(ARGS)
 
 bench-filler: setup ## what the hidden filler hides of how much was written, and what it costs
 	$(RUN) deploy/bench_filler.py $(ARGS)

@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from intake import files
-from intake.desk.casebook import Casebook, chain_files
-from intake.desk.chain import read
+from intake.desk.casebook import Casebook
 from intake.errors import BadFile, Misuse
 
 _MARK = "casebook.json"
@@ -29,12 +28,11 @@ def copy(casebook: Casebook, to: Path) -> int:
     """
     _check_place(casebook, to)
     with casebook.locked():
-        for path in chain_files(casebook.folder):
-            if read(path, [], casebook.keyrings).torn:  # copied, it would be in the way for ever
-                raise Misuse(
-                    f"The log {path.name} has a torn end, as after a power cut.",
-                    "Run repair, which keeps the torn part elsewhere; then copy again.",
-                )
+        if torn := casebook.torn():  # copied, it would be in the way for ever
+            raise Misuse(
+                f"The log {torn[0].file} has a torn end, as after a power cut.",
+                "Run repair, which keeps the torn part elsewhere; then copy again.",
+            )
         todo = [path for path in listed(casebook) if _differs(casebook.folder, to, path)]
         for path in todo:
             _copy_file(casebook.folder / path, to / path)
@@ -70,7 +68,7 @@ def _check_place(casebook: Casebook, to: Path) -> None:
         raise Misuse("One folder is inside the other.", "Copy to another stick or disk.")
     other = to / _MARK
     same = other.exists() and other.read_bytes() == mark.read_bytes()
-    if to.exists() and any(to.iterdir()) and not same:
+    if to.exists() and not same and any(path.suffix != ".partial" for path in to.iterdir()):
         what = f"{to} is not empty, and no copy of this casebook."
         raise Misuse(what, "Name its copy, or an empty or new folder.")
 
@@ -93,7 +91,7 @@ def _differs(folder: Path, to: Path, path: Path) -> bool:
 
 def _copy_file(source: Path, target: Path) -> None:
     with files.troubled(target):
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.make_folder(target.parent)
         with source.open("rb") as file, files.whole(target) as copied:
             shutil.copyfileobj(file, copied)
 

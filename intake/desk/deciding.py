@@ -114,8 +114,7 @@ class Drafts:
         facts = {"format": FORMAT, "pending": self.pending, "seen": sorted(self.seen)}
         line = canonical.dump(facts)
         plaintext = line + b"\n" + _tag(self.identity, line) + b"\n"
-        with files.troubled(self.path):
-            self.path.parent.mkdir(mode=0o700, exist_ok=True)
+        files.make_folder(self.path.parent)
         files.write(self.path, seal(plaintext, [self.identity.recipient()]))
 
 
@@ -229,11 +228,6 @@ def _verified(
     book: Casebook, case: Case, identities: list[Identity]
 ) -> list[tuple[bytes, bytes, None]]:
     """Return the rows of a case whose words are its own, with each blob that has them."""
-    found: list[tuple[bytes, bytes, None]] = []
-    for item in (*case.received, *case.offered):
-        try:
-            reading.open_words(book.folder, item, identities)
-        except Refused:
-            continue
-        found.append((item.id, item.blob, None))
-    return found
+    items = (*case.received, *case.offered)
+    good = (item for item in items if reading.proven(book.folder, item, identities))
+    return [(item.id, item.blob, None) for item in good]
