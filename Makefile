@@ -92,9 +92,9 @@ interop: peers $(ONION)/.locked ## public vectors, both directions with stock ag
 FUZZ_REST = $(filter-out $(FUZZ_FIRST),$(wildcard tests/fuzz/test_*.py))
 FUZZ_FIRST = tests/fuzz/test_age.py tests/fuzz/test_bundle.py tests/fuzz/test_casebook.py \
 	tests/fuzz/test_envelope.py
-FUZZ_RUN = $(RUN) -m pytest -m fuzz $(ARGS)
+FUZZ_RUN = $(RUN) tests/fuzz/guided.py $(ARGS)
 
-fuzz: setup ## a hundred thousand mutations of every file that strangers can hand us; FUZZ=2000 for fewer
+fuzz: setup $(VENV)/.locked-fuzz ## a million inputs for all that reads from strangers, led by what they reach (atheris); FUZZ=10000 for a tenth
 	@$(BOTH) '$(FUZZ_RUN) $(FUZZ_FIRST)' '$(FUZZ_RUN) $(FUZZ_REST)'
 
 hostile: setup ## every request we know that was made to break a site, on the real socket; stalled clients, floods
