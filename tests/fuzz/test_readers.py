@@ -95,6 +95,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "desk/judging.py:Judge._judge": ("test_an_envelope_in_its_seal",),
     "desk/importing.py:_keyring_of": ("test_the_keyring_that_a_bundle_names",),
     "desk/importing.py:run": BUNDLE,
+    "desk/labels.py:": OURS,
     "desk/merging.py:_chain": ("test_a_chain_of_another_desk",),
     "desk/merging.py:_keyrings": KEYRING,
     "desk/merging.py:_plain": COPIED,

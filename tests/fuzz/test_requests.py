@@ -45,28 +45,36 @@ class Refusal(BadFile):
 
 
 def greeted(data: bytes) -> tuple[bytes, bytes]:
-    """Return the circuit, and what is kept for the request."""
+    """Return the circuit, and what is there for the request."""
     theirs, ours = socket.socketpair()
     with theirs:
         found = Line(fileno=ours.detach())
         theirs.sendall(data[: 1 << 16])
         theirs.shutdown(socket.SHUT_WR)
-        good = found.greet()
-        circuit, ahead = found.circuit, found._ahead
+        good, left = found.greet(), b""
+        while good and (piece := found.recv(1 << 16)):
+            left += piece
         found.close()
     if not good:
         raise Refusal("not tor's line")
-    return circuit, ahead
+    return found.circuit, left
 
 
 def is_tors(found: tuple[bytes, bytes], data: bytes) -> bool:
-    """Return whether the line is spelled as tor spells it, and the rest is kept as it came."""
-    circuit, ahead = found
+    """Return whether the line is spelled as tor spells it, and the rest is there as it came."""
+    circuit, left = found
     first, end, rest = data.partition(b"\r\n")
     words = first.split(b" ")
     right = words[:2] == [b"PROXY", b"TCP6"] and words[3] == b"::1" and len(words) == 6
     ports = all(word.isdigit() and len(word) < 6 for word in words[4:])
-    return right and ports and words[2] == circuit and bool(end) and rest.startswith(ahead)
+    return (
+        right
+        and ports
+        and words[2] == circuit
+        and bool(end)
+        and rest[: len(left)] == left
+        and len(left) + len(first) + 2 == min(len(data), 1 << 16)
+    )
 
 
 @tiers(FEW)
