@@ -4,8 +4,8 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup test slow check lines demo demo-read demo-desk demo-recover demo-clean browser pictures peers \
-	interop fuzz drill durability handbook host leaks onion bench-quick bench-files bench-filler scale nightly locks \
-	clean
+	interop fuzz drill durability handbook host hostile leaks onion bench-quick bench-files bench-filler bench-store \
+	scale nightly locks clean
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -128,6 +128,9 @@ bench-quick: peers $(ONION)/.locked ## what sealing costs beside other people's,
 
 bench-files: setup $(ONION)/.locked ## a 50 MB upload, beside OnionShare's receive mode; ARGS="--rounds 9"
 	$(RUN) deploy/bench_files.py $(ARGS)
+
+bench-store: setup ## 100,000 envelopes: insert, export, a night, and posts beside them; ARGS="--rows 10000"
+	$(RUN) deploy/bench_store.py $(ARGS)
 
 bench-filler: setup ## what the hidden filler hides of how much was written, and what it costs
 	$(RUN) deploy/bench_filler.py $(ARGS)

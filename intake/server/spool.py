@@ -3,6 +3,8 @@
 Rules:
 - What is written is sealed. The spool file is in the store's folder, never in a temporary one, and
   has no name: when it is closed, or the power goes, nothing of it is left to find.
+- Before each slice it is asked whether there is room. What is free counts the spools of all workers
+  as used, and so bounds them together.
 - Its records are an id and a sealed row, all of one size, in the order of the slices.
 """
 
@@ -17,17 +19,19 @@ from intake import files
 from intake.envelope import CONTENT, SEALED
 
 _ID = 16  # bytes
+Check = Callable[[], None]
 Seal = Callable[[dict[str, object], bytes], tuple[bytes, bytes]]
 
 
 class Spool:
     """The slices of one file; ``size`` is how many bytes of it were taken."""
 
-    def __init__(self, records: IO[bytes], seal: Seal, folder: Path) -> None:
+    def __init__(self, records: IO[bytes], seal: Seal, folder: Path, check: Check) -> None:
         """Begin. ``seal`` makes the row of a slice from its body and its content."""
         self._records = records
         self._seal = seal
         self._folder = folder
+        self._check = check
         self._held = bytearray()
         self._sha256 = hashlib.sha256()
         self._number = 0
@@ -35,13 +39,16 @@ class Spool:
 
     @classmethod
     @contextlib.contextmanager
-    def within(cls, folder: Path, seal: Seal) -> Iterator[Self]:
-        """Have a spool in ``folder`` for one file. Raises :class:`MachineTrouble`, as it does."""
+    def within(cls, folder: Path, seal: Seal, check: Check) -> Iterator[Self]:
+        """Have a spool in ``folder`` for one file. ``check`` raises :class:`NoRoom` if it is so.
+
+        Raises :class:`MachineTrouble`, as the spool does.
+        """
         with files.troubled(folder):
             # Dangerous line: what goes into this file must be sealed already.
             records = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - closed below
         try:
-            yield cls(records, seal, folder)
+            yield cls(records, seal, folder, check)
         finally:
             # Dangerous line: the file may be stored, and an error here must not say that it is not.
             with contextlib.suppress(OSError):
@@ -77,6 +84,7 @@ class Spool:
         self._held.clear()
 
     def _write(self, body: dict[str, object], content: bytes) -> None:
+        self._check()
         row, sealed = self._seal({**body, "number": self._number}, content)
         with files.troubled(self._folder):
             self._records.write(row + sealed)
