@@ -7,8 +7,10 @@ it. Without a valid keyring the site answers that it is closed; this says why on
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 from intake.errors import BadKeyring, Refused
+from intake.server import decoys
 from intake.server.letterbox import Letterbox
 from intake.server.returns import create_app
 from intake.settings import Settings
@@ -16,6 +18,7 @@ from intake.settings import Settings
 try:
     settings = Settings.from_environment()
     app = create_app(settings)
+    app.extensions["decoys"] = partial(decoys.run, settings)  # for the workers to run
     Letterbox(settings).today()
 except BadKeyring as closed:
     print(f"The site is closed. {closed.what}\n  → python -m intake.admin status", file=sys.stderr)  # noqa: T201

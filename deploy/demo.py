@@ -49,6 +49,7 @@ sys.path.insert(0, str(ROOT))
 
 from deploy import recovery  # noqa: E402 - after the path is set
 from deploy.steps import Steps  # noqa: E402
+from intake.settings import Settings  # noqa: E402
 
 DEMO = ROOT / "demo"
 SERVER, DESK, CEREMONY, STICK = (DEMO / n for n in ("server", "desk", "ceremony", "stick"))
@@ -105,9 +106,13 @@ def tool(name: str, *arguments: object, allow: tuple[int, ...] = (0,)) -> str:
 
 
 def environment() -> dict[str, str]:
-    """Return the environment of every subprocess: the server's folders, and nothing secret."""
+    """Return the environment of every subprocess: the server's folders, and nothing secret.
+
+    There are no decoys unless they are asked for, so that what arrives is what was sent.
+    """
     folders = {"INTAKE_DATA": str(SERVER / "data"), "INTAKE_KEYS": str(SERVER / "keys")}
-    return {"INTAKE_ABOUT": str(ROOT / "deploy" / "about.example.toml")} | os.environ | folders
+    own = {"INTAKE_ABOUT": str(ROOT / "deploy" / "about.example.toml"), "INTAKE_DECOYS": "0"}
+    return own | os.environ | folders
 
 
 def hold_ceremony(clock: Steps) -> None:
@@ -284,6 +289,12 @@ def announce(sealed: bytes) -> None:
         print(f"       {line.hex(' ', 2)}")
 
 
+def tell_decoys() -> None:
+    """Say how many decoys this site makes a day, and what a real one makes."""
+    usual, here = Settings(DEMO, DEMO).decoys, environment()["INTAKE_DECOYS"]
+    print(f"     Decoys a day: {here} in this demo, {usual} on a server (INTAKE_DECOYS).")
+
+
 def present(*names: str) -> list[str | Path]:
     """Return the options that say which reviewers are here."""
     return [option for name in names for option in ("--reviewer", DESK / "keys" / name)]
@@ -391,6 +402,7 @@ def scripted(url: str, clock: Steps) -> None:
     clock.step(f"a source: form filled in over HTTP, receipt {digits}")
     for sealed in rows().values():
         announce(sealed)
+    tell_decoys()
     thief()
     carry()
     clock.step("the stick: exported, signed, carried, opened by a quorum at the desk")

@@ -12,11 +12,13 @@ Rules:
   served. A circuit has so many connections, and asks so often; then it waits, and nobody else does.
   Its number is kept in memory while it lives, and reaches neither the app nor a log.
 - Nothing of a request is logged or echoed: a worker that has loaded the app prints to nowhere, the
-  app's own messages included. No answer carries Date or Server. A request that cannot be parsed,
-  or comes in chunks, gets one constant answer; one that stops half-way gets another.
+  app's own messages included. No answer carries Date or Server, or the client's version of HTTP. A
+  request that cannot be parsed, or comes in chunks, gets one constant answer; one that stops
+  half-way gets another. Nobody is asked for a body (Expect) by an answer of its own.
 - Every answer has one length, whoever gives it: a head of `HEAD` bytes, and a body that the app has
   filled. Both leave in one piece. To HEAD there is no body (RFC 9110, 9.3.2).
-- Nothing is written to a disk. The heartbeat is a nameless file in shared memory; there is no
+- Each worker makes its part of the decoys (``intake/server/decoys.py``), in a light thread.
+- Nothing else is written to a disk. The heartbeat is a nameless file in shared memory; there is no
   control socket, no pid file, no access log.
 - What a client says about forwarding is ignored. The scheme is always http.
 - gevent is used for the clients' sockets only, and nothing is monkey-patched. A request gives way
@@ -166,8 +168,10 @@ class Reply(Response):
         """Send the head; where a body follows, keep it, so that both leave in one piece."""
         if self.headers_sent:
             return
-        lines = [x for x in self.default_headers() if not x.startswith(("Server:", "Date:"))]
-        self.kept = head([*lines, *(f"{name}: {value}\r\n" for name, value in self.headers)])
+        _, *lines = self.default_headers()  # the first line would have the client's version
+        lines = [x for x in lines if not x.startswith(("Server:", "Date:"))]
+        first = f"HTTP/1.1 {self.status}\r\n"
+        self.kept = head([first, *lines, *(f"{name}: {value}\r\n" for name, value in self.headers)])
         self.headers_sent = True
         if self.req.method == "HEAD" or not self.response_length:
             self._emit_body(b"")
@@ -240,6 +244,8 @@ class Letterbox(GeventWorker):
         if any(name == "TRANSFER-ENCODING" for name, _ in req.headers):
             self.turn_away(sock, 400)  # no browser sends a form in chunks
             raise StopIteration
+        # "100 Continue" would be an answer of another length. Who waits for it goes on without.
+        req._expected_100_continue = False  # noqa: SLF001
         reply, environ = create(req, sock, addr, listener_name, self.cfg, Reply)
         with gevent.Timeout(REQUEST, exception=False):
             kept = self.answer(reply, environ)
@@ -264,6 +270,8 @@ class Letterbox(GeventWorker):
         # gunicorn ends a body that was cut off as if it were whole. Without this claim Werkzeug
         # counts for itself, and refuses half a testimony.
         del environ["wsgi.input_terminated"]
+        # RFC 9110, 4.2.3; Flask would send whoever asks for no path elsewhere, and echo the rest.
+        environ["PATH_INFO"] = environ["PATH_INFO"] or "/"
         if not self.alive:
             reply.force_close()
         app: Any = self.wsgi
@@ -334,6 +342,9 @@ def post_worker_init(worker: GeventWorker) -> None:
     for stream in (1, 2):
         os.dup2(nowhere, stream)
     os.close(nowhere)
+    app: Any = worker.wsgi
+    with contextlib.suppress(AttributeError, KeyError):  # another app makes no decoys
+        gevent.spawn(app.extensions["decoys"], worker.cfg.workers, gevent.sleep)
 
 
 wsgi_app = "app:app"

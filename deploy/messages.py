@@ -5,8 +5,9 @@ Rules:
 - A sentence of `intake` is found in four places: the form's declaration; `Sentence` in
   intake/form.py; `_(…)` in templates/source; and in intake/server every string that begins with a
   capital letter, a dash or a brace, in a constant (a name in capitals) or in a function that calls
-  `text(…)`. One of `desk` is found in `_(…)` and `both(…)` in templates/desk, and in `MODULES`,
-  there also in the calls of `SAYING`. What `intake` has, `desk` need not have.
+  `text(…)`. One of `desk` is found in `_(…)` and `both(…)` in templates/desk, in
+  intake/desk/labels.toml, and in `MODULES`, there also in the calls of `SAYING`. What `intake` has,
+  `desk` need not have.
 - The Zawgyi copy of `intake` is computed from the Burmese, with the same table that replies take.
   `make interop` holds it to ICU, so whoever makes it needs no ICU. It is never edited.
 - Nothing is guessed: no fuzzy entries. A sentence that changed is a new sentence to translate.
@@ -28,6 +29,7 @@ import ast
 import io
 import re
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -49,9 +51,9 @@ HEADER = """\
 # Keep what stands in {braces}. Zero-width spaces (U+200B) between phrases let long lines break."""
 INTAKE, DESK = "intake", "desk"
 MODULES = (
-    *("assembling.py", "casebook.py", "cases.py", "deciding.py", "figures.py", "noticing.py"),
-    *("page.py", "reading.py", "similar.py", "tables.py", "tally.py"),
-    *("pages/answers.py", "pages/case.py", "pages/inbox.py", "pages/session.py", "pages/site.py"),
+    *("assembling.py", "casebook.py", "cases.py", "deciding.py", "figures.py", "page.py"),
+    *("reading.py", "tables.py", "tally.py"),
+    *("pages/case.py", "pages/session.py", "pages/site.py"),
 )
 SAYING = frozenset(
     {"Incomplete", "MachineTrouble", "Misuse", "Row", "Table", "WrongPassphrase"}
@@ -217,6 +219,10 @@ def _at_the_desk() -> Iterator[tuple[Path, list[str]]]:
         if path.exists():
             yield path, list(_of_template(path))
     room = ROOT / "intake" / "desk"
+    if (labels := room / "labels.toml").exists():
+        tables = tomllib.loads(labels.read_text(encoding="utf-8")).values()
+        said = [one for table in tables for one in table.values()]
+        yield labels, [one for one in said if isinstance(one, str)]
     for path in map(room.joinpath, MODULES):
         if path.exists():
             yield path, list(_of_python(source := path.read_text(encoding="utf-8")))

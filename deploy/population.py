@@ -160,7 +160,7 @@ class _World:
         self.random, self.zawgyi = random, zawgyi
         self.posted = next(q for q in form.questions() if q.key == "posted")
         self.codes = {q.key: q.codes() for q in form.questions()}
-        self.names = {c: n for group in self.posted.groups.values() for c, n in group.items()}
+        self.names = self.posted.labels
         self.towns = [code for code in self.posted.codes() if len(code) > len("MMR001")]
         self.units = {force: self._units(force, share, count) for force, share in FORCES.items()}
 

@@ -10,10 +10,10 @@ follow-ups, slices of files, withdrawals and decoys, and all rows of a period ha
 Rules:
 - Nothing is sealed that is not padded first: :func:`seal` takes no bytes, only an envelope.
 - What says who, when or how much is inside the seal. The day is the finest time there is.
-- A row's id follows from what is in it, so that nobody keeps other words under it; but for decoys,
-  whose ids are drawn. Whoever lacks the nonce sees 16 random bytes in both.
+- A row's id follows from what is in it, so that nobody keeps other words under it, nor calls it a
+  decoy that is none. Whoever lacks the nonce sees 16 random bytes.
 
-Bodies: of a testimony the form's answers; of words ``{"words"}``; of a withdrawal nothing. A file
+Bodies: of a testimony the form's answers; of words ``{"words"}``; of others ``{}``. A file
 is slices ``{"number"}`` from 0 with :data:`CONTENT` bytes of it each (the last one fewer), all with
 one nonce, and an end ``{"name", "number", "sha256", "size"}`` without content, numbered after them.
 """
@@ -57,7 +57,7 @@ class Envelope:
 
     @property
     def row(self) -> bytes:
-        """The 16-byte id that its row must have, unless it is a decoy."""
+        """The 16-byte id that its row must have."""
         # Dangerous line: without the kind, whoever opened a row records it as one of another kind.
         kind = b"" if self.kind == TESTIMONY else f"{self.kind}\n".encode()
         return receipt.submission_id(self.nonce, kind + canonical.dump(self.body) + self.content)

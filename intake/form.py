@@ -119,9 +119,14 @@ class Question:
         parts = ("-year", "-month", "-day") if self.kind == "date" else ("",)
         return tuple(self.key + part for part in parts)
 
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels of all choices by their codes, in order."""
+        return {code: label for group in self.groups.values() for code, label in group.items()}
+
     def codes(self) -> tuple[str, ...]:
         """Return the declared codes, in order."""
-        return tuple(code for group in self.groups.values() for code in group)
+        return tuple(self.labels)
 
     def years(self, today: date) -> range:
         """Return the years to offer for a date, the latest first."""
@@ -180,6 +185,10 @@ class Form:
     def questions(self) -> Iterator[Question]:
         """Return every question, in order."""
         return (question for section in self.sections for question in section.questions)
+
+    def labels(self) -> dict[str, dict[str, str]]:
+        """Return the labels of every question's choices, by its key."""
+        return {question.key: question.labels for question in self.questions()}
 
     def names(self) -> tuple[str, ...]:
         """Return every wire name, in order."""
@@ -302,6 +311,11 @@ READERS: Mapping[str, Callable[[Question, list[str], date], Answer]] = {
     "date": _date,
     "consent": _consent,
 }
+
+
+def each(answer: Answer) -> tuple[str, ...]:
+    """Return the codes or texts of an answer, which may be several."""
+    return (answer,) if isinstance(answer, str) else answer
 
 
 # How a declaration is read. ``intake.declaration`` says what is wrong with one, and where.

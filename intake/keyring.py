@@ -30,9 +30,10 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import itertools
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
 
@@ -52,12 +53,6 @@ _NAME = r"[a-z0-9]([a-z0-9-]{0,30}[a-z0-9])?"
 NAME = re.compile(rf"{_NAME}\Z")
 CHAIN = re.compile(rf"{_NAME}\.{_NAME}\Z")
 QUARTER = re.compile(r"[0-9]{4}q[1-4]\Z")
-FIELDS = frozenset(
-    {
-        *("archive", "bundle_key", "demo", "deployment", "expires", "format", "issued", "leaving"),
-        *("periods", "previous", "quorum", "reviewers", "roots", "threshold", "version"),
-    }
-)
 _HASH = 32  # bytes
 _NEXT = "Get the keyring again from the people who signed it. What is installed stays as it was."
 
@@ -136,6 +131,10 @@ class Keyring:
     def active(self) -> tuple[Reviewer, ...]:
         """The reviewers who were not removed."""
         return tuple(r for r in self.reviewers if r.removed is None)
+
+
+# What line 1 has: all of a keyring but what is known of line 1 itself.
+FIELDS = frozenset({one.name for one in fields(Keyring)} - {"sha256", "signers"} | {"format"})
 
 
 def quarter_of(day: date) -> str:
@@ -303,14 +302,12 @@ def _owned(keyring: Keyring) -> tuple[list[bytes], list[str]]:
 
 
 def _check_periods(keyring: Keyring) -> None:
-    days = [edge for p in keyring.periods for edge in (p.first, p.last)]
-    starts = [p.first for p in keyring.periods]
-    names = {p.name for p in keyring.periods}
-    if days != sorted(days) or len(set(starts)) != len(starts) or len(names) != len(starts):
+    periods = keyring.periods
+    forward = all(period.first <= period.last for period in periods)
+    apart = all(one.last < after.first for one, after in itertools.pairwise(periods))
+    if not (forward and apart) or len({period.name for period in periods}) != len(periods):
         raise _bad("The keyring's periods overlap or are out of order.")
-    if any(a.last == b.first for a, b in zip(keyring.periods, keyring.periods[1:], strict=False)):
-        raise _bad("The keyring's periods overlap or are out of order.")
-    for period in keyring.periods:
+    for period in periods:
         for name, signature in period.attestations.items():
             reviewer = keyring.reviewer(name)
             if reviewer is None or not verified(reviewer.key, signature, period.statement()):

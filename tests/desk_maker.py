@@ -67,8 +67,12 @@ def sealed_row(  # noqa: PLR0913 - whatever a test wants otherwise
     day: date = FIRST,
     kind: str = envelope.TESTIMONY,
     keyring: tuple[int, bytes] | None = None,
+    body: object = None,
 ) -> Sealed:
-    """Return the row that the server would store for the form with this ``seed``."""
+    """Return the row that the server would store for the form with this ``seed``.
+
+    A ``body`` stands in place of the answers.
+    """
     made = made or deployment()
     form = hashlib.sha256(seed.encode()).digest()
     nonce, reply = (
@@ -85,7 +89,7 @@ def sealed_row(  # noqa: PLR0913 - whatever a test wants otherwise
         case=case,
         reply=reply,
         nonce=nonce,
-        body=testimony.as_object(),
+        body=testimony.as_object() if body is None else body,
     )
     sealed = envelope.seal(inside, made.periods[period].recipient())
     entry = Entry(inside.row, hashlib.sha256(sealed).digest())

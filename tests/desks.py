@@ -167,7 +167,7 @@ def shown(state: State) -> dict[str, Any]:
             case.tag: {
                 "assigned": case.assigned,
                 "conflict": [(one.author, one.what) for one in case.conflict],
-                "decisions": [(one.event.chain, one.event.sequence) for one in case.decisions],
+                "decisions": [(one.chain, one.sequence) for one in case.decisions],
                 "duplicate": case.duplicate_of,
                 "erased": case.erased,
                 "hidden": case.hidden,

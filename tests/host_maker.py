@@ -151,6 +151,7 @@ _SYSTEMCTL = textwrap.dedent("""\
         set -a
         . "$root/etc/intake/site.env"
         INTAKE_BIND=unix:$root/run/intake/web.sock
+        INTAKE_DECOYS=0
         setsid venv/bin/python -m gunicorn --config deploy/gunicorn_conf.py \\
           >"$folder/said" 2>&1 </dev/null &
         echo $! >"$pid"

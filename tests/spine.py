@@ -193,7 +193,8 @@ def serve(
 ) -> Iterator[str]:
     """Serve a checkout with the configuration of the deployment; yield ``host:port``.
 
-    ``options`` for gunicorn come after it; the last may name another app.
+    It makes no decoys, unless it is told to: so every row is one that was sent. ``options`` for
+    gunicorn come after it; the last may name another app.
     """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -209,7 +210,7 @@ def serve(
             *options,
         ],
         cwd=root,
-        env={**environment, "INTAKE_BIND": address},
+        env={"INTAKE_DECOYS": "0", **environment, "INTAKE_BIND": address},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

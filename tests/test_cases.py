@@ -188,12 +188,12 @@ def found(case: Case) -> dict[str, object]:
     return {
         "state": case.state,
         "voices": set(case.voices),
-        "conflict": {(one.event.chain, one.event.sequence) for one in case.conflict},
+        "conflict": {(one.chain, one.sequence) for one in case.conflict},
         "marks": set(case.marks),
         "duplicate": case.duplicate_of.hex() if case.duplicate_of else None,
         "withdrawing": set(case.withdrawing),
         "hidden": case.hidden,
-        "decisions": {(one.event.chain, one.event.sequence) for one in case.decisions},
+        "decisions": {(one.chain, one.sequence) for one in case.decisions},
     }
 
 

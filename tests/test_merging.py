@@ -219,17 +219,18 @@ def test_a_torn_end_here_is_no_other_history(tmp_path: Path) -> None:
     assert [path.read_bytes() for path in (other.casebook / "torn").iterdir()] == [b"\0" * 300]
 
 
-def test_a_torn_end_is_not_copied(tmp_path: Path) -> None:
+@pytest.mark.parametrize("name", ["alice.desk-a", "alice.desk-a~0123abcd"])
+def test_a_torn_end_is_not_copied(tmp_path: Path, name: str) -> None:
     """Else the copy has for ever what the casebook cuts off, and cannot be written again."""
     one, *_ = exchanged(tmp_path)
     whole = one.chain().read_bytes()
-    one.chain().write_bytes(whole + b"00001000\nage-enc")
+    one.chain().with_name(name).write_bytes(whole + b"00001000\nage-enc")  # or of a version of it
     with pytest.raises(Misuse, match="torn end") as refused:
         one.run("copy", "--to", tmp_path / "second")
     assert "repair" in refused.value.hint
     one.run("repair", "--yes")
     one.run("copy", "--to", tmp_path / "second")
-    assert (tmp_path / "second/chains/alice.desk-a").read_bytes() == whole
+    assert (tmp_path / "second/chains" / name).read_bytes() == whole
 
 
 def test_a_damaged_chain_on_a_stick_costs_what_is_damaged_there(tmp_path: Path) -> None:

@@ -125,8 +125,9 @@ def test_a_form_without_these_questions_still_works() -> None:
 
 
 def test_nobody_and_one_alone() -> None:
-    assert list(Similar({}, key).pairs()) == []
-    assert list(Similar({b"a": Told({}, "")}, key).pairs()) == []
+    with pytest.raises(KeyError):
+        Similar({}, key).of(b"a")
+    assert Similar({b"a": Told({}, "")}, key).of(b"a").shown == []
 
 
 def test_hostile_answers_and_texts_are_no_trouble() -> None:

@@ -201,7 +201,7 @@ def shown(case: Case) -> dict[str, object]:
     """Return what a vector says of a case."""
     return {
         "assigned": case.assigned,
-        "conflict": sorted(f"{one.event.chain}:{one.event.sequence}" for one in case.conflict),
+        "conflict": sorted(f"{one.chain}:{one.sequence}" for one in case.conflict),
         "decisions": len(case.decisions),
         "duplicate": case.duplicate_of,
         "erased": case.erased,

@@ -77,8 +77,9 @@ def _not_as_made(store: Rows) -> list[str]:
     """Return the pragmas of SQLite that are not as they must be, and the tables with a rowid."""
     with store.transaction() as connection:
         found = {name: connection.execute(text(f"PRAGMA {name}")).scalar_one() for name in _PRAGMAS}
-        tables = connection.execute(text("SELECT name, sql FROM sqlite_master")).all()
-    rowids = [name for name, sql in tables if sql and "WITHOUT ROWID" not in sql]
+        query = "SELECT name, sql FROM sqlite_master WHERE type = 'table'"
+        tables = connection.execute(text(query)).all()
+    rowids = [name for name, sql in tables if "WITHOUT ROWID" not in sql]
     return rowids + [name for name, value in _PRAGMAS.items() if str(found[name]) != value]
 
 
@@ -174,8 +175,15 @@ def _in_zawgyi(said: Mapping[str, Mapping[str, about.Text | None]]) -> Iterator[
             yield f"[{name}] {wording.ZAWGYI} = {line}".replace("\u200b", "\\u200b")
 
 
+def _decoys(settings: Settings) -> str:
+    if not settings.decoys:
+        what = "The site makes none: who copies its disk twice counts the letters in between."
+        raise host.Doubt(what, "Unset INTAKE_DECOYS, and start the site again.")
+    return f"{settings.decoys} a day, on average"
+
+
 CHECKS = (
     *(_sealing, _data_folder, _bundle_key, _store, _keyring, _clock, _secrets),
-    *(_leftovers, _swap, _core_dumps, _space, _maintenance, _wording, _form, _about),
+    *(_leftovers, _swap, _core_dumps, _space, _maintenance, _decoys, _wording, _form, _about),
 )
 NAMES = [check.__name__.strip("_").replace("_", " ") for check in (*CHECKS, *host.CHECKS)]

@@ -15,6 +15,7 @@ module                    what it knows
 ``cores``                 the same work for many items, on all cores
 ``copying``               the second copy, written and read back
 ``acknowledging``         what the server may delete
+``labels``                what each code is called, from ``labels.toml``
 ``tally``                 who is counted, and why others are not
 ``tables``                how many people gave which answer
 ``charts``                where the bars of a table begin and end

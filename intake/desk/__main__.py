@@ -6,11 +6,11 @@ Rules:
 """
 
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-from intake import canonical, days, files, keyring, quorum, terminal, words
+from intake import canonical, files, keyring, quorum, terminal
 from intake.desk import (
     acknowledging,
     assembling,
@@ -38,13 +38,12 @@ from intake.desk.pages import language, network
 from intake.desk.pages.serving import Server
 from intake.desk.pages.session import Session
 from intake.desk.present import Present, arrive
-from intake.desk.reading import Opened
 from intake.desk.state import State
 from intake.errors import BadFile, Incomplete, Misuse
 from intake.form import Form
 from intake.sentences import describe
 from intake.settings import Settings
-from intake.terminal import FLAG, PATH, PATHS, say
+from intake.terminal import FLAG, NUMBER, PATH, PATHS, REVIEWER, YES, say
 from intake.wording import Wording
 
 _ME = "python -m intake.desk"
@@ -109,10 +108,11 @@ def list_cases(given: Namespace) -> None:
     Example:
       python -m intake.desk list --casebook casebook --reviewer keys/alice
     """
-    _, found, open_case = _open(given)
+    load = _load(given)
+    found = load.state
     table = [["case", "day", "danger", "force", "rank", "unit", "state"]]
     for case in found.cases.values():
-        told = {k: page.one_line(a) for k, a in reading.summary(open_case(case)).items()}
+        told = {k: page.one_line(a) for k, a in reading.summary(load.opened(case)).items()}
         unit = f"{told.get('unit_type', '-')} {told.get('unit_no', '')}".strip()
         cells = [told.get(key, "-") for key in ("urgency", "force", "rank")]
         table.append([case.number, f"{case.day}", *cells, unit, _standing(case)])
@@ -133,16 +133,16 @@ def read(given: Namespace) -> None:
       python -m intake.desk read 3f2a91bc --casebook casebook --reviewer keys/alice \
         --html /run/user/1000/page.html
     """
-    book, found, open_case = _open(given)
-    case = _shown(found, given.case)
-    opened = open_case(case)
+    load = _load(given)
+    case = _shown(load.state, given.case)
+    opened = load.opened(case)
     if given.html is not None:
-        made = page.html(case, opened, _burmese(), demo=book.keyring.demo)
+        made = page.html(case, opened, _burmese(), demo=load.book.keyring.demo)
         files.write(given.html, made, replace=False)
         say(f"{given.html} is there, in the clear. Open it here, and delete it after reading.")
     if given.html is None or given.text:
         say(page.text(case, opened))
-    _say_faults(found)
+    _say_faults(load.state)
     if any(item.fault for item in opened):
         raise Incomplete("A part of this case cannot be read.", "See the lines marked with “!”.")
 
@@ -191,19 +191,16 @@ def export(given: Namespace) -> None:
     """
     if given.format == "csv" and given.out is None:
         raise Misuse("A table goes into a file, not to a terminal.", "Add: --out cases.csv")
-    _, found, open_case = _open(given)
-    cases = {tag.hex(): (case, open_case(case)) for tag, case in found.cases.items()}
-    if given.format == "csv":
-        form = Form.load(Settings.from_environment().form)
-        data = exporting.as_csv(cases, form)
-    else:
-        data = exporting.as_json(cases).encode()
+    load = _load(given)
+    cases = {tag.hex(): (case, load.opened(case)) for tag, case in load.state.cases.items()}
+    csv = given.format == "csv"
+    data = exporting.as_csv(cases, load.form) if csv else exporting.as_json(cases).encode()
     if given.out is None:
         say(data.decode())
         return
     files.write(given.out, data, replace=False)
-    say(f"{given.out} is there with {len(found.cases)} cases, in the clear.")
-    _say_faults(found)
+    say(f"{given.out} is there with {len(cases)} cases, in the clear.")
+    _say_faults(load.state)
 
 
 def take_files(given: Namespace) -> None:
@@ -248,13 +245,13 @@ def redact(given: Namespace) -> None:
       python -m intake.desk redact 3f2a91bc --casebook casebook --reviewer keys/alice \
         --keep account,unit_type --strike passages.txt --out redacted.html
     """
-    book, found, open_case = _open(given)
-    case = _case(found, given.case)
-    opened = open_case(case)
+    load = _load(given)
+    case = _case(load.state, given.case)
+    opened = load.opened(case)
     strike = passage.read(files.read(given.strike, _PASSAGES)) if given.strike else []
     my = _burmese().text
     file = redaction.redact(case, opened, given.keep.split(","), strike, my)
-    files.write(given.out, redaction.html(file, my, demo=book.keyring.demo), replace=False)
+    files.write(given.out, redaction.html(file, my, demo=load.book.keyring.demo), replace=False)
     say(
         f"{given.out} is there, in the clear: {len(file.answers)} answers, {file.strikes} bars.",
         "No struck passage is in it. Read it whole before you give it to anybody.",
@@ -286,12 +283,9 @@ def count(given: Namespace) -> None:
     else:
         identities = [key for who in present for key in who.quarters()]
         opener = f"the caseload of {names}"
-    form = Settings.from_environment().form
     watch = partial(terminal.progress, "Reading")
-    found = caseload.load(book, identities, Form.load(form), watch)
-    fingerprint = f"{book.keyring.version}: {words.fingerprint(book.keyring.sha256)}"
-    covers = tally.Covers(opener, found.total, days.clock(), fingerprint)
-    counted = tally.count(found.facts.values(), found.form, covers, assumed)
+    found = caseload.load(book, identities, _form(), watch)
+    counted = tally.of(found, opener, assumed)
     say(figures.text(counted))
     my, demo = _burmese(), book.keyring.demo
     made = (figures.as_csv(counted), figures.as_json(counted), figures.html(counted, my, demo=demo))
@@ -445,7 +439,9 @@ def acknowledge(given: Namespace) -> None:
     if second.stat().st_dev == book.folder.stat().st_dev:
         say("Mind: both copies are on one disk. A disk that fails, or is taken, takes both.")
     if header:
-        say(f"Return {header.number}: {header.acknowledged} rows are in both copies, and may go.")
+        kept = header.acknowledged - done.decoys
+        say(f"Return {header.number}: {kept} rows are in both copies, and may go.")
+        say(*[f"So may {done.decoys} decoys, which nobody keeps."] * bool(done.decoys))
         carried = f"{len(cargo.heard)} notices, {len(cargo.replies)} replies, {cargo.decoys} decoys"
         say(f"To sources it carries: {carried}.")
         say(f"Next: carry {given.out} to the server.")
@@ -493,9 +489,9 @@ def repair(given: Namespace) -> None:
     """
     book = casebook.load(given.casebook)
     with book.locked():
-        torn = [chain for chain in book.chains([]).values() if chain.torn]
+        torn = book.torn()
         for chain in torn:
-            say(f"{chain.name}: {chain.torn} bytes after event {chain.last} are torn.")
+            say(f"{chain.file}: {chain.torn} bytes after event {chain.last} are torn.")
             terminal.confirm("Cut them off, and keep them in torn/?", assume=given.yes)
             say(f"  kept as {record.cut(book.folder, chain)}")
     say("Next: import the last bundle again, to be sure." if torn else "Nothing is torn.")
@@ -518,12 +514,12 @@ def _load(given: Namespace) -> Caseload:
     book, reader = _reader(given)
     identities = reader.quarters()
     found = state.fold(book.chains(identities))
-    return Caseload(book, found, identities, Form.load(Settings.from_environment().form))
+    return Caseload(book, found, identities, _form())
 
 
-def _open(given: Namespace) -> tuple[casebook.Casebook, State, Callable[[Case], list[Opened]]]:
-    load = _load(given)
-    return load.book, load.state, load.opened
+def _form() -> Form:
+    """Return the form of this machine."""
+    return Form.load(Settings.from_environment().form)
 
 
 def _burmese() -> Wording:
@@ -556,29 +552,21 @@ def _say_faults(found: State) -> None:
     say(*(f"! {fault}" for fault in found.faults))
 
 
+_PEOPLE = {"type": int, "metavar": "PEOPLE"}
+_DECIDED = [state for state in STATES if state in OFFERED]
 _OPTIONS: dict[str, dict[str, Any]] = {
     "--archive": {**PATH, "help": "the archive's quorum package, to count all cases"},
-    "--battalion": {
-        "type": int,
-        "metavar": "PEOPLE",
-        "default": tally.BATTALION,
-        "help": "in a battalion (%(default)s)",
-    },
+    "--battalion": {**_PEOPLE, "default": tally.BATTALION, "help": "in a battalion (%(default)s)"},
     "--csv": {**PATH, "help": "write a table for a spreadsheet"},
-    "--expected": {"type": int, "metavar": "PEOPLE", "help": "who are expected; in no total"},
+    "--expected": {**_PEOPLE, "help": "who are expected; in no total"},
     "--expected-note": {"metavar": "TEXT", "default": "", "help": "who says so, and until when"},
     "--json": {**PATH, "help": "write the numbers for other tools"},
     "--after": {
-        "type": int,
-        "metavar": "NUMBER",
+        **NUMBER,
         "help": "the server's last return, as its status says, if those here came later, or if a "
         "later one was lost: what went back in it goes again",
     },
-    "--as": {
-        "dest": "state",
-        "choices": [one for one in STATES if one in OFFERED],
-        "help": "the state that the cases get",
-    },
+    "--as": {"dest": "state", "choices": _DECIDED, "help": "the state that the cases get"},
     "--browser": {**FLAG, "help": "open the browser too"},
     "--casebook": {**PATH, "help": "the casebook's folder"},
     "--despite-network": {
@@ -588,8 +576,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "--exports": {**PATH, "help": "the folder that exported files go to"},
     "--keyring": {**PATH, "help": "the keyring, as the roots signed it"},
     "--decoys": {
-        "type": int,
-        "metavar": "NUMBER",
+        **NUMBER,
         "default": 0,
         "help": "how many replies to nobody go along, so that the others are not counted",
     },
@@ -613,13 +600,13 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--out": {**PATH, "help": "the file to write, or the folder for files"},
     "--package": {**PATH, "help": "the period's quorum package; not for a bundle without rows"},
-    "--reviewer": {**PATH, "action": "append", "help": "a reviewer's folder; once for each"},
+    "--reviewer": REVIEWER,
     "--second-copy": {**PATH, "help": "the second copy's folder"},
     "--strike": {**PATH, "help": "a file with the passages to strike out, one on each line"},
     "--text": {**FLAG, "help": "print the text too"},
     "reply --text": {**PATH, "help": "a file with the reply, of at most 1000 characters"},
     "--to": {**PATH, "help": "the second copy's folder"},
-    "--yes": {**FLAG, "help": "do not ask"},
+    "--yes": YES,
     "bundle": {**PATH, "help": "what the server's export wrote"},
     "quarter": {"help": "such as 2026q3"},
     "name": {"help": "the reviewer's name"},

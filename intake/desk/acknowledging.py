@@ -15,7 +15,10 @@ Rules:
   signer who is *not* the author of the record opens the words, from the second copy, with their own
   key, and the row's id follows from these very words (``reading.open_words``).
 - A row for which nobody here can do so stays on the server, and is counted with what it waits for.
-  So is one without words (a decoy), and one whose id follows from nothing.
+  So is one without words, and one whose id follows from nothing; but a decoy goes: its id follows
+  from the nonce that was recorded, and from no words.
+- With each decoy goes a reply to nobody, as with each case its notice: else who sees what a return
+  deletes and fills would know how many of the rows were decoys.
 - A row that two reviewers called withdrawn goes without its words: nobody has them any more.
 - A row that a later bundle brings again is acknowledged again: then the return before was lost.
 """
@@ -38,7 +41,7 @@ from intake.desk.reading import open_words
 from intake.desk.state import State, fold
 from intake.errors import Misuse, NoMatchingKey, Refused
 
-_NO_WORDS = "hold no words that prove which row they are (decoys, say); not possible yet"
+_NO_WORDS = "hold no words, and are not proven to be decoys: import their bundle again"
 _UNKNOWN = "wait for a reviewer who is not here to sign"
 
 
@@ -47,11 +50,15 @@ Agree = Callable[[Sequence[Going]], None]
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """Line 1 of the return, None if there is none; how many rows wait for what; what it carries."""
+    """Line 1 of the return, None if there is none; how many rows wait for what; what it carries.
+
+    ``decoys`` is how many of its rows are decoys.
+    """
 
     header: ReturnHeader | None
     waits: Counter[str]
     cargo: Cargo
+    decoys: int = 0
 
 
 def run(  # noqa: PLR0913 - each is another's choice
@@ -90,16 +97,18 @@ def run(  # noqa: PLR0913 - each is another's choice
         entries: list[Entry] = []
         waits: Counter[str] = Counter()
         words: set[bytes] = set()
+        may_go = state.gone | state.decoys
         for row, blob in rows.items():  # (2)
             received = known.get((row, blob))
             doubt = _doubt(second, received, keys) if blob else _NO_WORDS
-            if doubt and row not in state.gone:
+            if doubt and row not in may_go:
                 waits[doubt] += 1
             elif len(entries) < MAX_COUNT:
                 entries.append(Entry(row, state.pending[row].sha256))
                 words |= {received.case} if received else set()
         entries += _closings(state, {entry.id for entry in entries})
         entries.sort(key=lambda entry: entry.id)
+        empty = len(state.decoys & {entry.id for entry in entries})
         going, left = outgoing.choose(state, keys, words, after)  # (3)
         if not (entries or going or decoys or waits or left):
             raise Misuse(
@@ -110,7 +119,7 @@ def run(  # noqa: PLR0913 - each is another's choice
         agree(going)
         pen = casebook.pen(present[0], chains)
         what_for = (casebook.folder, keyring.deployment, identities, pen.day)
-        cargo = outgoing.pack(*what_for, going, decoys, watch)
+        cargo = outgoing.pack(*what_for, going, decoys + empty, watch)
         cargo.waits.update(left)
         if not (entries or cargo.sealed):
             return Done(None, waits, cargo)
@@ -137,7 +146,7 @@ def run(  # noqa: PLR0913 - each is another's choice
         except Refused:
             out.unlink(missing_ok=True)
             raise
-    return Done(header, waits, cargo)
+    return Done(header, waits, cargo, empty)
 
 
 def _closings(state: State, named: set[bytes]) -> list[Entry]:

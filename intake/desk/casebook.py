@@ -65,6 +65,11 @@ class Casebook:
         chain.carry(found, self.keyrings)
         return found
 
+    def torn(self) -> list[chain.Chain]:
+        """Return the chains, and versions of them, whose end a power cut left half written."""
+        found = (chain.read(path, [], self.keyrings) for path in chain_files(self.folder))
+        return [one for one in found if one.torn]
+
     def recipients(self, names: Sequence[str], day: date) -> list[Recipient]:
         """Return whom to seal to: the reviewers' keys of the quarter, and the archive."""
         quarter, version = keyring.quarter_of(day), self.keyring.version

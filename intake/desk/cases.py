@@ -9,7 +9,7 @@ Rules:
 - Words are withdrawn by two different reviewers (``State.gone``), and hidden from the first voice
   on: one planted reviewer destroys nothing.
 - A reply is never replaced. It goes out when two of the case's people sign a return (``outgoing``).
-- Codes are what is stored; labels are English msgids.
+- Codes are what is stored. Their labels, and which grounds each can have, are in ``labels.toml``.
 """
 
 import unicodedata
@@ -19,76 +19,20 @@ from datetime import date
 from typing import Any, NamedTuple
 
 from intake.desk.chain import Event
+from intake.desk.labels import LABELS
 from intake.envelope import TESTIMONY
 from intake.errors import Misuse
 from intake.signatures import octets
 
 RECEIVED, TRIAGED, CONTACTED, PARTIAL = "received", "triaged", "contacted", "partial"
 VERIFIED, REJECTED, SUSPECTED = "verified", "rejected", "suspected"
-STATES: Mapping[str, str] = {
-    RECEIVED: "Received",
-    TRIAGED: "Triaged",
-    CONTACTED: "Contacted",
-    PARTIAL: "Partly verified",
-    VERIFIED: "Verified",
-    REJECTED: "Rejected",
-    SUSPECTED: "Suspected plant",
-}
 OPEN = frozenset({RECEIVED, TRIAGED, CONTACTED, PARTIAL})
 COERCION, DUPLICATE, INSIDE, CERTIFY = "coercion", "duplicate", "inside", "certify"
-MARKS: Mapping[str, str] = {
-    COERCION: "Possible coercion",
-    DUPLICATE: "Duplicate of another case",
-    INSIDE: "Told by a source inside, not by the person",
-    CERTIFY: "To be certified",
-}
-GROUNDS: Mapping[str, str] = {
-    "complete": "Answers are complete enough to go on",
-    "urgent": "Somebody is in danger",
-    "asked": "Questions were sent",
-    "answered": "Questions were answered",
-    "unit_fits": "Unit, place and time fit together",
-    "course_fits": "Course or intake fits",
-    "vouched": "Somebody we know vouches",
-    "document_seen": "A document was seen",
-    "public_fits": "What is public fits",
-    "others_fit": "Other testimonies fit",
-    "not_served": "Never served, as far as we can tell",
-    "contradicts": "Answers contradict each other",
-    "unit_wrong": "Details of the unit are wrong",
-    "empty": "Says too little to go on",
-    "abuse": "Abuse or advertising",
-    "outside": "Not what we are here for",
-    "same_wording": "Wording shared with others",
-    "many_at_once": "One of many that came together",
-    "known_plant": "Known to work for the other side",
-    "watched": "Writes as if watched",
-    "phone_of_unit": "The phone belongs to the unit",
-    "same_facts": "The same facts as the other case",
-    "same_person": "The person said so",
-    "other": "Another reason; see the note",
-}
+STATES: Mapping[str, str] = LABELS["states"]
+MARKS: Mapping[str, str] = LABELS["marks"]
+GROUNDS: Mapping[str, str] = LABELS["grounds"]
 OFFERED: Mapping[str, tuple[str, ...]] = {
-    TRIAGED: ("complete", "urgent", "other"),
-    CONTACTED: ("asked", "answered", "other"),
-    PARTIAL: ("unit_fits", "course_fits", "answered", "public_fits", "others_fit", "other"),
-    VERIFIED: (
-        *("unit_fits", "course_fits", "vouched", "document_seen", "answered"),
-        *("public_fits", "others_fit", "other"),
-    ),
-    REJECTED: ("not_served", "contradicts", "unit_wrong", "empty", "abuse", "outside", "other"),
-    SUSPECTED: (
-        "same_wording",
-        "many_at_once",
-        "unit_wrong",
-        "contradicts",
-        "known_plant",
-        "other",
-    ),
-    COERCION: ("watched", "phone_of_unit", "other"),
-    DUPLICATE: ("same_facts", "same_wording", "same_person", "other"),
-    INSIDE: ("vouched", "other"),
-    CERTIFY: ("vouched", "document_seen", "other"),
+    code: tuple(grounds) for code, grounds in LABELS["offered"].items()
 }
 REPLIED = "replied"
 VOICES = 2  # different reviewers, to verify and to withdraw
@@ -138,49 +82,6 @@ class Received(NamedTuple):
         return self.part is not None and not self.part.end
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
-    """A signed decision. ``voices`` are all who say the same and knew of those before them."""
-
-    event: Event
-    voices: frozenset[str]
-
-    @property
-    def author(self) -> str:
-        """Who decided."""
-        return self.event.author
-
-    @property
-    def day(self) -> date:
-        """When."""
-        return self.event.day
-
-    @property
-    def kind(self) -> str:
-        """``decided``, ``marked``, ``replied`` or ``withdrawn``."""
-        return str(self.event.what["kind"])
-
-    @property
-    def about(self) -> str:
-        """What it says something new about: a mark, a reply's id, or its kind."""
-        return str(self.what.get("mark", self.what.get("id", self.kind)))
-
-    @property
-    def what(self) -> Mapping[str, Any]:
-        """What was decided."""
-        return self.event.what
-
-    @property
-    def grounds(self) -> tuple[str, ...]:
-        """Codes."""
-        return tuple(self.event.grounds)
-
-    @property
-    def note(self) -> str:
-        """The reviewer's own words; shown as a source's are."""
-        return str(self.event.what["note"])
-
-
 @dataclass(slots=True)
 class Case:
     """A case that our keys open. ``people`` were ever assigned, ``assigned`` are now.
@@ -194,10 +95,11 @@ class Case:
     people: set[str] = field(default_factory=set)
     received: list[Received] = field(default_factory=list)
     offered: list[Received] = field(default_factory=list)
-    decisions: list[Decision] = field(default_factory=list)
+    decisions: list[Event] = field(default_factory=list)
     erased: bool = False
     sent: Mapping[bytes, int] = field(default_factory=dict)
-    _latest: dict[str, list[Decision]] = field(default_factory=dict)
+    _latest: dict[str, list[Event]] = field(default_factory=dict)
+    _voices: dict[tuple[str, int], frozenset[str]] = field(default_factory=dict)
 
     @property
     def number(self) -> str:
@@ -215,7 +117,7 @@ class Case:
         return any(item.kind == TESTIMONY for item in self.received)
 
     @property
-    def conflict(self) -> tuple[Decision, ...]:
+    def conflict(self) -> tuple[Event, ...]:
         """The decisions that did not know of each other and differ; empty if there are none."""
         latest = self._latest.get("decided", [])
         return tuple(latest) if len({one.what["state"] for one in latest}) > 1 else ()
@@ -225,7 +127,7 @@ class Case:
         """Who says that it is verified, while nobody says otherwise."""
         if self.conflict:
             return frozenset()
-        return frozenset().union(*(one.voices for one in self._latest.get("decided", [])))
+        return frozenset().union(*map(self._said, self._latest.get("decided", [])))
 
     @property
     def state(self) -> str:
@@ -274,15 +176,15 @@ class Case:
         return self.erased or self.asks or bool(self.withdrawing)
 
     @property
-    def replies(self) -> dict[bytes, Decision]:
+    def replies(self) -> dict[bytes, Event]:
         """The replies to its source by their 16-byte ids, in their order."""
         return {octets(d.what["id"], 16): d for d in self.decisions if d.kind == REPLIED}
 
-    def sent_in(self, reply: Decision) -> int:
+    def sent_in(self, reply: Event) -> int:
         """Return the number of the return that a reply went in last, 0 if in none."""
         return self.sent.get(octets(reply.what["id"], 16), 0)
 
-    def _on(self, mark: str) -> list[Decision]:
+    def _on(self, mark: str) -> list[Event]:
         return [one for one in self._latest.get(mark, []) if one.what["on"]]
 
     def decide(self, event: Event) -> None:
@@ -290,22 +192,27 @@ class Case:
         check(event.what, event.grounds)
         if event.author not in self.people:
             raise ValueError
-        decision = Decision(event, self._heard(event))
-        before = self._latest.get(decision.about, [])
-        if before and decision.kind == REPLIED:
+        about = str(event.what.get("mark", event.what.get("id", event.kind)))
+        before = self._latest.get(about, [])
+        if before and event.kind == REPLIED:
             raise ValueError  # an id that another reply has
-        forever = decision.kind == "withdrawn"
-        beside = [one for one in before if forever or not saw(event, one.event)]
-        self._latest[decision.about] = [*beside, decision]
-        self.decisions.append(decision)
+        forever = event.kind == "withdrawn"
+        beside = [one for one in before if forever or not saw(event, one)]
+        self._voices[event.chain, event.sequence] = self._heard(event)
+        self._latest[about] = [*beside, event]
+        self.decisions.append(event)
 
     def _heard(self, event: Event) -> frozenset[str]:
         """Return the voices for ``verified`` that an event adds to: what else came counts not."""
         if event.what.get("state") != VERIFIED:
             return frozenset()
-        known = [d for d in self.decisions if d.kind == "decided" and saw(event, d.event)]
-        last = [d for d in known if not any(saw(other.event, d.event) for other in known)]
-        return frozenset({event.author}).union(*(d.voices for d in last))
+        known = [one for one in self.decisions if one.kind == "decided" and saw(event, one)]
+        last = [one for one in known if not any(saw(other, one) for other in known)]
+        return frozenset({event.author}).union(*map(self._said, last))
+
+    def _said(self, decision: Event) -> frozenset[str]:
+        """Return all who say the same as a decision and knew of those before them."""
+        return self._voices[decision.chain, decision.sequence]
 
 
 def named(cases: Iterable[Case], number: str) -> Case:
@@ -324,37 +231,30 @@ def named(cases: Iterable[Case], number: str) -> Case:
 
 def check(what: Mapping[str, Any], grounds: object) -> None:
     """Raise ``ValueError`` or ``LookupError`` unless this is a decision that makes sense."""
-    kind, note = what["kind"], what["note"]
-    fields, code = {
-        "decided": ({"state"}, what.get("state")),
-        "marked": ({"mark", "on"}, what.get("mark")),
-        REPLIED: ({"id"}, None),
-        "withdrawn": (set[str](), None),
-    }[kind]
-    if kind == "marked":
-        known = code in MARKS and type(what["on"]) is bool
-        if code == DUPLICATE:
-            fields = {*fields, "of"}
-            octets(what["of"], 16)
-    elif kind == REPLIED:
-        known = bool(octets(what["id"], 16)) and _is_reply(note)
-    else:
-        known = kind == "withdrawn" or code in STATES
-    offered = OFFERED.get(str(code), ())
+    code = ""
+    match what:
+        case {"kind": "decided", "note": str(note), "state": str(code), **rest}:
+            known = code in STATES
+        case {"kind": "marked", "note": str(note), "mark": str(code), "on": bool(), **rest}:
+            known = code in MARKS
+            if code == DUPLICATE:
+                octets(rest.pop("of"), 16)
+        case {"kind": "replied", "note": str(note), "id": str(reply), **rest}:
+            known = bool(octets(reply, 16)) and _is_reply(note)
+        case {"kind": "withdrawn", "note": str(note), **rest}:
+            known = True
+        case _:
+            raise ValueError
+    offered = OFFERED.get(code, ())
     sensible = isinstance(grounds, list | tuple) and all(one in offered for one in grounds)
-    if not (known and sensible and what.keys() == {"kind", "note", *fields}):
-        raise ValueError
-    if not isinstance(note, str) or len(note) > NOTE:
+    if rest or not known or not sensible or len(note) > NOTE:
         raise ValueError
 
 
-def _is_reply(text: object) -> bool:
+def _is_reply(text: str) -> bool:
     hidden = {"Cc", "Cs"}  # control characters and halves of pairs
-    return (
-        isinstance(text, str)
-        and bool(text.strip())
-        and not any(unicodedata.category(c) in hidden for c in text if c != "\n")
-    )
+    shown = all(c == "\n" or unicodedata.category(c) not in hidden for c in text)
+    return bool(text.strip()) and shown
 
 
 def saw(event: Event, other: Event) -> bool:

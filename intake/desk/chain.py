@@ -20,7 +20,7 @@ import hashlib
 import mmap
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -63,18 +63,22 @@ class Event:
         """Who signed it."""
         return self.chain.partition(".")[0]
 
+    @property
+    def kind(self) -> str:
+        """What it is: ``import``, ``received``, ``decided`` and the like."""
+        return str(self.what["kind"])
+
+    @property
+    def note(self) -> str:
+        """A decision's words, the reviewer's own; shown as a source's are."""
+        return str(self.what["note"])
+
     def line(self) -> bytes:
         """Return what the author signs, after the context."""
-        author, _, desk = self.chain.partition(".")
-        facts: dict[str, object] = {
-            "author": author,
-            "desk": desk,
-            "deployment": self.deployment,
-            "format": FORMAT,
-        }
-        facts |= {"sequence": self.sequence, "previous": self.previous, "heads": self.heads}
-        facts |= {"day": self.day, "case": self.case, "what": self.what, "grounds": self.grounds}
-        return canonical.dump(facts)
+        facts = {one.name: getattr(self, one.name) for one in fields(self)}
+        author, _, desk = facts.pop("chain").partition(".")
+        del facts["signature"]  # which is over all the others
+        return canonical.dump({**facts, "author": author, "desk": desk, "format": FORMAT})
 
     def plaintext(self) -> str:
         """Return the event as it is sealed, with its signature."""
@@ -258,7 +262,7 @@ def carry(chains: Mapping[str, Chain], keyrings: Sequence[Keyring]) -> None:
         (one, number, plaintext)
         for _, one in sorted(chains.items())
         for number, event in sorted(one.events.items())
-        if event.what["kind"] == "carried"
+        if event.kind == "carried"
         for plaintext in carried_by(event)
     ]
     for carrier, number, plaintext in carried:

@@ -14,8 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from intake import files
-from intake.desk.casebook import Casebook, chain_files
-from intake.desk.chain import read
+from intake.desk.casebook import Casebook
 from intake.errors import BadFile, Misuse
 
 _MARK = "casebook.json"
@@ -29,12 +28,11 @@ def copy(casebook: Casebook, to: Path) -> int:
     """
     _check_place(casebook, to)
     with casebook.locked():
-        for path in chain_files(casebook.folder):
-            if read(path, [], casebook.keyrings).torn:  # copied, it would be in the way for ever
-                raise Misuse(
-                    f"The log {path.name} has a torn end, as after a power cut.",
-                    "Run repair, which keeps the torn part elsewhere; then copy again.",
-                )
+        if torn := casebook.torn():  # copied, it would be in the way for ever
+            raise Misuse(
+                f"The log {torn[0].file} has a torn end, as after a power cut.",
+                "Run repair, which keeps the torn part elsewhere; then copy again.",
+            )
         todo = [path for path in listed(casebook) if _differs(casebook.folder, to, path)]
         for path in todo:
             _copy_file(casebook.folder / path, to / path)

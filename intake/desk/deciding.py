@@ -228,11 +228,6 @@ def _verified(
     book: Casebook, case: Case, identities: list[Identity]
 ) -> list[tuple[bytes, bytes, None]]:
     """Return the rows of a case whose words are its own, with each blob that has them."""
-    found: list[tuple[bytes, bytes, None]] = []
-    for item in (*case.received, *case.offered):
-        try:
-            reading.open_words(book.folder, item, identities)
-        except Refused:
-            continue
-        found.append((item.id, item.blob, None))
-    return found
+    items = (*case.received, *case.offered)
+    good = (item for item in items if reading.proven(book.folder, item, identities))
+    return [(item.id, item.blob, None) for item in good]

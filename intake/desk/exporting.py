@@ -11,7 +11,6 @@ Rules:
 - What would let somebody answer in the source's place stays sealed: reply secret and nonce.
 """
 
-import contextlib
 import csv
 import io
 import itertools
@@ -19,14 +18,12 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from intake.desk import page, visible
+from intake.desk import page, reading, visible
 from intake.desk.cases import REPLIED, Case
-from intake.desk.opened import testimony
 from intake.desk.reading import Opened
 from intake.desk.slices import File
 from intake.envelope import TESTIMONY
-from intake.errors import BadFile
-from intake.form import Answer, Form
+from intake.form import Answer, Form, each
 
 Cases = Mapping[str, tuple[Case, Sequence[Opened]]]
 
@@ -84,14 +81,9 @@ def as_csv(cases: Cases, form: Form) -> bytes:
     A question with choices has two columns, ``rank`` and ``rank: label``. What ``form`` does not
     ask stands in the last one, with its key.
     """
-    table = io.StringIO(newline="")
-    writer = csv.writer(table, quoting=csv.QUOTE_ALL)
-    asked = {
-        question.key: {c: label for own in question.groups.values() for c, label in own.items()}
-        for question in form.questions()
-    }
+    asked = form.labels()
     columns = [(key, f"{key}: label") if labels else (key,) for key, labels in asked.items()]
-    writer.writerow([*_CASE, *itertools.chain(*columns), "other"])
+    rows = [[*_CASE, *itertools.chain(*columns), "other"]]
     for tag, (case, opened) in cases.items():
         answers, unreadable = _first(opened), sum(bool(item.fault) for item in opened)
         count = sum(item.file is not None for item in opened)
@@ -101,12 +93,20 @@ def as_csv(cases: Cases, form: Form) -> bytes:
             *(" ".join(case.assigned), f"{len(opened)}", f"{count}", f"{unreadable}"),
         ]
         for key, labels in asked.items():
-            codes = _each(answers.get(key, ()))
+            codes = each(answers.get(key, ()))
             row += [_line(codes), *([_line(labels.get(c, c) for c in codes)] if labels else [])]
-        others = [(k, code) for k, own in answers.items() for code in _each(own)]
+        others = [(k, code) for k, own in answers.items() for code in each(own)]
         row.append(_line(f"{key}: {code}" for key, code in others if key not in asked))
-        writer.writerow(map(harmless, row))
-    return b"\xef\xbb\xbf" + table.getvalue().encode()
+        rows.append(row)
+    return spreadsheet(rows)
+
+
+def spreadsheet(rows: Iterable[Iterable[str]]) -> bytes:
+    """Return rows as a table: all that is in a cell is there to be read, and is no formula."""
+    table = io.StringIO(newline="")
+    # Dangerous line: without it, a label or a note can run in the spreadsheet of who opens it.
+    csv.writer(table, quoting=csv.QUOTE_ALL).writerows(map(harmless, row) for row in rows)
+    return table.getvalue().encode("utf-8-sig")
 
 
 def harmless(cell: str) -> str:
@@ -120,15 +120,8 @@ def harmless(cell: str) -> str:
 
 def _first(found: Sequence[Opened]) -> Mapping[str, Answer]:
     """Return the answers of the first testimony; none if it is damaged, or of no known shape."""
-    for item in found:
-        if item.envelope and item.envelope.kind == TESTIMONY:
-            with contextlib.suppress(BadFile):
-                return testimony(item.envelope.body).answers
-    return {}
-
-
-def _each(answer: Answer) -> tuple[str, ...]:
-    return (answer,) if isinstance(answer, str) else answer
+    sent = (i.envelope for i in found if i.envelope and i.envelope.kind == TESTIMONY)
+    return next((said for said in map(reading.answers, sent) if said is not None), {})
 
 
 def _line(texts: Iterable[str]) -> str:

@@ -7,8 +7,6 @@ Rules:
 - The table (CSV) is written as that of ``exporting``: no cell is a formula. JSON is ASCII.
 """
 
-import csv
-import io
 import json
 
 from intake.desk import charts, exporting, page, visible
@@ -59,15 +57,10 @@ def inside(tally: Tally) -> dict[str, object]:
 
 def as_csv(tally: Tally) -> bytes:
     """Return the tally for a spreadsheet: table, code, label, number."""
-    table = io.StringIO(newline="")
     rows: list[tuple[object, ...]] = [("table", "code", "label", "number"), ("", "", NOTICE, "")]
     rows += [("", "", name, value) for name, value in facts(tally).items()]
     rows += [(part.key, *row) for part in tally.tables.values() for row in part.rows]
-    for row in rows:
-        # Dangerous line: without it, a label or a note can run in the spreadsheet of who opens it.
-        cells = [exporting.harmless(visible.line(cell)) for cell in row]
-        csv.writer(table, quoting=csv.QUOTE_ALL).writerow(cells)
-    return table.getvalue().encode("utf-8-sig")
+    return exporting.spreadsheet(map(visible.line, row) for row in rows)
 
 
 def as_json(tally: Tally) -> bytes:

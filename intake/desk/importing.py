@@ -116,6 +116,7 @@ class _Import:
     def __init__(self, casebook: Casebook, state: State, pen: Pen, header: BundleHeader) -> None:
         self._casebook, self._state, self._pen = casebook, state, pen
         self._rows: list[Row] = []
+        self._decoys: dict[str, bytes] = {}  # their nonces, by row
         self._received: dict[tuple[str, ...], list[Mapping[str, Any]]] = defaultdict(list)
         self._cases: dict[str, tuple[str, ...]] = {}  # by the hash of the tag
         self._begun: dict[bytes, dict[int, bytes]] = defaultdict(dict)  # rows of files' beginnings
@@ -184,8 +185,11 @@ class _Import:
         """Keep what the next flush is to record."""
         row, done = judged.row, self._state.parts[self._result.header.sha256]
         self._result.counts.update([row.verdict, *judged.counted])
-        if row.verdict != HERE or row.id not in done:
+        told = judged.nonce is None or row.id in self._state.decoys
+        if row.verdict != HERE or row.id not in done or not told:
             self._rows.append(row)
+        if judged.nonce and not told:
+            self._decoys[row.id.hex()] = judged.nonce
         if judged.what:
             self._received[judged.assigned].append(judged.what)
             self._cases[record.case_key(judged.what["case"]).hex()] = judged.assigned
@@ -205,6 +209,8 @@ class _Import:
         staging.settle(folder, itertools.chain(*blobs))
         facts |= {"kind": kind, "manifest": self._result.header.sha256}
         facts |= {"cases": self._cases, "rows": self._rows}
+        if self._decoys:
+            facts["decoys"] = self._decoys
         drafts = [
             Draft(
                 {"assigned": assigned, "kind": "received", "rows": rows},
@@ -214,7 +220,7 @@ class _Import:
         ]
         self._pen.append([*drafts, Draft(facts, everyone)])
         record.done(folder)
-        self._rows, self._cases = [], {}
+        self._rows, self._cases, self._decoys = [], {}, {}
         self._received.clear()
 
 

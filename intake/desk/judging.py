@@ -7,6 +7,7 @@ Rules:
 - A row that is known is "here" if its bytes are, or if the id follows from the words. One that was
   recorded without words is looked at again: whoever recorded it may have lied.
 - A case's reviewers are chosen when it first comes, and stay (``Casebook.assign``).
+- Of a decoy the nonce is returned, from which its id follows: so others need not take our word.
 - The words of what is returned lie sealed in ``new/``, durably. Nobody else holds them.
 """
 
@@ -47,7 +48,8 @@ class Brought(NamedTuple):
 class Judged(NamedTuple):
     """A row, what else is counted of it, and if it has words: for whom, and what is said of it.
 
-    ``inner`` says that it may be the first slice of a file that its source had sealed.
+    ``inner`` says that it may be the first slice of a file that its source had sealed; ``nonce`` is
+    that of a decoy.
     """
 
     row: Row
@@ -55,6 +57,7 @@ class Judged(NamedTuple):
     assigned: tuple[str, ...] = ()
     what: Mapping[str, Any] | None = None
     inner: bool = False
+    nonce: bytes | None = None
 
 
 class Judge:
@@ -123,19 +126,21 @@ class Judge:
         except (NoMatchingKey, BadFile):
             return Judged(row._replace(verdict=CLOSED))
         # Dangerous line: without it, other words than the source's are kept under the row's name.
-        decoy = envelope.kind == DECOY
-        if not opened.is_bound(entry.id, envelope) and not (decoy and (same or not known)):
+        decoy, bound = envelope.kind == DECOY, opened.is_bound(entry.id, envelope)
+        if not bound and not (decoy and (same or not known)):
             return Judged(row._replace(verdict=FOREIGN))
+        nonce = envelope.nonce if decoy and bound else None
         if here.blob or (same and decoy):
-            return Judged(here)
+            return Judged(here, nonce=nonce)
         version, digest = envelope.keyring
         counts = {
             DECOY: decoy,
             OLDER: version < self._version,
             UNKNOWN: self._keyrings.get(version) != digest,
         }
-        judged = Judged(row, tuple(name for name, counts_it in counts.items() if counts_it))
-        return judged if counts[DECOY] else self._keep(judged, words, envelope)
+        counted = tuple(name for name, counts_it in counts.items() if counts_it)
+        judged = Judged(row, counted, nonce=nonce)
+        return judged if decoy else self._keep(judged, words, envelope)
 
     def _keep(self, judged: Judged, words: bytes, envelope: Envelope) -> Judged:
         """Seal words again, and say what the event is to say of them."""

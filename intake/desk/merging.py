@@ -74,7 +74,8 @@ def run(
     with book.locked():
         record.tidy(book.folder)
         merged.keyrings = _keyrings(book, theirs)
-        _cut(book)
+        for one in book.torn():  # what was never said to be written is no other history
+            record.cut(book.folder, one)
         for path in sorted((other / "chains").glob("*")):  # (2)
             if casebook.is_chain(path):
                 _chain(book, path, merged)
@@ -100,14 +101,6 @@ def _keyrings(book: Casebook, theirs: Casebook) -> int:
     for path in newer:
         book.add_keyring(files.read(path, keyring.MAX_SIZE))
     return len(newer)
-
-
-def _cut(book: Casebook) -> None:
-    """Move torn ends away: what was never said to be written is no other history."""
-    for path in casebook.chain_files(book.folder):
-        one = chain.read(path, [], book.keyrings)
-        if one.torn:
-            record.cut(book.folder, one)
 
 
 def _blob(folder: Path, other: Path, name: bytes, merged: Merged) -> None:

@@ -13,23 +13,11 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from intake.desk import visible, zawgyi
+from intake.desk.labels import LABELS
 from intake.desk.scripts import script
 
 # By code, the gravest first. Counted are characters, lines of Zawgyi, and addresses.
-SENTENCES: Mapping[str, str] = {
-    "direction": "What turns the direction of reading: the order shown may not be the one written.",
-    "control": "Control characters, which can act on a terminal.",
-    "unseen": "Characters that nobody sees.",
-    "private": "Characters without a meaning of their own: another font shows something else.",
-    "stacked": "More marks upon one letter than any language needs.",
-    "stranger": "Letters in a word of another script, which may look like letters of that word.",
-    "link": "Web or mail addresses. Do not open them.",
-    "zawgyi": "Lines in Zawgyi. They are converted in a copy; what was typed stays as it is.",
-    "doubt": "It may be in Zawgyi. If it makes no sense, read the converted copy.",
-    "script": "Letters, most of all, of a script that is neither Burmese nor Latin.",
-    "digits": "Burmese letters for digits that look so, or digits for letters: check the numbers.",
-    "breaks": "Marks for breaking lines, unseen; Burmese keyboards and web pages set them.",
-}
+SENTENCES: Mapping[str, str] = LABELS["notices"]
 
 _DIRECTION = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _BREAKS = frozenset("\u200b\u200c\u200d")

@@ -10,7 +10,7 @@ import contextlib
 import json
 from typing import Any
 
-from intake import canonical
+from intake import canonical, receipt
 from intake.days import day
 from intake.envelope import DECOY, KINDS, SLICE, Envelope
 from intake.errors import BadFile, BadRequest
@@ -50,7 +50,12 @@ def parse(plaintext: bytes) -> Envelope:
 
 def is_bound(row: bytes, envelope: Envelope) -> bool:
     """Return whether the row id, which the server chose, is the one that these words must have."""
-    return envelope.kind != DECOY and row == envelope.row
+    return row == envelope.row
+
+
+def is_decoy(row: bytes, nonce: bytes) -> bool:
+    """Return whether a row of this id is a decoy: nothing else with any nonce has such an id."""
+    return row == receipt.submission_id(nonce, b"decoy\n{}")
 
 
 def more_words(envelope: Envelope) -> str | None:

@@ -30,7 +30,8 @@ from intake import receipt, reply
 from intake.age.identity import Identity
 from intake.bundle import SIGNERS, Entry, fits
 from intake.desk import caseload, cores, reading
-from intake.desk.cases import Case, Decision, Received
+from intake.desk.cases import Case, Received
+from intake.desk.chain import Event
 from intake.desk.record import case_key
 from intake.desk.state import State
 from intake.errors import Refused
@@ -54,7 +55,7 @@ class Going(NamedTuple):
 
     case: Case
     notice: bool
-    replies: dict[bytes, tuple[int, Decision]]  # with the number of each, from 1
+    replies: dict[bytes, tuple[int, Event]]  # with the number of each, from 1
 
     @property
     def size(self) -> int:

@@ -17,18 +17,14 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from intake.desk import visible
-from intake.desk.cases import Case, Decision, saw
+from intake.desk.cases import Case, saw
+from intake.desk.chain import Event
+from intake.desk.labels import LABELS
 from intake.desk.reading import Opened, Words, summary
 from intake.desk.slices import File
 from intake.envelope import TESTIMONY
 from intake.wording import Wording
 
-TITLES = {
-    "testimony": "Testimony",
-    "words": "More words",
-    "slice": "A file",
-    "withdrawal": "Withdrawal",
-}
 SIZE = "{size} bytes"
 PARTS = "Not all of it is here: {here} of {number} parts. The next bundle may bring the others."
 UNFINISHED = "{number} parts of a file. Its end is not here yet; the next bundle may bring it."
@@ -58,22 +54,22 @@ def provenance(item: Opened) -> str:
     return f"{source} · keyring {version} ({digest.hex()[:8]}) · {recorded}"
 
 
-def conversation(case: Case, opened: Sequence[Opened]) -> list[Opened | Decision]:
+def conversation(case: Case, opened: Sequence[Opened]) -> list[Opened | Event]:
     """Return what came and the replies that went, by their days.
 
     Of one day, a reply stands before what was recorded by somebody who knew of it.
     """
-    found: list[Opened | Decision] = [*opened]
+    found: list[Opened | Event] = [*opened]
     for reply in case.replies.values():
         later = (place for place, item in enumerate(found) if _follows(item, reply))
         found.insert(next(later, len(found)), reply)
     return found
 
 
-def _follows(item: Opened | Decision, reply: Decision) -> bool:
-    if item.day != reply.day or isinstance(item, Decision):
+def _follows(item: Opened | Event, reply: Event) -> bool:
+    if item.day != reply.day or isinstance(item, Event):
         return item.day > reply.day
-    return item.received.kind != TESTIMONY and saw(item.received.event, reply.event)
+    return item.received.kind != TESTIMONY and saw(item.received.event, reply)
 
 
 def barred(words: str) -> list[str]:
@@ -101,7 +97,7 @@ def one_line(answers: Sequence[Words]) -> str:
 def render(template: str, **shown: object) -> str:
     """Return a template of the desk, filled; what a source typed goes through its filters."""
     filled = _environment().get_template(template)
-    ours = {"titles": TITLES, "provenance": provenance, "conversation": conversation}
+    ours = {"labels": LABELS, "provenance": provenance, "conversation": conversation}
     return filled.render(**ours, barred=barred, of_file=of_file, **shown)
 
 

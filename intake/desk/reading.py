@@ -11,6 +11,7 @@ Rules:
 - Everything ``typed`` is a source's own text. Whoever shows it goes through ``visible``.
 """
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -24,9 +25,9 @@ from intake.desk import opened, record, slices
 from intake.desk.cases import Case, Received
 from intake.desk.slices import File
 from intake.desk.state import Bundle, State
-from intake.envelope import TESTIMONY, Envelope
+from intake.envelope import DECOY, TESTIMONY, Envelope
 from intake.errors import BadFile, NoMatchingKey, Refused
-from intake.form import Form, Question
+from intake.form import Answer, Form, Question, each
 
 SUMMARY = ("urgency", "force", "rank", "unit_type", "unit_no", "posted")  # tell cases apart
 MORE = "More words"
@@ -131,11 +132,26 @@ def open_words(folder: Path, received: Received, identities: Sequence[Identity])
     part = received.part and received.part._replace(key=b"")
     told = (received.kind, received.day, received.keyring, received.case, part)
     said = (envelope.kind, envelope.day, envelope.keyring, envelope.case)
-    if not opened.is_bound(received.id, envelope) or told != (*said, slices.part_of(envelope)):
+    bound = opened.is_bound(received.id, envelope) and envelope.kind != DECOY
+    if not bound or told != (*said, slices.part_of(envelope)):
         author = received.event.author
         what = f"{author} recorded one envelope as what it is not: {path}"
         raise Lie(what, f"Its row stays on the server. Ask {author}, and tell the others.")
     return envelope
+
+
+def answers(envelope: Envelope) -> Mapping[str, Answer] | None:
+    """Return what a testimony answers, by key; None for all else, and for no known shape."""
+    with contextlib.suppress(BadFile):
+        return opened.testimony(envelope.body).answers
+    return None
+
+
+def proven(folder: Path, received: Received, identities: Sequence[Identity]) -> Envelope | None:
+    """Return the envelope as :func:`open_words` does, None where that refuses."""
+    with contextlib.suppress(Refused):
+        return open_words(folder, received, identities)
+    return None
 
 
 def summary(found: Sequence[Opened]) -> dict[str, tuple[Words, ...]]:
@@ -153,19 +169,17 @@ def _sections(envelope: Envelope, form: Form) -> list[tuple[str, list[Shown]]]:
     """
     if (more := opened.more_words(envelope)) is not None:
         return [(MORE, [Shown("words", "text", ADDED, (Words(typed=more),))])]
-    try:
-        answers = opened.testimony(envelope.body).answers
-    except BadFile:
+    if (said := answers(envelope)) is None:
         content = envelope.content.decode("utf-8", "backslashreplace")
-        answers = {"body": canonical.dump(envelope.body).decode(), "content": content}
-        return [("", [_shown(Question(key, "", ""), answers) for key in answers])]
+        said = {"body": canonical.dump(envelope.body).decode(), "content": content}
+        return [("", [_shown(Question(key, "", ""), said) for key in said])]
     sections = [(part.title, part.questions) for part in form.sections]
     asked = {question.key for question in form.questions()}
-    sections.append(("", tuple(Question(key, "", "") for key in sorted(answers.keys() - asked))))
+    sections.append(("", tuple(Question(key, "", "") for key in sorted(said.keys() - asked))))
     return [
         (title, shown)
         for title, questions in sections
-        if (shown := [_shown(q, answers) for q in questions if q.key in answers or _asks(q)])
+        if (shown := [_shown(q, said) for q in questions if q.key in said or _asks(q)])
     ]
 
 
@@ -173,11 +187,8 @@ def _asks(question: Question) -> bool:
     return question.kind == "consent"
 
 
-def _shown(question: Question, answers: Mapping[str, str | tuple[str, ...]]) -> Shown:
-    labels = {code: label for group in question.groups.values() for code, label in group.items()}
-    if _asks(question):
-        labels = {"yes": "Yes", "": "No"}
-    given = answers.get(question.key, "")
-    texts = (given,) if isinstance(given, str) else given
+def _shown(question: Question, answers: Mapping[str, Answer]) -> Shown:
+    labels = {"yes": "Yes", "": "No"} if _asks(question) else question.labels
+    texts = each(answers.get(question.key, ""))
     words = (Words(labels[code]) if code in labels else Words(typed=code) for code in texts)
     return Shown(question.key, question.kind, question.label, tuple(words))

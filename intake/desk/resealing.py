@@ -21,7 +21,7 @@ Rules:
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -34,7 +34,7 @@ from intake.desk.casebook import Casebook
 from intake.desk.cases import Case, Received
 from intake.desk.chain import Chain, Event, carried_by
 from intake.desk.present import Present
-from intake.desk.reading import Lie, open_words
+from intake.desk.reading import Lie, open_words, proven
 from intake.desk.record import Draft, Pen
 from intake.desk.state import State, fold
 from intake.errors import Misuse, Refused
@@ -103,9 +103,7 @@ def waiting(  # noqa: PLR0913, PLR0917 - what was read already is not read again
         case
         for case in state.cases.values()
         if _unfinished(case) and name in reviewers(state, case)
-        if any(
-            _late(one.event, now) and one.event.plaintext() not in there for one in case.decisions
-        )
+        if any(_late(one, now) and one.plaintext() not in there for one in case.decisions)
         or any(
             _late(item.event, now) and not _is_lie(book, item, identities) for item in case.received
         )
@@ -222,21 +220,18 @@ class _Work:
             self.result.sealed += 1
         if mine or given:
             self._events[people] += [
-                one.event
+                one
                 for one in case.decisions
-                if (moves and any(sealed)) or _late(one.event, self._now)
-                if (moves and any(sealed)) or one.event.plaintext() not in self._there
+                if (moves and any(sealed))
+                or (_late(one, self._now) and one.plaintext() not in self._there)
             ]
 
     def _withdraw(self, case: Case) -> None:
         """Say it of blobs too that came after it was said: of another desk, or sealed again."""
         for item in (*case.received, *case.offered):
             said = self._state.erasures.get((item.id, item.blob, None), set())
-            if self._name not in said and item.blob not in self._state.withdrawn:
-                try:
-                    open_words(self._book.folder, item, self._identities)
-                except Refused:
-                    continue
+            known = self._name in said or item.blob in self._state.withdrawn
+            if not known and self._words(item):
                 self._rows.append((item.id, item.blob, None))
 
     def _settled(self, item: Received, case: Case, people: tuple[str, ...]) -> bool:
@@ -261,17 +256,17 @@ class _Work:
 
     def _same(self, new: Received, old: bytes) -> bool:
         """Return whether the words of ``new`` are those that the blob ``old`` was named after."""
-        try:
-            words = open_words(self._book.folder, new, self._identities).plaintext()
-        except Refused:
-            return False
-        return record.blob_name(new.before, words) == old
+        words = self._words(new)
+        return words is not None and record.blob_name(new.before, words) == old
+
+    def _words(self, item: Received) -> bytes | None:
+        envelope = proven(self._book.folder, item, self._identities)
+        return envelope.plaintext() if envelope else None
 
     def _seal(self, item: Received, people: tuple[str, ...], case: Case) -> bool:
         """Keep words for the next flush, if they are what they should be."""
-        try:
-            words = open_words(self._book.folder, item, self._identities).plaintext()
-        except Refused:
+        words = self._words(item)
+        if words is None:
             self.result.broken.add(item.case)  # the page of the case says which, and why
             return False
         name, salt = record.new_name(words)
@@ -326,9 +321,8 @@ def carried(chains: Mapping[str, Chain], now: str) -> set[str]:
     """Return the events that were carried over to keys of the quarter ``now``, or a later one."""
     return {
         plaintext
-        for chain in chains.values()
-        for event in chain.events.values()
-        if event.what["kind"] == "carried" and not _late(event, now)
+        for event in _events(chains)
+        if event.kind == "carried" and not _late(event, now)
         for plaintext in carried_by(event)
     }
 
@@ -338,11 +332,13 @@ def uncarried(chains: Mapping[str, Chain], now: str) -> list[Event]:
     there = carried(chains, now)
     return [
         event
-        for chain in chains.values()
-        for event in chain.events.values()
-        if event.what["kind"] in COMMON
-        if _late(event, now) and event.plaintext() not in there
+        for event in _events(chains)
+        if event.kind in COMMON and _late(event, now) and event.plaintext() not in there
     ]
+
+
+def _events(chains: Mapping[str, Chain]) -> Iterator[Event]:
+    return (event for chain in chains.values() for event in chain.events.values())
 
 
 def _carried(events: Sequence[Event], to: Sequence[Recipient]) -> Draft:

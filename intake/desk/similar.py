@@ -19,10 +19,12 @@ Rules:
 import math
 import re
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from intake.desk.labels import LABELS
 from intake.desk.pieces import UNSEEN, Pieces, Shared, most
+from intake.form import Answer
 
 MARGIN = 2.5  # bits beyond log2 of the number of cases
 CLOSE = 64  # cases of the smallest groups that are compared with one
@@ -50,18 +52,8 @@ ONE_HAND, ENOUGH = 0.6, 40  # of the longer text, and pieces of it
 RARE = 5  # cases that have a hint
 GUESS, GUESSED = 6, 20  # what we think before we counted: 6 of 20 give the same answer
 
-REASONS = {
-    "unit-month": "Same unit, and left in the same month",
-    "unit-rank-place": "Same unit, rank and place",
-    "unit": "Same unit",
-    "kind-place": "Same kind of unit in the same place",
-    "wording": "Near-equal wording: {share} % of the longer text",
-    "passages": "The same passages: {share} % of the shorter text",
-    "hint": "The same rare hint",
-    "answers": "{same} of {both} other answers are the same",
-}
+REASONS: Mapping[str, str] = LABELS["reasons"]
 
-Answer = str | tuple[str, ...]
 Reason = tuple[str, Mapping[str, int]]  # a key of REASONS, and the numbers in its braces
 _Served = tuple[str, str, str, str]  # number, kind, place and month; "" is not said
 _Group = tuple[str, str, str]  # number or kind, place, month; "" is any
@@ -138,12 +130,6 @@ class Similar:
                 found.append(Likeness(self._tags[other], self._reasons(one, other, shared), bits))
         found.sort(key=lambda likeness: -likeness.bits)
         return Suggestions(found[:SHOWN], len(found), self._pieces.crowd(one))
-
-    def pairs(self) -> Iterator[tuple[bytes, Likeness]]:
-        """Yield every case with each that it is like; two that are alike mostly come both ways."""
-        for tag in self._tags:
-            for likeness in self.of(tag).shown:
-                yield tag, likeness
 
     def _alike(self, one: int) -> set[int]:
         """Return who may be like a case: of its smallest groups, and with its rarest answers."""

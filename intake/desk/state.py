@@ -11,9 +11,9 @@ Rules:
 - Words go only if two different reviewers say so: withdrawn ones, and ones that were sealed again.
 
 What an ``import`` or ``part`` event says of a row: its id, the SHA-256 of its envelope, a verdict,
-and the blob of its words (None: a decoy, or nothing was kept). What an ``erased`` event says: row
-id, a blob that must go, and the blob that took its place (None: withdrawn, and so every other blob
-of the row goes too).
+and the blob of its words (None: a decoy, or nothing was kept); of a decoy also its nonce, from
+which its id must follow. What an ``erased`` event says: row id, a blob that must go, and the blob
+that took its place (None: withdrawn, and so every other blob of the row goes too).
 """
 
 import heapq
@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
 from intake.days import day
+from intake.desk import opened
 from intake.desk.cases import VOICES, Case, Part, Received
 from intake.desk.chain import Chain, Event
 from intake.desk.record import case_key
@@ -86,6 +87,7 @@ class State:
     ``assigned`` has, by the hash of a case's tag, the manifest that first brought the case, and its
     reviewers; also of cases we cannot open.
 
+    ``decoys`` are the ids of rows that are proven to be decoys, whoever recorded them as what.
     ``erasures`` has who said that a row's blob must go, and what took its place; ``wished`` whom
     each author wants as a case's reviewers since two last agreed, ``given`` whom two agreed on.
     ``heard`` has, by the hash of a case's tag, the last return with a notice for it, and ``sent``,
@@ -100,6 +102,7 @@ class State:
     rows: dict[bytes, Row] = field(default_factory=dict)
     parts: dict[bytes, set[bytes]] = field(default_factory=lambda: defaultdict(set))
     sources: dict[bytes, bytes] = field(default_factory=dict)
+    decoys: set[bytes] = field(default_factory=set)
     pending: dict[bytes, Row] = field(default_factory=dict)
     closings: dict[bytes, bytes] = field(default_factory=dict)
     assigned: dict[bytes, tuple[bytes, tuple[str, ...]]] = field(default_factory=dict)
@@ -229,6 +232,9 @@ def _import(state: State, event: Event) -> None:
 def _rows(state: State, event: Event) -> None:
     manifest, cases = octets(event.what["manifest"], 32), _cases(event)
     rows = [Row.from_list(raw) for raw in _list(event.what["rows"])]
+    nonces = {octets(row, 16): octets(n, 32) for row, n in event.what.get("decoys", {}).items()}
+    # Dangerous line: without the check, one planted author has the server forget any row.
+    state.decoys |= {row for row, nonce in nonces.items() if opened.is_decoy(row, nonce)}
     for case, names in cases.items():
         state.assigned.setdefault(case, (manifest, names))
     for row in rows:

@@ -19,34 +19,17 @@ from typing import NamedTuple
 
 from intake.desk.caseload import Facts
 from intake.desk.cases import INSIDE, STATES
+from intake.desk.labels import LABELS
 from intake.form import Form, Groups
 
 START = (2021, 2)  # year and month of the coup, with which the timeline begins
 MILITARY = ("army", "navy", "air")
 OTHER, POLICE, LIEUTENANT = "other", "police", "LT"
-TITLES = {
-    "steps": "From all cases to the people counted",
-    "figures": "In short",
-    "certification": "Certification",
-    "force": "By force",
-    "rank": "By rank group",
-    "posted": "By region of the last posting",
-    "left": "By month of leaving",
-    "origin": "By how they came to us",
-    "state": "All cases opened here, by state",
-}
+TITLES: Mapping[str, str] = LABELS["tables"]
 # The form's officers in three groups, each under the first code that is in it.
-OFFICERS = {
-    LIEUTENANT: "Officers, lieutenant to major",
-    "officer": "Officers, second lieutenant or rank not said",
-    "officer_senior": "Officers, lieutenant colonel or above",
-}
+OFFICERS: Mapping[str, str] = LABELS["officers"]
 _INTO = {"CAPT": LIEUTENANT, "MAJ": LIEUTENANT} | {code: code for code in OFFICERS}
-_ORIGINS = {
-    "wrote": "Contacted us",
-    "eao": "Contacted us from an area of an ethnic armed organisation",
-    INSIDE: "Data from inside sources",
-}
+_ORIGINS: Mapping[str, str] = LABELS["origins"]
 
 
 class Row(NamedTuple):

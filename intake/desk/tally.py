@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from datetime import date
 from typing import NamedTuple
 
+from intake import days, words
 from intake.desk import tables
-from intake.desk.caseload import Facts
-from intake.desk.cases import CERTIFY, COERCION, MARKS, REJECTED, STATES, SUSPECTED, VERIFIED
+from intake.desk.caseload import Caseload, Facts
+from intake.desk.cases import CERTIFY, COERCION, VERIFIED
+from intake.desk.labels import LABELS
 from intake.desk.tables import LIEUTENANT, POLICE, Row, Table
 from intake.errors import Misuse
 from intake.form import Form
@@ -27,18 +29,7 @@ from intake.form import Form
 BATTALION = 500  # people; as in the article, where 2,000 are four battalions
 CONSENT = "c_count"
 COUNTED = "counted"
-STEPS = {
-    "closed": "Closed to the keys that are here",
-    "gone": "Withdrawn, or about to be",
-    "unread": "The words cannot be read here",
-    "open": "Not verified yet",
-    REJECTED: STATES[REJECTED],
-    SUSPECTED: STATES[SUSPECTED],
-    COERCION: MARKS[COERCION],
-    "consent": "No consent to be counted",
-    "duplicate": "Repeats another case",
-    COUNTED: "Counted",
-}
+STEPS: Mapping[str, str] = LABELS["steps"]
 
 
 class Covers(NamedTuple):
@@ -76,6 +67,14 @@ def assume(battalion: int = BATTALION, expected: int | None = None, note: str = 
             'For example: --battalion 500 --expected 500 --expected-note "until September"',
         )
     return Assumed(battalion, expected, note)
+
+
+def of(load: Caseload, opener: str, assumed: Assumed) -> Tally:
+    """Return the tally, of today, of all cases that ``opener`` could open."""
+    ring = load.book.keyring
+    fingerprint = f"{ring.version}: {words.fingerprint(ring.sha256)}"
+    covers = Covers(opener, load.total, days.clock(), fingerprint)
+    return count(load.facts.values(), load.form, covers, assumed)
 
 
 def count(facts: Iterable[Facts], form: Form, covers: Covers, assumed: Assumed) -> Tally:

@@ -49,6 +49,12 @@ def copy(text: str) -> str:
     )
 
 
+def guess(text: str, least: int = ENOUGH) -> str:
+    """Return the copy of a text, or all of it from Zawgyi if no line surely is, and it may be."""
+    made = copy(text)
+    return to_unicode(text) if made == text and likelihood(text, least) >= DOUBT else made
+
+
 @cache
 def _detector() -> ZawgyiDetector:
     return ZawgyiDetector()

@@ -29,6 +29,7 @@ from tests.onion import figures
 
 SUITE = "bookworm"
 PACKAGES = ("openssh-server",)
+SETTINGS = "etc/intake/site.env"
 DEFAULTS = "usr/share/tor/tor-service-defaults-torrc"
 AT_BOOT = "etc/systemd/system/multi-user.target.wants/tor.service"
 CLONE_NEWNET = 0x40000000
@@ -84,6 +85,8 @@ def machine(kept: Path, folder: Path, options: list[str]) -> Iterator[Booted]:
     command("mount", "-t", "overlay", "overlay", "-o", layers, root)
     with (root / DEFAULTS).open("a") as defaults:
         defaults.write("\n".join(["", *options, ""]))
+    with (root / SETTINGS).open("a") as settings:
+        settings.write("INTAKE_DECOYS=0\n")  # every row is one that was sent
     (root / AT_BOOT).unlink()
     made = Booted(Root(root), folder)
     try:

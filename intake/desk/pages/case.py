@@ -16,7 +16,6 @@ from intake.desk import assembling, deciding, zawgyi
 from intake.desk.cases import DUPLICATE, REPLIED, Case, named
 from intake.desk.deciding import Draft
 from intake.desk.pages.session import Desk
-from intake.zawgyi import to_unicode
 
 EXPORTED = "The file is in the folder for exports. Beside its new name stands the source's own."
 
@@ -60,9 +59,7 @@ def draft(desk: Desk, case: Case, posted: MultiDict[str, str]) -> Draft:
 
 def unicode_copy(typed: str) -> str:
     """Return the Unicode copy of what is, or may be, in Zawgyi; nothing for any other text."""
-    copy = zawgyi.copy(typed)
-    if copy == typed and zawgyi.likelihood(typed) >= zawgyi.DOUBT:
-        copy = to_unicode(typed)
+    copy = zawgyi.guess(typed)
     return copy if copy != typed else ""
 
 

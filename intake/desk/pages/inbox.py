@@ -14,31 +14,19 @@ from intake.desk import reading
 from intake.desk.caseload import Caseload, Facts
 from intake.desk.cases import MARKS, REPLIED, STATES, Case
 from intake.desk.deciding import Drafts
+from intake.desk.labels import LABELS
 from intake.desk.reading import Words
-from intake.form import Answer, Form, Question
+from intake.form import Answer, Form, Question, each
 
 SIZE = 50  # cases on a page
 GLANCE = 40  # characters of an answer that is no code; a form of ours sends six at most
 DANGER, FORCE, PLACE = "urgency", "force", "posted"  # questions of the form
 REGION = 6  # letters of a place's code that name its region
 URGENT = frozenset({"today", "days"})
-FLAGS = {
-    "undecided": "Waits for my decision",
-    "unread": "Not opened yet",
-    "conflict": "Reviewers disagree",
-    "withdrawn": "Withdrawn",
-}
-TITLES = {
-    "flag": "To do",
-    "danger": "Danger",
-    "state": "State",
-    "mark": "Mark",
-    "force": "Force",
-    "region": "Region",
-    "month": "Month it came",
-}
+FLAGS: Mapping[str, str] = LABELS["flags"]
 Chosen = Mapping[str, str]
 Flags = Mapping[bytes, Collection[str]]
+Facets = Mapping[str, Mapping[str, str]]  # the filters by their names in a URL: codes with labels
 
 
 class Row(NamedTuple):
@@ -51,50 +39,36 @@ class Row(NamedTuple):
     glance: Sequence[Words]
 
 
-class Facet(NamedTuple):
-    """One filter: its name in the URL, its title, and its codes with their labels."""
-
-    key: str
-    title: str
-    labels: Mapping[str, str]
-
-
 def rows(caseload: Caseload) -> list[Row]:
     """Return all cases in their order."""
-    labels = {question.key: _labels(question) for question in caseload.form.questions()}
+    labels = caseload.form.labels()
     found = [_row(facts, labels) for facts in caseload.facts.values()]
     return sorted(found, key=lambda row: row.order)
 
 
-def facets(form: Form, found: Iterable[Row]) -> list[Facet]:
-    """Return the filters, with the codes that occur."""
-    questions = {question.key: question for question in form.questions()}
-    force = questions.get(FORCE)
+def facets(form: Form, found: Iterable[Row]) -> Facets:
+    """Return the filters, with all their codes; months that occur."""
+    labels = form.labels()
+    place = next((question for question in form.questions() if question.key == PLACE), None)
     months = sorted({code for row in found for code in row.codes["month"]}, reverse=True)
-    labels = {
+    return {
         "flag": FLAGS,
-        "danger": dangers(form),
+        "danger": labels.get(DANGER, {}),
         "state": STATES,
         "mark": MARKS,
-        "force": _labels(force) if force else {},
-        "region": _regions(questions.get(PLACE)),
+        "force": labels.get(FORCE, {}),
+        "region": _regions(place),
         "month": {month: month for month in months},
     }
-    return [Facet(key, TITLES[key], labels[key]) for key in TITLES]
 
 
-def dangers(form: Form) -> dict[str, str]:
-    """Return the codes and labels of the question about danger."""
-    return next((_labels(q) for q in form.questions() if q.key == DANGER), {})
-
-
-def chosen(facets: Iterable[Facet], query: Mapping[str, str]) -> dict[str, str]:
+def chosen(facets: Facets, query: Mapping[str, str]) -> dict[str, str]:
     """Return the codes in a URL's query that are codes of a filter."""
-    return {f.key: query[f.key] for f in facets if query.get(f.key) in f.labels}
+    return {key: query[key] for key, codes in facets.items() if query.get(key) in codes}
 
 
 def choose(
-    found: Sequence[Row], facets: Iterable[Facet], chosen: Chosen, flags: Flags
+    found: Sequence[Row], facets: Facets, chosen: Chosen, flags: Flags
 ) -> tuple[Sequence[Row], dict[str, Counter[str]]]:
     """Return the rows that fit all codes, and of each filter how many would fit with each code.
 
@@ -110,7 +84,7 @@ def choose(
         return [row for row in found if all(c in codes(row, key) for key, c in wanted.items())]
 
     counts = {}
-    for key in (facet.key for facet in facets):
+    for key in facets:
         rows = fit({other: code for other, code in chosen.items() if other != key})
         counts[key] = Counter(code for row in rows for code in codes(row, key))
     return fit(chosen), counts
@@ -154,12 +128,8 @@ def _row(facts: Facts, labels: Mapping[str, Mapping[str, str]]) -> Row:
 
 
 def _words(answer: Answer, labels: Mapping[str, str]) -> Iterator[Words]:
-    for code in (answer,) if isinstance(answer, str) else answer:
+    for code in each(answer):
         yield Words(labels[code]) if code in labels else Words(typed=code[:GLANCE])
-
-
-def _labels(question: Question) -> dict[str, str]:
-    return {code: label for group in question.groups.values() for code, label in group.items()}
 
 
 def _regions(question: Question | None) -> dict[str, str]:

@@ -13,7 +13,6 @@ from typing import Any
 from flask import Flask, Response, request, url_for
 from werkzeug.exceptions import HTTPException, NotFound
 
-from intake import days, words
 from intake.desk import deciding, figures, tally
 from intake.desk.cases import Case
 from intake.desk.pages import answers, inbox
@@ -162,11 +161,8 @@ class Pages:
 
     def tally(self) -> Response:
         """GET: how many left, in the reviewer's own cases."""
-        load, keyring = self.desk.caseload, self.session.book.keyring
-        said = f"{keyring.version}: {words.fingerprint(keyring.sha256)}"
-        keys = f"the caseload of {self.session.name}"
-        covers = tally.Covers(keys, load.total, days.clock(), said)
-        counted = tally.count(load.facts.values(), load.form, covers, tally.assume())
+        opener = f"the caseload of {self.session.reviewer.name}"
+        counted = tally.of(self.desk.caseload, opener, tally.assume())
         return answers.show(self.session, "tally", **figures.inside(counted))
 
     def export(self, tag: str) -> Response:
@@ -212,7 +208,8 @@ class Pages:
         return answers.show(self.session, template, **lists, **more)
 
     def _flags(self) -> dict[bytes, set[str]]:
-        return dict(inbox.flags(self.desk.rows, self.session.name, self.desk.drafts))
+        name = self.session.reviewer.name
+        return dict(inbox.flags(self.desk.rows, name, self.desk.drafts))
 
     def _active(self) -> list[str]:
         return [reviewer.name for reviewer in self.session.book.keyring.active]
