@@ -128,6 +128,7 @@ class Run:
     def environment(self) -> dict[str, str]:
         """What the processes are told; they show each line as soon as it is said."""
         own = {"INTAKE_DATA": f"{self.folder}/data", "INTAKE_KEYS": f"{self.folder}/keys"}
+        own["INTAKE_DECOYS"] = "0"  # one by chance would be a row of nobody
         quiet = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1", "LC_ALL": "C.UTF-8"}
         path = f"{self.folder.parent}/bin:{os.environ['PATH']}"
         return {"PATH": path, **quiet, **own}

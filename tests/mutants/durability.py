@@ -37,10 +37,11 @@ DURABILITY = {
         UPLOADS,
         Mutant(
             "intake/server/uploads.py",
-            "        return self.letterbox.store.add(spool.rows(), self.today.period, self._follows)\n",
+            "        return self.letterbox.store.add(spool.rows(), self.today.period, "
+            "self._follows, kept)",
             "        rows, add = list(spool.rows()), self.letterbox.store.add\n"
-            "        add(rows[:1], self.today.period, self._follows)\n"
-            "        return add(rows[1:], self.today.period, self._follows)\n",
+            "        add(rows[:1], self.today.period, self._follows, kept)\n"
+            "        return add(rows[1:], self.today.period, self._follows, kept)",
             r"half: a file is not whole",
         ),
     ),
@@ -66,12 +67,13 @@ DURABILITY = {
         INSTALLATIONS,
         Mutant(
             "intake/files.py",
-            "            sync_folder(folder.parent)  # or a power cut takes the folder, and all in it\n",
+            "            sync_folder(folder.parent)  # or a power cut takes the folder, "
+            "and all in it\n",
             "",
             r"lost: a keyring that was said to be in force",
         ),
     ),
-    "the number of a bundle is saved before its note": (
+    "a file is not synced before it gets its name": (
         EXPORTS,
         Mutant(
             "intake/files.py",
@@ -103,8 +105,8 @@ DURABILITY = {
         NIGHTS,
         Mutant(
             "intake/admin/maintaining.py",
-            "os.fsync(descriptor)",
-            "pass",
+            "sync = partial(os.fsync, descriptor)",
+            "sync = int",
             r"lost: a row, by maintenance|half: ",
         ),
     ),
