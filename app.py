@@ -11,7 +11,6 @@ from functools import partial
 
 from intake.errors import BadKeyring, Refused
 from intake.server import decoys
-from intake.server.letterbox import Letterbox
 from intake.server.returns import create_app
 from intake.settings import Settings
 
@@ -19,7 +18,10 @@ try:
     settings = Settings.from_environment()
     app = create_app(settings)
     app.extensions["decoys"] = partial(decoys.run, settings)  # for the workers to run
-    Letterbox(settings).today()
+    for name in app.jinja_env.list_templates(["html"]):
+        if name.startswith("source/"):
+            app.jinja_env.get_template(name)  # once for all processes that are forked from this one
+    app.extensions["site"].letterbox.today()
 except BadKeyring as closed:
     print(f"The site is closed. {closed.what}\n  → python -m intake.admin status", file=sys.stderr)  # noqa: T201
 except Refused as refused:

@@ -189,6 +189,16 @@ class Chain(Server):
         return sum(self.site.store.counts().values())
 
 
+class Shared(Chain):
+    """The same, whose workers read the words themselves."""
+
+    name = "the same, words in workers"
+
+    def told(self) -> dict[str, str]:
+        """Return its settings."""
+        return super().told() | {"INTAKE_DISPOSABLE": "0"}
+
+
 class Discarding(Chain):
     """The same, but what was validated is thrown away: neither sealed nor stored."""
 

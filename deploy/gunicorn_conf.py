@@ -45,10 +45,14 @@ import gevent  # type: ignore[import-untyped]
 from gevent import socket
 from gevent.event import Event  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger
+from gunicorn.http import get_parser
 from gunicorn.http.wsgi import Response, create
-from gunicorn.util import close_graceful
+from gunicorn.util import close_graceful, unquote_to_wsgi_str
 from gunicorn.workers.base_async import AsyncWorker
 from gunicorn.workers.ggevent import GeventWorker
+
+from deploy.disposable import WHOLE, Crowded, Request, Source, Stem, Turns
+from deploy.pouring import pour, upto
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, MutableMapping
@@ -67,7 +71,12 @@ CIRCUIT = re.compile(
     rb"PROXY TCP6 (fc00:dead:beef:4dad::[0-9a-f]{1,4}:[0-9a-f]{1,4}) ::1 \d{1,5} \d{1,5}\r\n"
 )
 LONGEST = 107  # bytes of such a line
+END = b"\r\n\r\n"  # of a head
+PIECE = 2052  # bytes of a head that are parsed at once: no more than a line that is too long
+MOMENT = 2  # seconds
 PR_SET_DUMPABLE = 4  # prctl(2)
+# Where the system cannot move bytes without their being read, workers read them.
+DISPOSABLE = os.environ.get("INTAKE_DISPOSABLE", "1") != "0" and hasattr(os, "splice")
 
 if "GUNICORN_CMD_ARGS" in os.environ:
     sys.exit(
@@ -79,6 +88,12 @@ def head(lines: Iterable[str]) -> bytes:
     """Return a head of these lines, each with its line end, filled to a multiple of `HEAD`."""
     text = "".join([*lines, "X-Padding: "])
     return (text + "x" * (-(len(text) + 4) % HEAD) + "\r\n\r\n").encode("latin-1")
+
+
+def told(app: Any, name: str) -> Any:  # noqa: ANN401
+    """Return what the app tells this layer; None if it tells nothing of that name."""
+    with contextlib.suppress(AttributeError):  # another app, in a bench
+        return app.extensions.get(name)
 
 
 @cache
@@ -99,24 +114,24 @@ class Line(socket.socket):  # type: ignore[misc]
 
     begun = False
     circuit = b""  # tor's number for the circuit; empty where the client is not behind tor
-    _ahead = b""
+    head: bytearray | None = None  # so far, where this process reads heads and nothing else
 
     def recv(self, *size: int) -> bytes:
-        """Receive as a socket does, what was read ahead first."""
-        data: bytes = self._ahead or super().recv(*size)
-        self._ahead = b""
+        """Receive as a socket does, or one head, in pieces, and nothing of what follows it."""
+        if self.head is None:
+            return self._receive(*size)
+        return b"" if self.head.endswith(END) else upto(self._receive, self.head, END, PIECE)
+
+    def _receive(self, *size: int) -> bytes:
+        data: bytes = super().recv(*size)
         self.begun = True
         return data
 
     def greet(self) -> bool:
         """Take tor's line and keep its circuit; return False if there is none."""
-        data = b""
-        while b"\n" not in data and len(data) < LONGEST:
-            if not (more := super().recv(LONGEST - len(data))):
-                return False
-            data += more
-        if found := CIRCUIT.match(data):
-            self.circuit, self._ahead = found[1], data[found.end() :]
+        found = CIRCUIT.fullmatch(upto(super().recv, bytearray(), b"\r\n", LONGEST))
+        if found:
+            self.circuit = found[1]
         return found is not None
 
 
@@ -194,6 +209,26 @@ class Letterbox(GeventWorker):
         self.waiting: set[Any] = set()  # clients' sockets with no complete request on them
         self.circuits = Circuits()
         self.stopping = Event()
+        self.stem: Stem | None = None
+
+    def init_process(self) -> None:
+        """Fork the stem first, while there is one thread; then begin."""
+        if DISPOSABLE:
+            self.stem = Stem(self.seclude, self.alone)
+        super().init_process()
+
+    def seclude(self) -> None:
+        """Be a stem: load the app, keep no socket, be silent."""
+        self.load_wsgi()
+        for each in self.sockets:
+            each.sock.close()
+        silence([each.FAMILY for each in self.sockets])
+
+    def run(self) -> None:
+        """Serve, and end with the stem if it ends: then another worker takes our place."""
+        if self.stem:
+            gevent.spawn(self.stem.wait).link(lambda _: setattr(self, "alive", False))
+        super().run()
 
     def patch(self) -> None:
         """Make the listening sockets cooperative, and leave the standard library as it is."""
@@ -210,6 +245,8 @@ class Letterbox(GeventWorker):
     def handle(self, listener: Any, client: Any, addr: Any) -> None:  # noqa: ANN401
         """Serve one connection."""
         line = Line(fileno=client.detach())
+        if self.stem:
+            line.head = bytearray()
         self.waiting.add(line)
         try:
             if line.family == socket.AF_UNIX and not self.greeted(line):
@@ -229,14 +266,24 @@ class Letterbox(GeventWorker):
             return line.greet()
         return False
 
-    def turn_away(self, line: Line, status: int) -> None:
+    def turn_away(self, line: Any, status: int) -> None:  # noqa: ANN401
         """Send one constant answer, and hang up."""
         with contextlib.suppress(Exception):
             line.settimeout(SILENCE)
             line.sendall(refusal(self.wsgi, status))
-            close_graceful(line)
+            self.part(line)
 
-    def handle_request(self, listener_name: Any, req: Any, sock: Any, addr: Any) -> bool:  # noqa: ANN401
+    def part(self, line: Any) -> None:  # noqa: ANN401
+        """Hang up; for a moment take what the client still sends, so that it sees our answer."""
+        if not self.stem:
+            close_graceful(line)
+            return
+        with contextlib.closing(line), contextlib.suppress(OSError):
+            line.shutdown(socket.SHUT_WR)
+            with gevent.Timeout(MOMENT, exception=False):
+                pour(line, DRAIN_STEP)
+
+    def handle_request(self, name: Any, req: Any, sock: Any, addr: Any) -> bool:  # noqa: ANN401
         """Answer one request. Raises StopIteration when the connection is to be closed."""
         self.waiting.discard(sock)
         self.pace(sock)
@@ -246,27 +293,82 @@ class Letterbox(GeventWorker):
             raise StopIteration
         # "100 Continue" would be an answer of another length. Who waits for it goes on without.
         req._expected_100_continue = False  # noqa: SLF001
-        reply, environ = create(req, sock, addr, listener_name, self.cfg, Reply)
+        length = sum(int(value) for name, value in req.headers if name == "CONTENT-LENGTH")
+        if not length and req.method not in {"GET", "HEAD"}:
+            req.force_close()  # a body that nobody announced is no next request
+        if self.stem and length:
+            kept = self.apart(self.stem, req, sock, length)
+        else:
+            kept = self.here(*create(req, sock, addr, name, self.cfg, Reply))
+        if not kept:
+            raise StopIteration
+        sock.settimeout(None)
+        sock.begun = False
+        if sock.head:
+            sock.head.clear()
+        self.waiting.add(sock)
+        return True
+
+    def here(self, reply: Response, environ: MutableMapping[str, Any]) -> bool:
+        """Answer in this process; return whether the connection goes on."""
+        req, sock = reply.req, reply.sock
         with gevent.Timeout(REQUEST, exception=False):
             kept = self.answer(reply, environ)
             with contextlib.suppress(Exception):
                 if self.drain(req) and kept and self.alive:
-                    sock.settimeout(None)
-                    sock.begun = False
-                    self.waiting.add(sock)
                     return True
-                close_graceful(sock)
+                self.part(sock)
         if not reply.headers_sent:
             self.turn_away(sock, 408)
-        raise StopIteration
+        return False
+
+    def apart(self, stem: Stem, req: Any, sock: Line, length: int) -> bool:  # noqa: ANN401
+        """Have a process of its own answer; return whether the connection goes on."""
+        req.body.reader.length = 0  # it is not for this process
+        until = time.monotonic() + REQUEST
+        try:
+            asked = Request(sock, bytes(sock.head or b""), length, until, self.alive)
+            kept, left = stem.answer(asked, self.turns(stem, req, length))
+        except (TimeoutError, Crowded) as late:
+            self.turn_away(sock, 429 if isinstance(late, Crowded) else 408)
+            return False
+        with contextlib.suppress(Exception), gevent.Timeout(REQUEST, exception=False):
+            if pour(sock, min(left, DRAIN)) == left and kept and self.alive:
+                return True
+            self.part(sock)
+        return False
+
+    def turns(self, stem: Stem, req: Any, length: int) -> Turns:  # noqa: ANN401
+        """Return which turns a request with a body takes."""
+        if length > WHOLE:
+            return stem.files
+        # Dangerous line: the path as the app has it, or what is slow could be called otherwise.
+        slow = unquote_to_wsgi_str(req.path) in (told(self.wsgi, "slow") or ())
+        return stem.slow if slow else stem.words
+
+    def alone(self, source: Source, alive: bool) -> bool:
+        """Be a child: answer a request; return whether the connection can take another one."""
+        self.alive, line = alive, source.line
+        line.settimeout(SILENCE)
+        req: Any = next(get_parser(self.cfg, source, line.getpeername()))
+        req._expected_100_continue = False  # noqa: SLF001 - as in the worker
+        reply, environ = create(req, line, line.getpeername(), line.getsockname(), self.cfg, Reply)
+        try:
+            return self.answer(reply, environ, threads=False)
+        except Exception:  # noqa: BLE001 - it holds words: nobody may see it
+            if not reply.headers_sent:
+                line.sendall(refusal(self.wsgi, 500))
+            return False
 
     def pace(self, line: Line) -> None:
         """Hold a request back if its circuit asks too often, but not while this worker stops."""
         self.stopping.wait(self.circuits.wait(line.circuit))
 
-    def answer(self, reply: Response, environ: MutableMapping[str, Any]) -> bool:
+    def answer(
+        self, reply: Response, environ: MutableMapping[str, Any], *, threads: bool = True
+    ) -> bool:
         """Run the app once; return whether the connection can take another request."""
-        environ["wsgi.multithread"] = True
+        environ["wsgi.multithread"] = threads
         # gunicorn ends a body that was cut off as if it were whole. Without this claim Werkzeug
         # counts for itself, and refuses half a testimony.
         del environ["wsgi.input_terminated"]
@@ -330,11 +432,18 @@ class Quiet(Logger):
 
 
 def post_worker_init(worker: GeventWorker) -> None:
-    """Silence a worker for good once it has loaded the app: from here on it sees requests.
+    """Silence a worker for good once it has loaded the app: from here on it sees requests."""
+    silence([each.family for each in worker.sockets])
+    if decoys := told(worker.wsgi, "decoys"):
+        gevent.spawn(decoys, worker.cfg.workers, gevent.sleep)
+
+
+def silence(families: Iterable[int]) -> None:
+    """Have this process, which serves on sockets of these families, print nowhere.
 
     Behind tor its memory is out of reach too, for a core dump and for others of the same user.
     """
-    if any(each.family == socket.AF_UNIX for each in worker.sockets):
+    if socket.AF_UNIX in families:
         prctl = ctypes.CDLL(None, use_errno=True).prctl
         if prctl(PR_SET_DUMPABLE, 0, 0, 0, 0):
             raise OSError(ctypes.get_errno(), "prctl")
@@ -342,9 +451,6 @@ def post_worker_init(worker: GeventWorker) -> None:
     for stream in (1, 2):
         os.dup2(nowhere, stream)
     os.close(nowhere)
-    app: Any = worker.wsgi
-    with contextlib.suppress(AttributeError, KeyError):  # another app makes no decoys
-        gevent.spawn(app.extensions["decoys"], worker.cfg.workers, gevent.sleep)
 
 
 wsgi_app = "app:app"

@@ -26,7 +26,9 @@ from typing import NamedTuple
 from intake.settings import ROOT
 
 ROOMS = ("intake.ceremony", "intake.desk")  # offline: they are not on a server
-SERVED = ("app.py", "deploy/gunicorn_conf.py")  # what a server loads beside intake/
+AT_THE_DOOR = ("deploy.gunicorn_conf", "deploy.disposable", "deploy.pouring")
+# What a server loads beside intake/.
+SERVED = ("app.py", *(f"{name.replace('.', '/')}.py" for name in AT_THE_DOOR))
 SIGNER = "intake/admin/setup.py"
 MAILBOX = "intake.server.mailbox"
 SEEKER = "intake/misplaced.py"  # finds secrets by how they are spelled
@@ -90,7 +92,11 @@ class Zone(NamedTuple):
 
 ONLINE = Zone(OPENS, CLOSED, SERVER)
 # Serving asks the system to keep workers' memory to themselves: prctl(2), which Python has not.
-DOOR = Zone(OPENS, CLOSED, rf"{SERVER}|ctypes")
+DOOR = Zone(OPENS, CLOSED, rf"{SERVER}|ctypes|deploy\.(disposable|pouring)")
+# It forks, and what it forks has pipes and sockets to its parent; it runs no program.
+STEM = Zone(
+    OPENS, CLOSED, rf"{SERVER}|ctypes|deploy\.pouring|gc|mmap|select|signal|socket|struct|weakref"
+)
 # It knocks at the site's own socket, a file, to see that somebody answers.
 KNOCK = Zone(OPENS, CLOSED, rf"{SERVER}|socket")
 BOX = Zone(PRIMITIVE, ABSENT, SERVER)
@@ -101,6 +107,7 @@ ZONES = (
     (HALF, READING),
     ((MAILBOX,), BOX),
     (("deploy.gunicorn_conf",), DOOR),
+    (("deploy.disposable",), STEM),
     (("intake.admin.host",), KNOCK),
     (("intake.desk.pages",), LOOPBACK),
     (CLOSED, OFFLINE),
@@ -136,7 +143,7 @@ def refused(source: str, name: str) -> Iterator[tuple[int, str]]:
         if (
             (re.search(zone.opens, word) and not signs)
             or re.fullmatch(BY_NAME, word)
-            or re.fullmatch(LOADS, what)
+            or (re.fullmatch(LOADS, what) and not (zone is STEM and what == "os.fork"))
             or within(what, zone.closed)
             or (kind == "imports" and not _importable(what, zone))
             or (kind == "names" and re.fullmatch(BUILTIN, what))

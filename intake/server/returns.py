@@ -58,8 +58,10 @@ def create_app(settings: Settings) -> Flask:
         ("key", "GET", key),
         ("exit", "GET", leave),
     ]
+    app.extensions["slow"] = set()  # paths of what waits for a slow step
     for language in OFFERED:
         start = "" if language == OFFERED[0] else f"/{language}"
+        app.extensions["slow"].add(f"{start}/back")
         for name, method, answer in doors:
             found = partial(_at, answer, back, language)
             where = f"{name}-{method}-{language}"

@@ -1,5 +1,7 @@
 """What takes long: in a thread of its own, and the slow step of a mailbox only so many at a time.
 
+A request that has a process of its own needs no thread: ``wsgi.multithread`` (PEP 3333) says so.
+
 Rules:
 - The worker goes on with its other requests meanwhile: nobody who sends words waits for somebody
   who comes back.
@@ -16,6 +18,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import gevent  # type: ignore[import-untyped]
+from flask import has_request_context, request
 
 Result = TypeVar("Result")
 
@@ -31,6 +34,8 @@ class Busy(Exception):  # noqa: N818 - no defect: everybody has the same right t
 
 def in_thread(work: Callable[[], Result]) -> Result:
     """Do ``work`` in a thread, and give way to this worker's other requests until it is done."""
+    if has_request_context() and not request.is_multithread:
+        return work()
 
     def guarded() -> tuple[Result, ...] | Exception:
         try:
