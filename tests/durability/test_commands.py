@@ -128,4 +128,4 @@ def cases() -> Iterator[object]:
 def test_a_command_that_fails_or_is_killed(name: str, every: bool, place: Path) -> None:
     played = PARTS[name](place)
     fail(name, played, 1 if every else STRIDE)
-    kill(name, played, 10_000 if every else KILLS)
+    kill(name, played, KILLS * 5 if every else KILLS)
