@@ -14,6 +14,7 @@ import random
 import resource
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -53,11 +54,23 @@ def below(pid: int) -> list[int]:
     return [each for child in map(int, children) for each in (child, *below(child))]
 
 
+def forked(worker: int) -> list[int]:
+    """Return a worker's stem and the spare child, when nothing else is left of what was before."""
+    deadline = time.monotonic() + WAIT
+    found: list[int] = []
+    while time.monotonic() < deadline:
+        before, found = found, below(worker)
+        if len(found) == 2 and found == before:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"there are other processes than a stem and a spare child: {found}")
+
+
 @contextmanager
 def failing(worker: int, name: str, error: str, nth: int, trace: Path) -> Iterator[None]:
     """Let the nth call of that name fail in each process of a worker, and no other."""
     trace.write_bytes(b"")
-    who = [word for pid in (worker, *below(worker)) for word in ("-p", str(pid))]
+    who = [word for pid in (worker, *forked(worker)) for word in ("-p", str(pid))]
     inject = f"inject={name}:error={error}:when={nth}"
     command = ["strace", "-f", "-y", *who, "-o", str(trace), "-e", f"trace={name}", "-e", inject]
     tracer = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
@@ -76,12 +89,12 @@ def failing(worker: int, name: str, error: str, nth: int, trace: Path) -> Iterat
 def limited(worker: int, size: int) -> Iterator[None]:
     """Let no file grow beyond a size in the processes that a worker has forked."""
     unlimited = resource.RLIM_INFINITY
-    for pid in below(worker):
+    for pid in forked(worker):
         resource.prlimit(pid, resource.RLIMIT_FSIZE, (size, unlimited))
     try:
         yield
     finally:
-        for pid in below(worker):
+        for pid in forked(worker):
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (unlimited, unlimited))
 
 

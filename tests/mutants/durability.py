@@ -11,12 +11,13 @@ from tests.mutants import Mutant
 LETTERS, UPLOADS, DELETIONS = "letters", "uploads", "deletions"
 INSTALLATIONS, NIGHTS, EXPORTS = "installations", "nights", "exports"
 DESK, RESTORE = "days_work", "put_back"
+_FULL = '"synchronous=FULL", "secure_delete=ON"'
 _RECEIPT = r"lost: a testimony whose receipt was shown"
 
 DURABILITY = {
     "synchronous=NORMAL": (
         LETTERS,
-        Mutant("intake/store.py", "synchronous=FULL", "synchronous=NORMAL", _RECEIPT),
+        Mutant("intake/store.py", _FULL, _FULL.replace("FULL", "NORMAL"), _RECEIPT),
     ),
     "journal_mode=DELETE": (
         LETTERS,
@@ -49,9 +50,9 @@ DURABILITY = {
         DELETIONS,
         Mutant(
             "intake/store.py",
-            "synchronous=FULL",
-            "synchronous=OFF",
-            r"DID NOT RAISE|lost: a reply that was deleted",
+            _FULL,
+            _FULL.replace("FULL", "OFF"),
+            r"lost: a reply that was deleted",
         ),
     ),
     "a name is not synced": (
