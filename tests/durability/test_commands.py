@@ -58,9 +58,10 @@ def places(run: Run, names: tuple[str, ...]) -> list[Place]:
 
 
 def _touches(line: str, folder: Path) -> bool:
-    return "".join(f"\\x{octet:02x}" for octet in bytes(folder)) in line.partition(", ")[0] or (
-        "rename(" in line or "unlink(" in line or "mkdir(" in line
-    )
+    """Return whether a call is about the folder: by its descriptor, or by a name."""
+    mark = "".join(f"\\x{octet:02x}" for octet in bytes(folder))
+    named = any(f" {name}(" in line for name in ("rename", "unlink", "mkdir"))
+    return mark in (line if named else line.partition(", ")[0])
 
 
 def attempt(run: Run, place: Place, how: str, judge: Judge) -> bool:
