@@ -129,6 +129,7 @@ class Tried:
                 then()
                 if not (call := hit(trace)):
                     self.calls[f"{name} {error}"] = nth - 1
+                    self.confirmed -= 1  # this one nothing befell
                     break
                 assert str(folder) in call, f"this is no call of the store: {call}"
         for size in limits:
