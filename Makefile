@@ -104,8 +104,16 @@ hostile: setup ## every request we know that was made to break a site, on the re
 drill: setup ## steal every kind of key, say who reads and forges what, cure it, say it again
 	@$(BOTH) '$(RUN) deploy/drill.py $(ARGS)' '$(RUN) -m pytest -m drill tests/test_drill.py'
 
-durability: setup ## power cuts at every sync, killed processes, disks that fail; a table of what held; Linux, strace
-	$(RUN) -m pytest -m durability tests/durability $(ARGS)
+DURABILITY = $(RUN) -m pytest -m "durability and not slow"
+DURABILITY_REST = $(filter-out $(DURABILITY_FIRST),$(wildcard tests/durability/test_*.py))
+DURABILITY_FIRST = tests/durability/test_commands.py tests/durability/test_failing.py
+
+durability: setup ## power cuts at every sync, killed processes, disks that fail; a table of what held; root, strace
+ifneq ($(ARGS),)
+	$(DURABILITY) tests/durability $(ARGS)
+else
+	@$(BOTH) '$(DURABILITY) $(DURABILITY_FIRST)' '$(DURABILITY) $(DURABILITY_REST)'
+endif
 
 handbook: setup ## follow both handbooks to their end; who types how much until keyring 2
 	$(RUN) -m pytest -m handbook tests/test_handbook.py $(ARGS)
