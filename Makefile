@@ -4,7 +4,8 @@
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help setup test slow check lines demo demo-read demo-desk demo-recover demo-clean browser pictures peers \
-	interop fuzz drill durability handbook host onion bench-quick bench-files bench-filler scale nightly locks clean
+	interop fuzz drill durability handbook host hostile leaks onion bench-quick bench-files bench-filler bench-store \
+	scale nightly locks clean
 
 VENV := .venv
 RUN := $(VENV)/bin/python
@@ -111,6 +112,9 @@ SUITES ?= bookworm
 host: setup ## as root: install on a bare Debian 12, run its units; SUITES="bookworm trixie" for 13 too
 	SUITES="$(SUITES)" $(RUN) -m pytest -m host tests/host $(ARGS)
 
+leaks: setup ## nothing but equal sealed envelopes: the site's calls, files, logs and lies, traced; a row a property
+	$(RUN) -m pytest -m leaks tests/leaks $(ARGS)
+
 onion: setup $(VENV)/.locked-browser ## a host behind a real .onion, on a Tor network of its own: a testimony's life, floods, restarts; needs root
 	$(RUN) -m mypy tests/onion/*.py
 	$(RUN) -m pytest -m onion tests/onion $(ARGS)
@@ -124,6 +128,9 @@ bench-quick: peers $(ONION)/.locked ## what sealing costs beside other people's,
 
 bench-files: setup $(ONION)/.locked ## a 50 MB upload, beside OnionShare's receive mode; ARGS="--rounds 9"
 	$(RUN) deploy/bench_files.py $(ARGS)
+
+bench-store: setup ## 100,000 envelopes: insert, export, a night, and posts beside them; ARGS="--rows 10000"
+	$(RUN) deploy/bench_store.py $(ARGS)
 
 bench-filler: setup ## what the hidden filler hides of how much was written, and what it costs
 	$(RUN) deploy/bench_filler.py $(ARGS)

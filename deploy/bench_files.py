@@ -72,7 +72,7 @@ def steps(site: Site, data: bytes) -> list[Times]:
     )
     sealed = iter([*made])
     marks.append(now())
-    with Spool.within(site.settings.data, lambda *_: next(sealed)) as spool:
+    with Spool.within(site.settings.data, lambda *_: next(sealed), lambda: None) as spool:
         for place in range(0, len(data), PIECE):
             spool.take(data[place : place + PIECE])
         spool.end(NAME)

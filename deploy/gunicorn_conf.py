@@ -12,8 +12,9 @@ Rules:
   served. A circuit has so many connections, and asks so often; then it waits, and nobody else does.
   Its number is kept in memory while it lives, and reaches neither the app nor a log.
 - Nothing of a request is logged or echoed: a worker that has loaded the app prints to nowhere, the
-  app's own messages included. No answer carries Date or Server. A request that cannot be parsed,
-  or comes in chunks, gets one constant answer; one that stops half-way gets another.
+  app's own messages included. No answer carries Date or Server, or the client's version of HTTP. A
+  request that cannot be parsed, or comes in chunks, gets one constant answer; one that stops
+  half-way gets another. Nobody is asked for a body (Expect) by an answer of its own.
 - Every answer has one length, whoever gives it: a head of `HEAD` bytes, and a body that the app has
   filled. Both leave in one piece. To HEAD there is no body (RFC 9110, 9.3.2).
 - Each worker makes its part of the decoys (``intake/server/decoys.py``), in a light thread.
@@ -75,7 +76,6 @@ CIRCUIT = re.compile(
 LONGEST = 107  # bytes of such a line
 END = b"\r\n\r\n"  # of a head
 PIECE = 2052  # bytes of a head that are parsed at once: no more than a line that is too long
-CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 MOMENT = 2  # seconds
 PR_SET_DUMPABLE = 4  # prctl(2)
 # Where the system cannot move bytes without their being read, workers read them.
@@ -186,8 +186,10 @@ class Reply(Response):
         """Send the head; where a body follows, keep it, so that both leave in one piece."""
         if self.headers_sent:
             return
-        lines = [x for x in self.default_headers() if not x.startswith(("Server:", "Date:"))]
-        self.kept = head([*lines, *(f"{name}: {value}\r\n" for name, value in self.headers)])
+        _, *lines = self.default_headers()  # the first line would have the client's version
+        lines = [x for x in lines if not x.startswith(("Server:", "Date:"))]
+        first = f"HTTP/1.1 {self.status}\r\n"
+        self.kept = head([first, *lines, *(f"{name}: {value}\r\n" for name, value in self.headers)])
         self.headers_sent = True
         if self.req.method == "HEAD" or not self.response_length:
             self._emit_body(b"")
@@ -292,6 +294,8 @@ class Letterbox(GeventWorker):
         if any(name == "TRANSFER-ENCODING" for name, _ in req.headers):
             self.turn_away(sock, 400)  # no browser sends a form in chunks
             raise StopIteration
+        # "100 Continue" would be an answer of another length. Who waits for it goes on without.
+        req._expected_100_continue = False  # noqa: SLF001
         length = sum(int(value) for name, value in req.headers if name == "CONTENT-LENGTH")
         if not length and req.method not in {"GET", "HEAD"}:
             req.force_close()  # a body that nobody announced is no next request
@@ -324,8 +328,6 @@ class Letterbox(GeventWorker):
     def apart(self, stem: Stem, req: Any, sock: Line, length: int) -> bool:  # noqa: ANN401
         """Have a process of its own answer; return whether the connection goes on."""
         req.body.reader.length = 0  # it is not for this process
-        if req._expected_100_continue:  # noqa: SLF001 - gunicorn says it nowhere else
-            sock.sendall(CONTINUE)
         until = time.monotonic() + REQUEST
         try:
             asked = Request(sock, bytes(sock.head or b""), length, until, self.alive)
@@ -352,7 +354,7 @@ class Letterbox(GeventWorker):
         self.alive, line = alive, source.line
         line.settimeout(SILENCE)
         req: Any = next(get_parser(self.cfg, source, line.getpeername()))
-        req._expected_100_continue = False  # noqa: SLF001 - the worker has answered that
+        req._expected_100_continue = False  # noqa: SLF001 - as in the worker
         reply, environ = create(req, line, line.getpeername(), line.getsockname(), self.cfg, Reply)
         try:
             return self.answer(reply, environ, threads=False)
@@ -373,6 +375,8 @@ class Letterbox(GeventWorker):
         # gunicorn ends a body that was cut off as if it were whole. Without this claim Werkzeug
         # counts for itself, and refuses half a testimony.
         del environ["wsgi.input_terminated"]
+        # RFC 9110, 4.2.3; Flask would send whoever asks for no path elsewhere, and echo the rest.
+        environ["PATH_INFO"] = environ["PATH_INFO"] or "/"
         if not self.alive:
             reply.force_close()
         app: Any = self.wsgi

@@ -53,7 +53,7 @@ INTAKE, DESK = "intake", "desk"
 MODULES = (
     *("assembling.py", "casebook.py", "cases.py", "deciding.py", "figures.py", "page.py"),
     *("reading.py", "tables.py", "tally.py"),
-    *("pages/answers.py", "pages/case.py", "pages/inbox.py", "pages/session.py", "pages/site.py"),
+    *("pages/case.py", "pages/session.py", "pages/site.py"),
 )
 SAYING = frozenset(
     {"Incomplete", "MachineTrouble", "Misuse", "Row", "Table", "WrongPassphrase"}

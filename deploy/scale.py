@@ -189,8 +189,8 @@ def look(root: Path, name: str) -> dict[str, float]:
     before = time.perf_counter()
     found = caseload.load(book, keys, Form.load(Settings.from_environment().form))
     took["the caseload, with both"] = time.perf_counter() - before
-    before, index = time.perf_counter(), searching.Index()
-    index.fill({tag: facts.text for tag, facts in found.facts.items()})
+    before = time.perf_counter()
+    index = searching.Index({tag: facts.text for tag, facts in found.facts.items()})
     took["making the search"] = time.perf_counter() - before
     before = time.perf_counter()
     index.find("ရွာ မီးရှို့")

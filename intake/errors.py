@@ -77,6 +77,10 @@ class MachineTrouble(Refused):
     exit = 7
 
 
+class NoRoom(MachineTrouble):
+    """What would be stored does not fit; there may be room for what is smaller or matters more."""
+
+
 class Incomplete(Refused):
     """The work was done, and something that should be there is missing."""
 

@@ -3,6 +3,7 @@
 Rules:
 - A file appears under its name whole and synced, or not at all: temporary name in the same folder,
   fsync, rename, fsync of the folder.
+- A folder is made durably too, before anything is written into it.
 - A name that is taken is looked for before writing, not with link(2), which sticks (FAT) lack.
 - A private file that group or others can read is refused, not repaired: someone may have read it.
 """
@@ -77,6 +78,15 @@ def read(path: Path, limit: int, *, private: bool = False) -> bytes:
 def _check_name(path: Path, *, replace: bool) -> None:
     if not replace and path.exists():
         raise Misuse(f"{path} exists already.", "Choose another name, or move the old one away.")
+
+
+def make_folder(folder: Path, mode: int = 0o700) -> None:
+    """Make a folder, and those above it, unless it is there. Raises :class:`MachineTrouble`."""
+    if not folder.is_dir():
+        make_folder(folder.parent, mode)
+        with troubled(folder):
+            folder.mkdir(mode, exist_ok=True)
+            sync_folder(folder.parent)  # or a power cut takes the folder, and all in it
 
 
 def sync_folder(folder: Path) -> None:

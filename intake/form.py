@@ -186,6 +186,10 @@ class Form:
         """Return every question, in order."""
         return (question for section in self.sections for question in section.questions)
 
+    def labels(self) -> dict[str, dict[str, str]]:
+        """Return the labels of every question's choices, by its key."""
+        return {question.key: question.labels for question in self.questions()}
+
     def names(self) -> tuple[str, ...]:
         """Return every wire name, in order."""
         return tuple(name for question in self.questions() for name in question.names())

@@ -57,5 +57,5 @@ class Rows(Store):
 
         Raises :class:`MachineTrouble`.
         """
-        with troubled(), self._held(fcntl.LOCK_EX), self._engine.connect() as connection:
+        with self._held(fcntl.LOCK_EX), troubled(), self._engine.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")

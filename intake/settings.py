@@ -12,6 +12,7 @@ INTAKE_FILES        files that a source can send at once, 0 for none   5
 INTAKE_FILE_MB      MiB that one of them may have                      25
 INTAKE_FILL         most bytes of filler in a body of words, 0 for off 16384
 INTAKE_DECOYS       decoys that the site makes a day, on average       96
+INTAKE_ROOM_MB      MiB that files leave free for words, 0 for no caps 1024
 =================== ================================================== ==========================
 
 Rule: no secret is ever a setting.
@@ -21,7 +22,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 from intake.errors import Misuse
 
@@ -29,9 +30,18 @@ ROOT = Path(__file__).resolve().parent.parent
 FORM = Path(__file__).resolve().parent / "forms" / "cdm.toml"
 
 
+class Kept(NamedTuple):
+    """Bytes that stay free beside tonight's second file of the store, and who may not go below."""
+
+    maintenance: int
+    words: int
+    files: int
+    spools: int
+
+
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Paths, the database URL (``None`` for the default one), limits of files and filler, decoys.
+    """Paths, the database URL (``None`` for the default one), limits, decoys a day, room in MiB.
 
     ``about`` is ``None`` where a group says nothing of itself.
     """
@@ -45,6 +55,7 @@ class Settings:
     file_mb: int = 25
     fill: int = 16384
     decoys: int = 96
+    room_mb: int = 1024
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] = os.environ) -> Self:
@@ -63,6 +74,7 @@ class Settings:
             file_mb=_number(environment, "INTAKE_FILE_MB", range(1, 1025), 25),
             fill=_number(environment, "INTAKE_FILL", range(65537), 16384),
             decoys=_number(environment, "INTAKE_DECOYS", range(86_401), 96),
+            room_mb=_number(environment, "INTAKE_ROOM_MB", range(1 << 20), 1024),
         )
 
     @property
@@ -79,6 +91,12 @@ class Settings:
     def bundle_key(self) -> Path:
         """The one secret that the server keeps; it signs bundles and opens nothing."""
         return self.data / "bundle.key"
+
+    @property
+    def kept(self) -> Kept:
+        """What stays free for whom: each may go less far than the one before."""
+        part = self.room_mb << 16  # a sixteenth
+        return Kept(part, 2 * part, 18 * part, 22 * part)
 
     @property
     def url(self) -> str:

@@ -8,13 +8,18 @@ Rules:
 - Deleted rows are overwritten (``secure_delete``).
 - Every transaction is short and has a connection of its own, under a shared lock on ``lock``, so
   that nightly maintenance can take the lock alone and put a fresh file in place. Whoever takes it
-  alone for a moment knows that what began before has ended (:meth:`Store.settle`).
+  alone for a moment knows that what began before has ended (:meth:`Store.settle`). Who waits for
+  that holds the folder's own lock, so that it does not wait for ever in a flood: never begin a
+  transaction within another.
+- What is free counts less the second file that maintenance writes at night, and of that what it
+  has written already. So nothing that is stored makes maintenance fail.
 - The adding half cannot fail with a message that holds a row: parameters are hidden.
 """
 
 import contextlib
 import fcntl
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +29,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
-from intake.errors import MachineTrouble
+from intake.errors import MachineTrouble, NoRoom
 
 # Wait half a minute for another writer; the other three are measured, see the rules above.
 _PRAGMAS = ("busy_timeout=30000", "journal_mode=TRUNCATE", "synchronous=FULL", "secure_delete=ON")
@@ -54,6 +59,7 @@ class Store:
 
     def __init__(self, url: str, folder: Path) -> None:
         """Prepare, without touching the disk."""
+        self._folder = folder
         self._lock = folder / "lock"
         self._engine = sa.create_engine(url, poolclass=NullPool, hide_parameters=True)
         self._insert: Any = postgresql.insert
@@ -66,33 +72,67 @@ class Store:
         with self.transaction() as connection:
             metadata.create_all(connection)
 
-    def add(self, rows: Pairs, period: str, still: Callable[[], bool] = lambda: True) -> bool:
+    def add(
+        self, rows: Pairs, period: str, still: Callable[[], bool] = lambda: True, kept: int = 0
+    ) -> bool:
         """Store pairs of id and sealed envelope durably, all or none; an id that is here stays.
 
         ``still`` is asked first, under the lock: if it says no, nothing is stored. Return its word.
+        ``kept`` is how many bytes stay free: raises :class:`NoRoom`, :class:`MachineTrouble`.
         """
         statement = self._insert(envelopes).on_conflict_do_nothing()
         with self.transaction() as connection:
-            if kept := still():
+            if stored := still():
                 for row, sealed in rows:
+                    self.check_room(kept)
                     connection.execute(statement, {"id": row, "period": period, "sealed": sealed})
-        return kept
+        return stored
+
+    def check_room(self, kept: int) -> None:
+        """Raise :class:`NoRoom` unless more than ``kept`` bytes are left; 0 is for no cap."""
+        if kept and self.left() <= kept:
+            raise NoRoom("There is no room for this in the store.", "python -m intake.admin status")
+
+    def left(self) -> int:
+        """Return how many bytes stay free beside a second file of the store; less than 0: none."""
+        file = self._engine.url.database if self._engine.dialect.name == "sqlite" else None
+        free: int = shutil.disk_usage(self._folder).free
+        if not file:
+            return free
+        path = Path(file)
+        free = min(free, shutil.disk_usage(path.parent).free) - path.stat().st_size
+        for half in path.parent.glob(f".{path.name}.*"):  # this, too, is the second file's room
+            with contextlib.suppress(FileNotFoundError):
+                free += half.stat().st_blocks * 512
+        return free
 
     def settle(self) -> None:
         """Return when every transaction that began before has ended."""
-        with troubled(), self._held(fcntl.LOCK_EX):
+        with self._held(fcntl.LOCK_EX):
             pass
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sa.Connection]:
-        """Run one transaction under the shared lock. Raises :class:`MachineTrouble`."""
-        with troubled(), self._held(fcntl.LOCK_SH), self._engine.begin() as connection:
+        """Run one transaction under the shared lock.
+
+        Raises :class:`MachineTrouble`; then nothing of it is stored.
+        """
+        with self._held(fcntl.LOCK_SH), troubled(), self._engine.begin() as connection:
             yield connection
 
     @contextlib.contextmanager
     def _held(self, how: int) -> Iterator[None]:
-        with os.fdopen(os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)) as lock:
-            fcntl.flock(lock, how)
+        with contextlib.ExitStack() as stack:
+            with troubled():
+                file = os.open(self._lock, os.O_RDWR | os.O_CREAT, 0o600)
+                lock = stack.enter_context(os.fdopen(file))
+                door = os.open(self._folder, os.O_RDONLY)
+                try:
+                    fcntl.flock(door, how)  # nobody comes in before who waits to be alone
+                    fcntl.flock(lock, how)
+                finally:
+                    os.close(door)
+            # Dangerous line: what fails after it may be stored, and nobody may say that it is not.
             yield
 
 

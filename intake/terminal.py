@@ -41,6 +41,9 @@ _CALLED = os.environ.get("INTAKE_CALLED", "")  # how a host calls its admin's to
 FLAG: dict[str, Any] = {"action": "store_true"}
 PATH: dict[str, Any] = {"type": Path, "metavar": "PATH"}
 PATHS: dict[str, Any] = {**PATH, "nargs": "+"}
+NUMBER: dict[str, Any] = {"type": int, "metavar": "NUMBER"}
+REVIEWER = {**PATH, "action": "append", "help": "a reviewer's folder; once for each"}
+YES = {**FLAG, "help": "do not ask"}
 
 Item = TypeVar("Item")
 Commands = Mapping[str, tuple[Callable[[argparse.Namespace], None], str]]

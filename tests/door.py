@@ -70,27 +70,32 @@ def settings(site: Site) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def behind(
+def behind(  # noqa: PLR0913 - whatever a test wants otherwise
     site: Site,
     path: Path,
     *before: str,
     options: Sequence[str] = ("--workers", "1", "tests.shown_site:app()"),
     more: Mapping[str, str] | None = None,
     stdin: socket.socket | None = None,
+    root: Path = ROOT,
+    log: Path | None = None,
 ) -> Iterator[Door]:
     """Serve it on a unix socket at ``path``, with the configuration of the deployment.
 
-    ``before`` is a command that starts another, with ``stdin`` if given.
+    ``before`` is a command that starts another, with ``stdin`` if given; ``root`` is its checkout,
+    and what it prints goes to ``log``.
     """
     command = [sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn_conf.py"]
-    process = subprocess.Popen(
-        [*before, *command, *options],
-        cwd=ROOT,
-        env=settings(site) | ({"INTAKE_BIND": f"unix:{path}"} if more is None else dict(more)),
-        stdin=stdin.fileno() if stdin else subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-    )
+    with contextlib.ExitStack() as stack:
+        out = subprocess.PIPE if log is None else stack.enter_context(log.open("wb"))
+        process = subprocess.Popen(
+            [*before, *command, *options],
+            cwd=root,
+            env=settings(site) | ({"INTAKE_BIND": f"unix:{path}"} if more is None else dict(more)),
+            stdin=stdin.fileno() if stdin else subprocess.DEVNULL,
+            stdout=out,
+            stderr=subprocess.STDOUT,
+        )
     door = Door(path, process)
     try:
         deadline = time.monotonic() + WAIT
@@ -101,5 +106,6 @@ def behind(
     finally:
         process.terminate()
         said, _ = process.communicate(timeout=WAIT)
+        said = said if log is None else log.read_bytes()
         assert b"fc00" not in said
         assert b"Traceback" not in said

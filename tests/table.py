@@ -7,9 +7,11 @@
 Rules:
 - A figure is what this run measured. It is recorded before it is asserted, so that the table also
   says what was broken.
-- A suite takes the table by one line in its ``conftest.py``::
+- A suite takes the table in its ``conftest.py``::
 
-    from tests.table import pytest_terminal_summary as pytest_terminal_summary
+    from tests.table import pytest_terminal_summary
+
+    __all__ = ["pytest_terminal_summary"]
 
 - It is printed once a run, as Markdown, so that docs/THREATS.md can hold the very same lines.
 """

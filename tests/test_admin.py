@@ -21,7 +21,7 @@ import pytest
 
 from intake import about, canonical, days, files, installed, misplaced, reply, sentences, terminal
 from intake.admin import __main__ as tool
-from intake.admin import chain, doctor, exporting, install, setup, status
+from intake.admin import chain, doctor, exporting, install, setup
 from intake.age.identity import Identity
 from intake.bundle import BundleHeader, Entry, ReturnHeader
 from intake.bundle.reading import open_bundle
@@ -977,7 +977,7 @@ def test_looking_changes_nothing(server: Server, clock: Callable[[date], None]) 
 
 
 def test_little_room_is_red(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(status, "SPACE", 1 << 62)
+    monkeypatch.setenv("INTAKE_ROOM_MB", f"{(1 << 20) - 1}")
     assert facts(server)[0] == INCOMPLETE
     assert "FAIL space" in server.run("doctor")[1]
 

@@ -232,13 +232,19 @@ def test_maintenance_that_did_not_run_is_said_after_two_nights(
 
 
 def test_the_disk_is_full(alone: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = shutil.disk_usage(alone.root)
-    for free, code in ((0, INCOMPLETE), (status.SPACE - 1, INCOMPLETE), (status.SPACE, DONE)):
-        monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: real._replace(free=free))
-        assert alone.run("status")[0] == code
-    monkeypatch.setattr(shutil, "disk_usage", lambda _: real._replace(free=0))
-    red(alone, "Less than 1 GiB is free", "acknowledge")
-    failed(alone, "space", "Make room")
+    """It is said before files stop, when they do, when words do, and when nothing goes any more."""
+    real, settings = shutil.disk_usage(alone.root), alone.site.settings
+    kept, store = settings.kept, (settings.data / "intake.db").stat().st_size
+    ends = [0, kept.maintenance, kept.words, kept.spools, 2 * kept.spools]
+    assert ends == sorted(set(ends))
+    for end, said in zip(ends, status.ROOM, strict=True):
+        for left in (end + 1, end + (1 << 20)):
+            free = left + store
+            monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: real._replace(free=free))
+            assert alone.run("status")[0] == (DONE if said == "enough" else INCOMPLETE)
+            if said != "enough":
+                red(alone, f"Little is free for the store: {said}.", "acknowledge")
+                failed(alone, "space", "Make room")
 
 
 def test_the_database_is_locked_by_somebody_who_writes_long(

@@ -177,8 +177,7 @@ def test_words_that_follow_are_searched_and_count_as_no_testimony(desk: Desk) ->
     typed = "တပ်ရင်း ၅၂၈ မှာ ရှိတုန်းက အကြောင်း"
     found = bring(desk, follow(SEED, WORDS, {"words": typed}), *slices_of(SEED, b"secret bytes"))
     ((tag, facts),) = found.facts.items()
-    index = searching.Index()
-    index.add(tag, facts.text)
+    index = searching.Index({tag: facts.text})
     assert index.find("တပ်ရင်း") == [tag]
     assert "secret" not in facts.text
     assert facts.answers["rank"] == "SGT"

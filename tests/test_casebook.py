@@ -26,6 +26,7 @@ from intake.desk.record import Draft, Pen
 from intake.desk.state import Row, State, fold
 from intake.errors import BadFile, BadKeyring, Incomplete, MachineTrouble, Misuse
 from tests.desk_maker import ANSWERS, Desk, Sealed, deployment, sealed_row
+from tests.desks import cut
 from tests.makers import FIRST, make_deployment, signing_key
 
 ALL = ("alice", "bob", "carol")
@@ -347,6 +348,49 @@ def test_a_failing_disk_leaves_the_chain_as_it_was(
     monkeypatch.undo()
     writer.append([note(desk)])
     assert not desk.state("bob").faults
+
+
+def test_an_append_that_a_power_cut_tore_is_taken_back(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its middle is missing, its end is there: that looks like a forged event until it is gone."""
+    pen(desk, "alice").append([note(desk)])
+    before = desk.chain().read_bytes()
+    writer, book, real, synced = pen(desk, "alice"), casebook.load(desk.casebook), os.fsync, 0
+
+    def third(descriptor: int) -> None:
+        nonlocal synced
+        synced += 1
+        if synced == 3:  # after those of the note
+            cut()
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", third)
+    with pytest.raises(KeyboardInterrupt):
+        writer.append([note(desk), note(desk)])
+    monkeypatch.undo()
+    whole = desk.chain().read_bytes()
+    left = (desk.casebook / "appending").read_bytes()
+    middle = (len(before) + len(whole)) // 2
+    for torn in (
+        whole[: middle - 500] + bytes(1000) + whole[middle + 500 :],
+        whole[:-1] + b"?",
+        whole[:middle],
+        before,
+    ):
+        files.write(desk.chain(), torn)
+        files.write(desk.casebook / "appending", left)
+        with book.locked():
+            assert desk.chain().read_bytes() == before
+        assert not (desk.casebook / "appending").exists()
+    for kept in (whole, whole + b"and more, which came later"):
+        files.write(desk.chain(), kept)
+        files.write(desk.casebook / "appending", left)
+        with book.locked():
+            assert desk.chain().read_bytes() == kept
+    files.write(desk.casebook / "appending", b"[]")
+    with pytest.raises(BadFile, match="appending is damaged"), book.locked():
+        pass
 
 
 def test_one_writer_at_a_time(desk: Desk) -> None:

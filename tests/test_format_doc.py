@@ -327,6 +327,17 @@ def test_receipt() -> None:
     }
 
 
+def test_decoy() -> None:
+    vector = table("decoy")
+    made = bytes.fromhex(vector["nonce"])
+    place = (FIRST, "my", (1, bytes(32)), bytes(16), bytes(32))
+    row = envelope.Envelope(envelope.DECOY, *place, made, {}).row
+    assert vector["words"] == "decoy LF {}"
+    assert row == receipt.submission_id(made, b"decoy\n{}")
+    assert vector["row-id"] == row.hex()
+    assert opened.is_decoy(row, made)
+
+
 def test_check_digit() -> None:
     *steps, last = BLOCKS["check-digit"].splitlines()
     product, digits = 10, ""

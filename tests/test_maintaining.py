@@ -20,18 +20,23 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import date
+from functools import partial
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
 from intake import days, store, terminal
 from intake.admin import __main__ as tool
-from intake.admin import chain, doctor, exporting, maintaining, setup
+from intake.admin import acknowledging, chain, doctor, exporting, fresh, maintaining, setup
+from intake.admin.fresh import Fresh, Row
 from intake.bundle.reading import open_bundle
 from intake.envelope import SEALED
 from intake.errors import MachineTrouble, Misuse
+from intake.replies import Replies
 from intake.rows import Rows
 from intake.settings import ROOT, Settings
 from tests.site_maker import make_site
@@ -171,6 +176,34 @@ def test_replies_stay_in_their_mailboxes(settings: Settings) -> None:
     }
 
 
+def test_nothing_in_the_file_tells_the_order_in_which_replies_came(settings: Settings) -> None:
+    boxes = Replies(settings.url, settings.data)
+    for n in range(ROWS):
+        boxes.put([(row(n)[0], row(n + ROWS)[0], row(n)[1][:5755])])
+    places = [database(settings).read_bytes().find(row(n)[1][2000:2064]) for n in range(ROWS)]
+    assert rho(places) > 0.99
+    maintaining.maintain(settings)
+    data = database(settings).read_bytes()
+    for marks in ([row(n)[0] for n in range(ROWS)], [row(n)[1][2000:2064] for n in range(ROWS)]):
+        places = [data.find(mark) for mark in marks]
+        assert min(places) >= 0
+        assert abs(rho(places)) < BOUND
+
+
+def test_what_is_deleted_afterwards_leaves_no_bytes_in_the_new_file(settings: Settings) -> None:
+    """Also not where SQLite moved rows aside to make room for others."""
+    fill(settings, range(120))
+    maintaining.maintain(settings)
+    gone = [n for n in range(120) if n % 7]
+    rows(settings).remove([row(n)[0] for n in gone])
+    data = b"".join(path.read_bytes() for path in settings.data.iterdir() if path.is_file())
+    assert stored(settings) == {row(n) for n in range(120) if not n % 7}
+    for n in gone:
+        id_, sealed = row(n)
+        assert id_ not in data
+        assert not [at for at in range(0, SEALED - 32, 200) if sealed[at : at + 32] in data]
+
+
 def test_the_day_is_kept_and_no_time(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(days, "clock", lambda: date(2026, 11, 29))
     maintaining.maintain(settings)
@@ -250,7 +283,167 @@ def test_killed_at_any_moment_it_loses_no_row_that_was_acknowledged(settings: Se
     assert {row(n) for n in [*range(200), *acknowledged]} <= stored(settings)
     maintaining.maintain(settings)
     assert halves(settings) == []
+    assert notes(settings) == []
     assert {row(n) for n in [*range(200), *acknowledged]} <= stored(settings)
+
+
+class Meanwhile:
+    """Does something at three moments of a maintenance: while it copies, and before both ends."""
+
+    def __init__(self, patch: pytest.MonkeyPatch, acts: Sequence[Callable[[], object]]) -> None:
+        left = list(acts)
+        insert, follow, alone = Fresh._insert, Fresh.follow, Rows.alone
+
+        def inserting(fresh_: Fresh, name: str, found: list[Row]) -> None:
+            if len(left) == 3 and len(found) == fresh.PAGE:  # a page was read, not the last
+                left.pop(0)()
+            insert(fresh_, name, found)
+
+        def following(fresh_: Fresh, kept: Rows) -> None:
+            left.pop(0)()
+            follow(fresh_, kept)
+            patch.setattr(Rows, "alone", last)
+
+        def last(kept: Rows) -> AbstractContextManager[Connection]:
+            patch.setattr(Rows, "alone", alone)
+            left.pop(0)()
+            return alone(kept)
+
+        patch.setattr(Fresh, "_insert", inserting)
+        patch.setattr(Fresh, "follow", following)
+        self.left = left
+
+
+def test_what_comes_changes_or_goes_meanwhile_is_as_it_would_be_without_it(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever moment of a maintenance it meets, and whether what it meets was copied or not."""
+    monkeypatch.setattr(fresh, "PAGE", 8)
+    fill(settings, range(100))
+    boxes = Replies(settings.url, settings.data)
+    boxes.put([(row(n // 2)[0], *row(n)) for n in range(30)])
+    moment = iter(range(3))
+
+    def act() -> None:
+        n = next(moment)
+        fill(settings, range(1000 + 40 * n, 1040 + 40 * n))
+        rows(settings).remove([row(k)[0] for k in range(n, 100, 10)])
+        rows(settings).remove([row(1000 + 40 * n)[0]])  # it came and went
+        fill(settings, [n + 10])  # it went, and came again, the last time
+        for k in range(n, 30, 5):
+            boxes.overwrite(row(k // 2)[0], row(k)[0], b"once")
+            boxes.overwrite(row(k // 2)[0], row(k)[0], b"twice %d" % n)
+        boxes.put([(row(2000 + n)[0], row(n)[0], b"new"), (row(0)[0], row(0)[0], b"kept out")])
+
+    with monkeypatch.context() as patch:
+        acts = Meanwhile(patch, [act] * 3)
+        maintaining.maintain(settings)
+    assert acts.left == []
+    expected = {k for k in range(100) if k % 10 > 2} | {10, 11, 12}
+    expected |= {k for k in range(1000, 1120) if k % 40}
+    assert stored(settings) == {row(k) for k in expected}
+    with rows(settings).transaction() as connection:
+        found = {(r.mailbox, r.id): r.sealed for r in connection.execute(store.replies.select())}
+    for k in range(30):
+        kept = b"twice %d" % (k % 5) if k % 5 < 3 else row(k)[1]
+        assert found.pop((row(k // 2)[0], row(k)[0])) == kept
+    assert found == {(row(2000 + n)[0], row(n)[0]): b"new" for n in range(3)}
+    assert notes(settings) == []
+    with rows(settings).transaction() as connection:
+        assert connection.exec_driver_sql("PRAGMA integrity_check").scalar_one() == "ok"
+
+
+def test_what_comes_meanwhile_keeps_no_order_but_that_it_came(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """And after the next night not even that: the file is as if all had come before."""
+    fill(settings, range(100))
+    with monkeypatch.context() as patch:
+        Meanwhile(patch, [list, list, lambda: fill(settings, range(1000, 1000 + ROWS))])
+        maintaining.maintain(settings)
+    data = database(settings).read_bytes()
+    assert max(order_in(data, range(1000, 1000 + ROWS))) < BOUND
+    counter, valid_for = (data[at : at + 4] for at in (24, 92))
+    assert (int.from_bytes(counter), int.from_bytes(valid_for)) == (1, 1)
+    maintaining.maintain(settings)
+    other = Settings(tmp_path / "other", tmp_path / "keys")
+    setup.init(other)
+    fill(other, [*range(1000, 1000 + ROWS), *range(100)])
+    maintaining.maintain(other)
+    assert database(settings).read_bytes() == database(other).read_bytes()
+
+
+def test_what_a_post_waits_for_is_as_much_in_a_large_store_as_in_a_small_one(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted in SQLite's own steps, of all that is done while nobody else is let in."""
+    small, large = 3 * fresh.PAGE, 30 * fresh.PAGE
+    most: dict[int, int] = {}
+    alone = Rows.alone
+
+    @contextmanager
+    def counted(kept: Rows) -> Iterator[Connection]:
+        steps = 0
+
+        def step() -> int:
+            nonlocal steps
+            steps += 1
+            return 0
+
+        with alone(kept) as connection:
+            assert connection.connection.driver_connection is not None
+            connection.connection.driver_connection.set_progress_handler(step, 1)
+            yield connection
+        most[count] = max(most.get(count, 0), steps)
+
+    monkeypatch.setattr(Rows, "alone", counted)
+    for count in (small, large):
+        rows(settings).add(map(row, range(count)), WEEK)
+        with monkeypatch.context() as patch:
+            come = range(10_000 + count, 10_020 + count)
+            Meanwhile(patch, [list, list, partial(fill, settings, come)])
+            maintaining.maintain(settings)
+    assert most[small] > fresh.PAGE
+    assert most[large] <= most[small] * 1.1
+
+
+def test_a_flood_of_posts_does_not_keep_it_out(settings: Settings) -> None:
+    """Who waits to be alone is next: whoever comes after that waits, though others are within."""
+    fill(settings, range(3))
+    waits, within, after = threading.Event(), threading.Event(), threading.Event()
+
+    def alone() -> None:
+        waits.set()
+        with rows(settings).alone():
+            assert not after.is_set()
+            within.set()
+
+    def another() -> None:
+        fill(settings, [3])
+        after.set()
+
+    threads = [threading.Thread(target=each) for each in (alone, another)]
+    with rows(settings).transaction():
+        threads[0].start()
+        assert waits.wait(30)
+        time.sleep(0.2)  # until it stands at the door
+        threads[1].start()
+        assert not after.wait(0.3)
+        assert not within.is_set()
+    for thread in threads:
+        thread.join(30)
+    assert within.is_set()
+    assert after.is_set()
+
+
+def test_acknowledge_waits_until_maintenance_is_over(tmp_path: Path) -> None:
+    """What it says is gone must not lie in half of a second file."""
+    site = make_site(tmp_path)
+    with (
+        chain.alone(site.settings, *chain.MAINTAINING),
+        pytest.raises(MachineTrouble, match="Another maintenance or acknowledge is running"),
+    ):
+        acknowledging.acknowledge(site.settings, tmp_path / "a return", terminal.progress)
 
 
 def test_an_export_meanwhile_is_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -278,8 +471,8 @@ def test_an_export_meanwhile_is_whole(tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_a_second_one_at_once_is_refused(settings: Settings) -> None:
     with (
-        chain.alone(settings, "maintaining", "maintenance"),
-        pytest.raises(MachineTrouble, match="Another maintenance is running"),
+        chain.alone(settings, *chain.MAINTAINING),
+        pytest.raises(MachineTrouble, match="Another maintenance or acknowledge is running"),
     ):
         maintaining.maintain(settings)
     with chain.alone(settings):  # an export
@@ -343,14 +536,16 @@ def test_what_is_renamed_is_on_the_disk_and_so_is_its_name(
     with monkeypatch.context() as patch:
         seen = steps(patch)
         maintaining.maintain(settings)
-    assert seen[:5] == [
+    written = seen.index("unlink .db-journal")
+    assert set(seen[: written - 1]) <= {"fsync .partial"}
+    assert seen[written - 1 : written + 4] == [
         "fsync .partial",
         "unlink .db-journal",
         "fsync data",
         "rename .partial intake.db",
         "fsync data",
     ]
-    assert "rename .partial maintained" in seen[5:]
+    assert "rename .partial maintained" in seen[written + 4 :]
 
 
 def test_stopped_anywhere_it_leaves_every_row_and_the_next_run_tidies(
@@ -425,7 +620,7 @@ def test_somebody_who_writes_beside_intake_stops_it(
     """Their words would end in a file that has no name any more."""
     monkeypatch.setattr(store, "_PRAGMAS", ("busy_timeout=100", *store._PRAGMAS[1:]))
     fill(settings, range(5))
-    other = sqlite3.connect(database(settings), isolation_level=None)
+    other = sqlite3.connect(database(settings), isolation_level=None, timeout=30)
     before = database(settings).stat().st_ino
     try:
         for begin in ("BEGIN IMMEDIATE", "BEGIN EXCLUSIVE"):
@@ -443,31 +638,45 @@ def test_somebody_who_writes_beside_intake_stops_it(
 # what goes wrong
 
 
-def untouched(settings: Settings, before: dict[Path, bytes]) -> bool:
-    return {path: path.read_bytes() for path in before} == before and not halves(settings)
+def untouched(settings: Settings, before: set[tuple[bytes, bytes]], place: int) -> bool:
+    """Whether the file is the one that it was, with these rows, no notes, and no second one."""
+    same = database(settings).stat().st_ino == place and not halves(settings)
+    return same and stored(settings) == before and not notes(settings)
+
+
+def notes(settings: Settings) -> list[str]:
+    """Return what there is in the database but our tables."""
+    with rows(settings).transaction() as connection:
+        found = connection.exec_driver_sql("SELECT name FROM sqlite_master ORDER BY name").scalars()
+        return [name for name in found if name not in store.metadata.tables]
+
+
+def place(settings: Settings) -> int:
+    return database(settings).stat().st_ino
 
 
 def test_too_little_room_is_said_before_anything_is_written(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(settings, range(30))
-    before = {database(settings): database(settings).read_bytes()}
-    need = database(settings).stat().st_size + maintaining.SPARE
+    before, inode = stored(settings), place(settings)
+    need = database(settings).stat().st_size + settings.kept.maintenance
     real = shutil.disk_usage(settings.data)
     for free in (0, need - 1, need):
         monkeypatch.setattr(shutil, "disk_usage", lambda _, free=free: real._replace(free=free))
         if free == need:
             assert maintaining.maintain(settings)
             break
-        with pytest.raises(MachineTrouble, match="1 GiB must be free"):
+        with pytest.raises(MachineTrouble, match="MiB more must be free"):
             maintaining.maintain(settings)
-        assert untouched(settings, before)
+        assert untouched(settings, before, inode)
         assert not (settings.data / maintaining.MAINTAINED).exists()
 
 
 FULL = """
 import os, shutil, sys
 from pathlib import Path
+from intake import store
 from intake.admin import maintaining, setup
 from intake.errors import MachineTrouble
 from intake.settings import Settings
@@ -475,10 +684,9 @@ from tests.test_maintaining import fill, halves, row, stored
 settings = Settings(Path(sys.argv[1]) / "data", Path(sys.argv[1]) / "keys")
 setup.init(settings)
 fill(settings, range(60))
-maintaining.SPARE = 0
 free = shutil.disk_usage(settings.data).free
-real = maintaining.shutil.disk_usage
-maintaining.shutil.disk_usage = lambda path: real(path)._replace(free=1 << 40)
+real = store.shutil.disk_usage
+store.shutil.disk_usage = lambda path: real(path)._replace(free=1 << 40)
 for room in range(0, 60 * 35_000, 400_000):
     filler = Path(sys.argv[1]) / "filler"
     filler.write_bytes(bytes(free - room))
@@ -554,7 +762,7 @@ def test_a_disk_that_does_not_sync_leaves_the_store_as_it_was(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fill(settings, range(5))
-    before = {database(settings): database(settings).read_bytes()}
+    before, inode = stored(settings), place(settings)
 
     def broken(_: int) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
@@ -563,7 +771,7 @@ def test_a_disk_that_does_not_sync_leaves_the_store_as_it_was(
         patch.setattr(os, "fsync", broken)
         with pytest.raises(MachineTrouble):
             maintaining.maintain(settings)
-    assert untouched(settings, before)
+    assert untouched(settings, before, inode)
 
 
 @pytest.mark.parametrize(
@@ -579,20 +787,18 @@ def test_a_new_file_that_differs_is_not_put_in_place(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, spoil: str
 ) -> None:
     fill(settings, range(5))
-    before = {database(settings): database(settings).read_bytes()}
-    real = maintaining._compare
+    before, inode = stored(settings), place(settings)
+    real = Fresh._open
 
-    def compare(connection: object, new: Path) -> None:
-        with sqlite3.connect(new) as other:
-            other.execute(spoil)
-        other.close()
-        real(connection, new)  # type: ignore[arg-type]
+    def spoilt(self: Fresh) -> AbstractContextManager[Connection]:
+        self._connection.exec_driver_sql(spoil)
+        return real(self)
 
     with monkeypatch.context() as patch:
-        patch.setattr(maintaining, "_compare", compare)
+        patch.setattr(Fresh, "_open", spoilt)
         with pytest.raises(MachineTrouble, match="not as the old one"):
             maintaining.maintain(settings)
-    assert untouched(settings, before)
+    assert untouched(settings, before, inode)
     assert maintaining.maintain(settings)
 
 
@@ -601,10 +807,19 @@ def test_a_table_with_rowids_is_refused_because_it_would_keep_the_order(settings
         other.execute("DROP TABLE replies")
         other.execute("CREATE TABLE replies (mailbox, id, sealed)")
     other.close()
-    before = {database(settings): database(settings).read_bytes()}
-    with pytest.raises(MachineTrouble, match="not as the old one"):
+    inode = place(settings)
+    with pytest.raises(MachineTrouble, match="not as they were made"):
         maintaining.maintain(settings)
-    assert untouched(settings, before)
+    assert untouched(settings, set(), inode)
+
+
+def test_a_table_that_is_none_of_ours_is_not_dropped_by_the_way(settings: Settings) -> None:
+    with sqlite3.connect(database(settings)) as other:
+        other.execute("CREATE TABLE more (id PRIMARY KEY) WITHOUT ROWID")
+    other.close()
+    with pytest.raises(MachineTrouble, match="not as they were made"):
+        maintaining.maintain(settings)
+    assert notes(settings) == ["more"]
 
 
 def test_a_damaged_store_stays_as_it_is(settings: Settings) -> None:
@@ -612,9 +827,13 @@ def test_a_damaged_store_stays_as_it_is(settings: Settings) -> None:
     data = bytearray(database(settings).read_bytes())
     data[8192 : 8192 + 4096] = bytes(4096)
     database(settings).write_bytes(data)
+    inode = place(settings)
     with pytest.raises(MachineTrouble):
         maintaining.maintain(settings)
-    assert untouched(settings, {database(settings): bytes(data)})
+    assert place(settings) == inode
+    assert halves(settings) == []
+    # Only the first page, which says what tables there are, was written; and what came behind.
+    assert database(settings).read_bytes()[4096 : len(data)] == data[4096:]
 
 
 def test_without_a_store_none_is_made(settings: Settings) -> None:

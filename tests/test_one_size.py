@@ -442,6 +442,27 @@ def test_a_layer_below(sources: list[Source], what: str) -> None:
         assert Wording.load(language, FORM).text(sentence) in page.text
 
 
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        ("GET http://canary?canary HTTP/1.1", 200),
+        ("GET /en//back?receipt=canary HTTP/1.1", 404),
+        ("GET /en HTTP/1.0", 200),
+        ("GET /en HTTP/1.2", 200),
+        ("GET /en HTTP/1.1\r\nExpect: 100-continue", 200),
+    ],
+)
+def test_what_a_library_would_answer_with_words_of_the_request(
+    sources: list[Source], line: str, status: int
+) -> None:
+    """No address is mended by a redirect, no version given back, and no body asked for."""
+    address = sources[0].address
+    found = exchange(address, f"{line}\r\nHost: {address}\r\nConnection: close\r\n\r\n".encode())
+    assert measured(found).status == status
+    assert found.startswith(b"HTTP/1.1 ")
+    assert b"canary" not in found
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 408, 413, 429, 500, 502, 503, 504])
 def test_a_page_for_what_stands_in_front(tmp_path: Path, status: int) -> None:
     """Whole, head and body, for whoever refuses a request before the app sees it."""

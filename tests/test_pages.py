@@ -685,7 +685,7 @@ def test_signing_wants_the_passphrase_and_writes_all(desk: Desk, browser: Browse
     state = desk.state("alice")
     tags = [bytes.fromhex(link.rpartition("/")[2]) for link in (first, second, third)]
     (decision,) = state.cases[tags[0]].decisions
-    assert (decision.author, decision.grounds, decision.note) == ("alice", ("vouched",), "သိသူ")
+    assert (decision.author, decision.grounds, decision.note) == ("alice", ["vouched"], "သိသူ")
     assert state.cases[tags[0]].state == "partial"  # until a second reviewer says so too
     assert state.cases[tags[1]].marks == {"coercion"}
     assert state.cases[tags[2]].duplicate_of == tags[0]
@@ -1090,7 +1090,7 @@ def opened(
 def test_any_query_is_answered(data: bytes) -> None:
     """A filter takes any bytes, and knows none of them."""
     text = data.decode("utf-8", "replace")
-    facets = [inbox.Facet("state", "State", {"received": "Received"})]
+    facets = {"state": {"received": "Received"}}
     assert inbox.chosen(facets, {"state": text, text: "received"}) in (
         {},
         {"state": "received"},

@@ -73,20 +73,26 @@ def test_removing_counts_what_was_there(made: Rows) -> None:
     assert made.get(number(1)) == SEALED
 
 
-def test_tables_hold_no_time_no_counter_and_no_rowid(made: Rows, tmp_path: Path) -> None:
-    assert made.counts().total() == 0
-    with sqlite3.connect(tmp_path / "intake.db") as connection:
-        tables = dict(connection.execute("SELECT name, sql FROM sqlite_master").fetchall())
+COLUMNS = {"envelopes": ["id", "period", "sealed"], "replies": ["mailbox", "id", "sealed"]}
+
+
+def tables(database: Path) -> tuple[dict[str, list[str]], list[str]]:
+    """Return the columns of each table of a database, and the statements that made the tables."""
+    with sqlite3.connect(database) as connection:
+        made = dict(connection.execute("SELECT name, sql FROM sqlite_master").fetchall())
         columns = {
             name: [row[1] for row in connection.execute(f"PRAGMA table_info({name})")]
-            for name in tables
+            for name in made
         }
     connection.close()
-    assert columns == {
-        "envelopes": ["id", "period", "sealed"],
-        "replies": ["mailbox", "id", "sealed"],
-    }
-    assert all("WITHOUT ROWID" in sql for sql in tables.values())
+    return columns, list(made.values())
+
+
+def test_tables_hold_no_time_no_counter_and_no_rowid(made: Rows, tmp_path: Path) -> None:
+    assert made.counts().total() == 0
+    columns, statements = tables(tmp_path / "intake.db")
+    assert columns == COLUMNS
+    assert all("WITHOUT ROWID" in sql for sql in statements)
 
 
 @pytest.mark.parametrize(

@@ -332,12 +332,14 @@ def test_an_empty_spool_leaves_nothing_in_the_folder(tmp_path: Path) -> None:
     def seal(_: object, content: bytes) -> tuple[bytes, bytes]:
         return bytes(16), content.ljust(SEALED)
 
-    with Spool.within(tmp_path, seal) as spool:
+    asked: list[int] = []
+    with Spool.within(tmp_path, seal, lambda: asked.append(0)) as spool:
         spool.take(bytes(CONTENT + 1))
         spool.end("x")
         assert list(tmp_path.iterdir()) == []
         assert len(list(spool.rows())) == 3
         assert len(list(spool.rows())) == 3
+    assert len(asked) == 3
     assert list(tmp_path.iterdir()) == []
-    with pytest.raises(MachineTrouble), Spool.within(tmp_path / "not there", seal):
+    with pytest.raises(MachineTrouble), Spool.within(tmp_path / "none", seal, lambda: None):
         pass

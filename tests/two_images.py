@@ -110,7 +110,10 @@ class Image:
         return {row: (period, sealed) for row, period, sealed in found}
 
     def seen(self, before: Image) -> dict[bytes, list[float]]:
-        """Return what is to be seen of each row that was not there before, in so many numbers."""
+        """Return what is to be seen of each row that was not there before, in numbers.
+
+        Places are parts of the whole: how many rows there are is no look of one.
+        """
         file, all_rows = self.files["intake.db"], self.rows()
         places = {row: file.find(row) for row in all_rows}
         order = {row: n for n, row in enumerate(sorted(places, key=places.__getitem__))}
@@ -125,8 +128,8 @@ class Image:
                 *map(float, row),
                 *(int.from_bytes(row) % n for n in (2, 3, 5, 7, 11)),
                 *(len(sealed), periods.index(period), len(period)),
-                *(order[row], places[row] % 4096, places[row] // 4096),
-                *(middle % 4096, middle // 4096, middle - places[row]),
+                *(order[row] / len(order), places[row] / len(file), places[row] % 4096),
+                *(middle / len(file), middle % 4096, (middle - places[row]) / len(file)),
                 *(lines + [0] * (4 - len(lines))),
                 *(sum(sealed) / max(1, len(sealed)), *counts),
                 *(sealed[-32:] + sealed[1::STEP])[:LOOKED],

@@ -55,6 +55,7 @@ def restore(machine: Machine, path: Path, *, replace: bool = False, check: bool 
         with files.troubled(machine.at(_RECORD)):
             for name in [_RECORD, *(name for name in old if name not in content)]:  # (5)
                 machine.at(name).unlink(missing_ok=True)
+            os.sync()  # or a power cut brings back what the backup has not
         for name in sorted(content, key=lambda name: name == _RECORD):  # (6)
             machine.put(name, content[name], kinds[name].mode, kinds[name].owner)
     if machine.systemd:  # (7)

@@ -1,6 +1,6 @@
 """What a return does: exactly the rows that two reviewers signed for go, and their replies come.
 
-Procedure of :func:`acknowledge`, under the lock of ``chain``:
+Procedure of :func:`acknowledge`, under both locks of ``chain``:
 1. Open the return under the installed keyring: two active reviewers signed it.
 2. The same return again is already done. An older number than the last is refused, and so is one
    that was made under a later keyring than the installed one.
@@ -59,7 +59,8 @@ def acknowledge(settings: Settings, path: Path, watch: chain.Watch) -> Acknowled
     Raises :class:`BadFile`, :class:`BadKeyring`, :class:`Misuse`, :class:`MachineTrouble`.
     """
     keyring = installed.load(settings)
-    with chain.alone(settings), open_return(path, keyring) as opened:  # (1)
+    others = chain.alone(settings), chain.alone(settings, *chain.MAINTAINING)
+    with others[0], others[1], open_return(path, keyring) as opened:  # (1)
         header = opened.header
         before = chain.last(settings, chain.RETURNS)
         mark = chain.Mark(header.number, header.sha256)

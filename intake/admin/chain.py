@@ -4,7 +4,8 @@ Small files in the data folder: ``bundles`` and ``returns`` hold the last number
 its line 1, ``bundles.pending`` is the head of a bundle that may not have got its name yet, and
 ``exporting`` is a lock: export, acknowledge and install exclude one another, or rows that are being
 written to a stick could be deleted meanwhile, and an older keyring put over a newer one.
-Maintenance has another, ``maintaining``: it may come while an export runs.
+Maintenance has another, ``maintaining``: it may come while an export runs, and excludes acknowledge
+only, which takes both.
 
 A server that was put back from a backup knows older numbers than it has used. :func:`resume` goes
 on after a bundle that it signed, or a return that two reviewers signed; a number never falls.
@@ -28,6 +29,7 @@ from intake.signatures import octets
 BUNDLES = "bundles"
 RETURNS = "returns"
 PENDING = "bundles.pending"  # the head of an unfinished bundle
+MAINTAINING = "maintaining", "maintenance or acknowledge"  # a lock, and who holds it
 _LIMIT = 4096  # bytes
 
 T = TypeVar("T")

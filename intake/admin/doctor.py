@@ -77,8 +77,9 @@ def _not_as_made(store: Rows) -> list[str]:
     """Return the pragmas of SQLite that are not as they must be, and the tables with a rowid."""
     with store.transaction() as connection:
         found = {name: connection.execute(text(f"PRAGMA {name}")).scalar_one() for name in _PRAGMAS}
-        tables = connection.execute(text("SELECT name, sql FROM sqlite_master")).all()
-    rowids = [name for name, sql in tables if sql and "WITHOUT ROWID" not in sql]
+        query = "SELECT name, sql FROM sqlite_master WHERE type = 'table'"
+        tables = connection.execute(text(query)).all()
+    rowids = [name for name, sql in tables if "WITHOUT ROWID" not in sql]
     return rowids + [name for name, value in _PRAGMAS.items() if str(found[name]) != value]
 
 

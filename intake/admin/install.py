@@ -79,8 +79,7 @@ def _put(settings: Settings, data: bytes) -> str:
     with contextlib.suppress(Refused):  # absent or damaged: that is what is put right here
         there = files.read(settings.keyring, keyring.MAX_SIZE)
     if there != data:
-        with files.troubled(settings.keys):
-            settings.keys.mkdir(parents=True, exist_ok=True)
+        files.make_folder(settings.keys, 0o755)
         files.write(settings.keyring, data, files.PUBLIC)
     Store(settings.url, settings.data).settle()  # (7)
     return "is already installed" if there == data else "was installed, and its file is put back"

@@ -32,9 +32,7 @@ def init(settings: Settings) -> tuple[list[str], bytes]:
     """
     new = []
     if not settings.data.exists():
-        with files.troubled(settings.data):
-            settings.data.mkdir(mode=0o700, parents=True)
-            files.sync_folder(settings.data.parent)
+        files.make_folder(settings.data)
         new.append("data folder")
     check_folder(settings)
     Store(settings.url, settings.data).create()

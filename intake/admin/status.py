@@ -13,7 +13,6 @@ Rules:
 """
 
 import contextlib
-import shutil
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from functools import partial
@@ -24,9 +23,16 @@ from intake.admin import chain, host, maintaining, setup
 from intake.errors import BadKeyring, MachineTrouble, Refused
 from intake.rows import Rows
 from intake.settings import Settings
+from intake.store import troubled
 
 WARN = 14  # days before the keyring runs out
-SPACE = 1 << 30  # bytes that must be free
+ROOM = (  # from the least to enough
+    "maintenance cannot run, and no words are taken",
+    "no words are taken",
+    "no files are taken, only words",
+    "soon no files are taken",
+    "enough",
+)
 EXPORT = "python -m intake.admin export FOLDER"
 NEXT_KEYRING = (
     "Offline: python -m intake.ceremony rotate, and sign; "
@@ -132,12 +138,19 @@ def _over(settings: Settings, facts: Facts) -> None:
 
 
 def space(settings: Settings, facts: Facts) -> str:
-    """Say that the store's disk has room, or :class:`MachineTrouble` if little."""
-    facts["room"] = shutil.disk_usage(settings.data).free >= SPACE
-    if not facts["room"]:
-        what = "Less than 1 GiB is free for the store."
-        raise MachineTrouble(what, f"Make room, or {EXPORT} and acknowledge.")
-    return "at least 1 GiB is free for the store"
+    """Say that there is room for files and words, and tonight's second file beside them.
+
+    Raises :class:`MachineTrouble` if not for all, and before that: with as little left again.
+    """
+    with troubled():
+        left = Rows(settings.url, settings.data).left()
+    kept = settings.kept
+    ends = (kept.maintenance, kept.words, kept.spools, 2 * kept.spools)
+    facts["room"] = room = ROOM[sum(left > end for end in ends)]
+    if room != ROOM[-1]:
+        hint = f"Make room; or {EXPORT}, acknowledge, and: python -m intake.admin maintain"
+        raise MachineTrouble(f"Little is free for the store: {room}.", hint)
+    return room
 
 
 def maintenance(settings: Settings, facts: Facts) -> str:
@@ -178,7 +191,7 @@ def lines(facts: Mapping[str, Any]) -> Iterator[str]:
     yield from (f"           {count} of {name}" for name, count in rows.items())
     yield f"  last     bundle {facts.get('bundle', '-')}, return {facts.get('return', '-')}"
     yield f"           maintenance {facts.get('maintained', '-')}"
-    yield f"  room     {'enough' if facts.get('room') else 'less than 1 GiB'}"
+    yield f"  room     {facts.get('room', '-')}"
     if "site" in facts:
         yield f"  site     {'answers' if facts['site'] else 'does not answer'}"
         yield f"  tor      {'runs' if facts.get('tor') else 'does not run'}"

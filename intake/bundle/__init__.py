@@ -91,9 +91,8 @@ class Header:
         """Return line 1 without its LF."""
         facts = asdict(self)
         version, sha256 = facts["keyring"]
-        facts = {k: v.hex() if isinstance(v, bytes) else v for k, v in facts.items()}
         facts |= {"format": self.FORMAT, "list": facts.pop("listed")}
-        return canonical.dump(facts | {"keyring": {"sha256": sha256.hex(), "version": version}})
+        return canonical.dump(facts | {"keyring": {"sha256": sha256, "version": version}})
 
     def statement(self) -> bytes:
         """Return what is signed."""

@@ -22,7 +22,7 @@ def whole(path: Path) -> Iterator[Path]:
     if path.exists():
         raise Misuse(f"{path} is already there.", "It stays as it is. Choose another folder.")
     with files.troubled(path):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.make_folder(path.parent)
         with TemporaryDirectory(".partial", f".{path.name}.", path.parent) as partial:  # 0700
             yield Path(partial)
             Path(partial).rename(path)  # then there is nothing left to remove

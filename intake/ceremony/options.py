@@ -8,7 +8,7 @@ from typing import Any
 
 from intake import days, keyring
 from intake.signatures import octets
-from intake.terminal import FLAG, PATH, PATHS
+from intake.terminal import NUMBER, PATH, PATHS, REVIEWER, YES
 
 
 def _name(text: str) -> str:
@@ -28,11 +28,10 @@ def _key(text: str) -> str:
 
 
 _DAY = {"type": days.day, "metavar": "DAY"}
-_COUNT = {"type": int, "metavar": "NUMBER"}
 OPTIONS: dict[str, dict[str, Any]] = {
     "--issued": {**_DAY, "help": "today, if not given"},
-    **dict.fromkeys(("--quorum", "--threshold"), _COUNT),
-    "--weeks": {**_COUNT, "default": 4, "help": "how many; 4, if not given"},
+    **dict.fromkeys(("--quorum", "--threshold"), NUMBER),
+    "--weeks": {**NUMBER, "default": 4, "help": "how many; 4, if not given"},
     **dict.fromkeys(("packages", "signatures"), PATHS),
     "--periods": {**PATHS, "help": "the folders of the periods' packages, attested"},
     "--reviewers": {**PATHS, "help": "the reviewers' cards"},
@@ -51,7 +50,7 @@ OPTIONS: dict[str, dict[str, Any]] = {
     "--out": {**PATH, "help": "the folder or file to make"},
     "--previous": {**PATH, "help": "the keyring that this one follows"},
     "--quarter": {"type": _quarter, "nargs": "+", "help": "2026q4; the one of today, if not given"},
-    "--reviewer": {**PATH, "action": "append", "help": "a reviewer's folder; once for each"},
-    "--yes": {**FLAG, "help": "do not ask"},
+    "--reviewer": REVIEWER,
+    "--yes": YES,
     "name": {"type": _name},
 }

@@ -120,10 +120,8 @@ def read_ends(path: Path, name: str) -> Ends:
 
 def missing_quarters(draft: Keyring) -> list[str]:
     """Return, for each active reviewer, the quarters up to the expiry that they have no key of."""
-    spans = (
-        draft.issued + timedelta(days=n) for n in range((draft.expires - draft.issued).days + 1)
-    )
-    needed = sorted(set(map(keyring.quarter_of, spans)))
+    count = (draft.expires - draft.issued).days + 1
+    needed = sorted({keyring.quarter_of(draft.issued + n * _DAY) for n in range(count)})
     return [
         f"{one.name} has no key of {quarter}"
         for one in draft.active

@@ -43,7 +43,7 @@ from intake.errors import BadFile, Incomplete, Misuse
 from intake.form import Form
 from intake.sentences import describe
 from intake.settings import Settings
-from intake.terminal import FLAG, PATH, PATHS, say
+from intake.terminal import FLAG, NUMBER, PATH, PATHS, REVIEWER, YES, say
 from intake.wording import Wording
 
 _ME = "python -m intake.desk"
@@ -552,29 +552,21 @@ def _say_faults(found: State) -> None:
     say(*(f"! {fault}" for fault in found.faults))
 
 
+_PEOPLE = {"type": int, "metavar": "PEOPLE"}
+_DECIDED = [state for state in STATES if state in OFFERED]
 _OPTIONS: dict[str, dict[str, Any]] = {
     "--archive": {**PATH, "help": "the archive's quorum package, to count all cases"},
-    "--battalion": {
-        "type": int,
-        "metavar": "PEOPLE",
-        "default": tally.BATTALION,
-        "help": "in a battalion (%(default)s)",
-    },
+    "--battalion": {**_PEOPLE, "default": tally.BATTALION, "help": "in a battalion (%(default)s)"},
     "--csv": {**PATH, "help": "write a table for a spreadsheet"},
-    "--expected": {"type": int, "metavar": "PEOPLE", "help": "who are expected; in no total"},
+    "--expected": {**_PEOPLE, "help": "who are expected; in no total"},
     "--expected-note": {"metavar": "TEXT", "default": "", "help": "who says so, and until when"},
     "--json": {**PATH, "help": "write the numbers for other tools"},
     "--after": {
-        "type": int,
-        "metavar": "NUMBER",
+        **NUMBER,
         "help": "the server's last return, as its status says, if those here came later, or if a "
         "later one was lost: what went back in it goes again",
     },
-    "--as": {
-        "dest": "state",
-        "choices": [one for one in STATES if one in OFFERED],
-        "help": "the state that the cases get",
-    },
+    "--as": {"dest": "state", "choices": _DECIDED, "help": "the state that the cases get"},
     "--browser": {**FLAG, "help": "open the browser too"},
     "--casebook": {**PATH, "help": "the casebook's folder"},
     "--despite-network": {
@@ -584,8 +576,7 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     "--exports": {**PATH, "help": "the folder that exported files go to"},
     "--keyring": {**PATH, "help": "the keyring, as the roots signed it"},
     "--decoys": {
-        "type": int,
-        "metavar": "NUMBER",
+        **NUMBER,
         "default": 0,
         "help": "how many replies to nobody go along, so that the others are not counted",
     },
@@ -609,13 +600,13 @@ _OPTIONS: dict[str, dict[str, Any]] = {
     },
     "--out": {**PATH, "help": "the file to write, or the folder for files"},
     "--package": {**PATH, "help": "the period's quorum package; not for a bundle without rows"},
-    "--reviewer": {**PATH, "action": "append", "help": "a reviewer's folder; once for each"},
+    "--reviewer": REVIEWER,
     "--second-copy": {**PATH, "help": "the second copy's folder"},
     "--strike": {**PATH, "help": "a file with the passages to strike out, one on each line"},
     "--text": {**FLAG, "help": "print the text too"},
     "reply --text": {**PATH, "help": "a file with the reply, of at most 1000 characters"},
     "--to": {**PATH, "help": "the second copy's folder"},
-    "--yes": {**FLAG, "help": "do not ask"},
+    "--yes": YES,
     "bundle": {**PATH, "help": "what the server's export wrote"},
     "quarter": {"help": "such as 2026q3"},
     "name": {"help": "the reviewer's name"},

@@ -111,6 +111,7 @@ class Casebook:
                 raise MachineTrouble(
                     "Another command is writing to this casebook.", "Wait until it has ended."
                 ) from None
+            record.undo(self.folder)
             yield
 
     def pen(self, author: Present, chains: dict[str, chain.Chain]) -> record.Pen:
@@ -166,11 +167,14 @@ def create(folder: Path, first: bytes, desk: str) -> Casebook:
     found = keyring.parse(first)
     if not keyring.NAME.match(desk):
         raise Misuse("A desk's name has small letters, digits and hyphens.", "Take desk-a, say.")
-    if folder.exists() and any(folder.iterdir()):
+    begun = [*(folder / "keyrings").glob("*"), *folder.rglob("*.partial")]
+    if {path for path in folder.rglob("*") if not path.is_dir()}.difference(begun):
         raise Misuse(f"{folder} is not empty.", "A casebook wants a folder of its own.")
     with files.troubled(folder):
         for name in ("", "keyrings", "chains", "blobs"):
-            (folder / name).mkdir(mode=0o700, parents=True, exist_ok=True)
+            files.make_folder(folder / name)
+        for left in begun:  # what a power cut left of one that was never there
+            left.unlink(missing_ok=True)
     files.write(_keyring_path(folder, found.version), first, files.PUBLIC)
     facts = {"deployment": found.deployment, "desk": desk, "format": FORMAT}
     # Last, so that a casebook that was half made is none.

@@ -10,7 +10,6 @@ import contextlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import NamedTuple
 
 from intake.age.identity import Identity
 from intake.desk import cores, opened, reading
@@ -19,9 +18,10 @@ from intake.desk.cases import Case, Received
 from intake.desk.reading import Opened
 from intake.desk.state import State, fold
 from intake.envelope import TESTIMONY
-from intake.errors import BadFile, Refused
+from intake.errors import Refused
 from intake.form import Answer, Form
 
+Told = tuple[Mapping[str, Answer], str, tuple[str, ...]]  # answers, text, faults: see Facts
 Watch = Callable[[Iterable[Case], int], Iterable[Case]]
 
 
@@ -33,14 +33,6 @@ class Facts:
     answers: Mapping[str, Answer] = field(default_factory=dict)
     text: str = ""
     faults: tuple[str, ...] = ()
-
-
-class Told(NamedTuple):
-    """What the envelopes of a case say: a part of its :class:`Facts`."""
-
-    answers: Mapping[str, Answer]
-    text: str
-    faults: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -132,12 +124,10 @@ class Reader:
             if (more := opened.more_words(envelope)) is not None:
                 texts.append(more)
                 continue
-            try:
-                answers = opened.testimony(envelope.body).answers
-            except BadFile:
+            if (answers := reading.answers(envelope)) is None:
                 texts.append(envelope.content.decode("utf-8", "replace"))
                 continue
             if not first and envelope.kind == TESTIMONY:
                 first = answers
             texts += [str(answer) for key, answer in answers.items() if key in self._typed]
-        return Told(first, "\n".join(texts), tuple(faults))
+        return first, "\n".join(texts), tuple(faults)

@@ -68,7 +68,7 @@ def _check_place(casebook: Casebook, to: Path) -> None:
         raise Misuse("One folder is inside the other.", "Copy to another stick or disk.")
     other = to / _MARK
     same = other.exists() and other.read_bytes() == mark.read_bytes()
-    if to.exists() and any(to.iterdir()) and not same:
+    if to.exists() and not same and any(path.suffix != ".partial" for path in to.iterdir()):
         what = f"{to} is not empty, and no copy of this casebook."
         raise Misuse(what, "Name its copy, or an empty or new folder.")
 
@@ -91,7 +91,7 @@ def _differs(folder: Path, to: Path, path: Path) -> bool:
 
 def _copy_file(source: Path, target: Path) -> None:
     with files.troubled(target):
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        files.make_folder(target.parent)
         with source.open("rb") as file, files.whole(target) as copied:
             shutil.copyfileobj(file, copied)
 

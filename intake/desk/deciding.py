@@ -114,8 +114,7 @@ class Drafts:
         facts = {"format": FORMAT, "pending": self.pending, "seen": sorted(self.seen)}
         line = canonical.dump(facts)
         plaintext = line + b"\n" + _tag(self.identity, line) + b"\n"
-        with files.troubled(self.path):
-            self.path.parent.mkdir(mode=0o700, exist_ok=True)
+        files.make_folder(self.path.parent)
         files.write(self.path, seal(plaintext, [self.identity.recipient()]))
 
 

@@ -11,7 +11,6 @@ Rules:
 - What would let somebody answer in the source's place stays sealed: reply secret and nonce.
 """
 
-import contextlib
 import csv
 import io
 import itertools
@@ -19,13 +18,11 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from intake.desk import page, visible
+from intake.desk import page, reading, visible
 from intake.desk.cases import REPLIED, Case
-from intake.desk.opened import testimony
 from intake.desk.reading import Opened
 from intake.desk.slices import File
 from intake.envelope import TESTIMONY
-from intake.errors import BadFile
 from intake.form import Answer, Form, each
 
 Cases = Mapping[str, tuple[Case, Sequence[Opened]]]
@@ -84,7 +81,7 @@ def as_csv(cases: Cases, form: Form) -> bytes:
     A question with choices has two columns, ``rank`` and ``rank: label``. What ``form`` does not
     ask stands in the last one, with its key.
     """
-    asked = {question.key: question.labels for question in form.questions()}
+    asked = form.labels()
     columns = [(key, f"{key}: label") if labels else (key,) for key, labels in asked.items()]
     rows = [[*_CASE, *itertools.chain(*columns), "other"]]
     for tag, (case, opened) in cases.items():
@@ -123,11 +120,8 @@ def harmless(cell: str) -> str:
 
 def _first(found: Sequence[Opened]) -> Mapping[str, Answer]:
     """Return the answers of the first testimony; none if it is damaged, or of no known shape."""
-    for item in found:
-        if item.envelope and item.envelope.kind == TESTIMONY:
-            with contextlib.suppress(BadFile):
-                return testimony(item.envelope.body).answers
-    return {}
+    sent = (i.envelope for i in found if i.envelope and i.envelope.kind == TESTIMONY)
+    return next((said for said in map(reading.answers, sent) if said is not None), {})
 
 
 def _line(texts: Iterable[str]) -> str:

@@ -10,7 +10,7 @@ Rules:
   Terminals cannot shape Burmese, browsers can; that is why there is a page.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -25,7 +25,6 @@ from intake.desk.slices import File
 from intake.envelope import TESTIMONY
 from intake.wording import Wording
 
-TITLES: Mapping[str, str] = LABELS["envelopes"]
 SIZE = "{size} bytes"
 PARTS = "Not all of it is here: {here} of {number} parts. The next bundle may bring the others."
 UNFINISHED = "{number} parts of a file. Its end is not here yet; the next bundle may bring it."
@@ -98,7 +97,7 @@ def one_line(answers: Sequence[Words]) -> str:
 def render(template: str, **shown: object) -> str:
     """Return a template of the desk, filled; what a source typed goes through its filters."""
     filled = _environment().get_template(template)
-    ours = {"titles": TITLES, "provenance": provenance, "conversation": conversation}
+    ours = {"labels": LABELS, "provenance": provenance, "conversation": conversation}
     return filled.render(**ours, barred=barred, of_file=of_file, **shown)
 
 

@@ -140,6 +140,13 @@ def open_words(folder: Path, received: Received, identities: Sequence[Identity])
     return envelope
 
 
+def answers(envelope: Envelope) -> Mapping[str, Answer] | None:
+    """Return what a testimony answers, by key; None for all else, and for no known shape."""
+    with contextlib.suppress(BadFile):
+        return opened.testimony(envelope.body).answers
+    return None
+
+
 def proven(folder: Path, received: Received, identities: Sequence[Identity]) -> Envelope | None:
     """Return the envelope as :func:`open_words` does, None where that refuses."""
     with contextlib.suppress(Refused):
@@ -162,19 +169,17 @@ def _sections(envelope: Envelope, form: Form) -> list[tuple[str, list[Shown]]]:
     """
     if (more := opened.more_words(envelope)) is not None:
         return [(MORE, [Shown("words", "text", ADDED, (Words(typed=more),))])]
-    try:
-        answers = opened.testimony(envelope.body).answers
-    except BadFile:
+    if (said := answers(envelope)) is None:
         content = envelope.content.decode("utf-8", "backslashreplace")
-        answers = {"body": canonical.dump(envelope.body).decode(), "content": content}
-        return [("", [_shown(Question(key, "", ""), answers) for key in answers])]
+        said = {"body": canonical.dump(envelope.body).decode(), "content": content}
+        return [("", [_shown(Question(key, "", ""), said) for key in said])]
     sections = [(part.title, part.questions) for part in form.sections]
     asked = {question.key for question in form.questions()}
-    sections.append(("", tuple(Question(key, "", "") for key in sorted(answers.keys() - asked))))
+    sections.append(("", tuple(Question(key, "", "") for key in sorted(said.keys() - asked))))
     return [
         (title, shown)
         for title, questions in sections
-        if (shown := [_shown(q, answers) for q in questions if q.key in answers or _asks(q)])
+        if (shown := [_shown(q, said) for q in questions if q.key in said or _asks(q)])
     ]
 
 

@@ -6,8 +6,9 @@ Rules:
 - Words are sealed to the people named and to the archive, and to nobody else; here is no key that
   opens anything.
 - If the disk refuses, the chain is as long as before.
-- A tail that a power cut tore is no event: it was never said to be written. It is moved to
-  ``torn/`` and the chain goes on before it.
+- What a power cut tore is no event: it was never said to be written. A note beside the chains says
+  what was being appended, and whoever writes next takes it back. A torn tail without a note, as on
+  a stick, is moved to ``torn/`` and the chain goes on before it.
 """
 
 import hashlib
@@ -28,6 +29,7 @@ from intake.desk.chain import CONTEXT, VERSION, Chain, Event, Heads, frames
 from intake.errors import BadFile
 from intake.signatures import octets
 
+_APPENDING = "appending"  # a chain's file, its size before and after, SHA-256 of what is added
 _NOTE = "importing"  # a chain's file, its size, and the blobs of each event that comes next
 _LIMIT = 1 << 20  # bytes of it
 
@@ -77,11 +79,13 @@ class Pen:
 
 
 def append(path: Path, data: bytes) -> None:
-    """Write ``data`` durably at the end of ``path``, all of it or nothing."""
+    """Write ``data`` durably at the end of the chain at ``path``, all of it or nothing."""
+    note = path.parent.parent / _APPENDING
     with files.troubled(path):
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, files.PRIVATE)
         with os.fdopen(descriptor, "wb", buffering=0) as file:
             size = os.fstat(descriptor).st_size
+            files.write(note, canonical.dump([path.name, size, size + len(data), _hash(data)]))
             try:
                 while data:
                     data = data[file.write(data) :]
@@ -90,6 +94,34 @@ def append(path: Path, data: bytes) -> None:
                 file.truncate(size)
                 raise
         files.sync_folder(path.parent)
+        note.unlink()
+
+
+def undo(folder: Path) -> None:
+    """Take back what was being appended when the power went, unless all of it is there.
+
+    A disk may keep the end of it without the middle: nobody could tell that from a forged event.
+    """
+    note = folder / _APPENDING
+    if note.exists():
+        raw: Any = canonical.load(files.read(note, _LIMIT))
+        try:
+            name, start, end, digest = raw
+            chains = {path.name: path for path in (folder / "chains").iterdir()}
+            now = chains[name].read_bytes() if name in chains else b""
+            torn = 0 <= start < len(now) <= end and _hash(now[start:]) != digest
+        except (ValueError, TypeError):
+            raise BadFile(f"{note} is damaged.", "Move it away, then run repair.") from None
+        with files.troubled(note):
+            if torn:
+                with chains[name].open("r+b") as file:
+                    file.truncate(start)
+                    os.fsync(file.fileno())
+            note.unlink()
+
+
+def _hash(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def cut(folder: Path, chain: Chain) -> Path:
@@ -97,7 +129,7 @@ def cut(folder: Path, chain: Chain) -> Path:
     path = folder / "chains" / chain.file
     kept = folder / "torn" / f"{chain.file}-{chain.last + 1}-{secrets.token_hex(4)}"
     with files.troubled(path):
-        kept.parent.mkdir(mode=0o700, exist_ok=True)
+        files.make_folder(kept.parent)
         with path.open("r+b") as file:
             file.seek(chain.whole)
             files.write(kept, file.read())
@@ -140,10 +172,7 @@ def write_sealed(folder: Path, name: bytes, sealed: bytes) -> None:
 
 
 def _write(path: Path, sealed: bytes, *, replace: bool = True) -> None:
-    if not path.parent.exists():
-        with files.troubled(path.parent):
-            path.parent.mkdir(mode=0o700, exist_ok=True)
-            files.sync_folder(path.parent.parent)  # or a power cut takes the folder, and all in it
+    files.make_folder(path.parent)
     files.write(path, sealed, replace=replace)
 
 

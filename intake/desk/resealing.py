@@ -21,7 +21,7 @@ Rules:
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
@@ -321,8 +321,7 @@ def carried(chains: Mapping[str, Chain], now: str) -> set[str]:
     """Return the events that were carried over to keys of the quarter ``now``, or a later one."""
     return {
         plaintext
-        for chain in chains.values()
-        for event in chain.events.values()
+        for event in _events(chains)
         if event.kind == "carried" and not _late(event, now)
         for plaintext in carried_by(event)
     }
@@ -333,11 +332,13 @@ def uncarried(chains: Mapping[str, Chain], now: str) -> list[Event]:
     there = carried(chains, now)
     return [
         event
-        for chain in chains.values()
-        for event in chain.events.values()
-        if event.kind in COMMON
-        if _late(event, now) and event.plaintext() not in there
+        for event in _events(chains)
+        if event.kind in COMMON and _late(event, now) and event.plaintext() not in there
     ]
+
+
+def _events(chains: Mapping[str, Chain]) -> Iterator[Event]:
+    return (event for chain in chains.values() for event in chain.events.values())
 
 
 def _carried(events: Sequence[Event], to: Sequence[Recipient]) -> Draft:

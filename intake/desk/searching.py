@@ -92,22 +92,15 @@ class _Keys:
 
 
 class Index:
-    """Texts by the tag of their case, to be searched. A tag that is added again has a new text."""
+    """Texts by the tag of their case, to be searched."""
 
-    def __init__(self) -> None:
-        self._keys: dict[bytes, str] = {}
-
-    def add(self, tag: bytes, text: str) -> None:
-        """Add the text of a case."""
-        (self._keys[tag],) = _Keys()([text])
-
-    def fill(self, texts: Mapping[bytes, str]) -> None:
-        """Add the texts of many cases, on all cores."""
+    def __init__(self, texts: Mapping[bytes, str]) -> None:
+        """Make the keys of all texts, on all cores."""
         with contextlib.closing(cores.each(_Keys, (), texts.values())) as keys:
-            self._keys.update(zip(texts, keys, strict=True))
+            self._keys = dict(zip(texts, keys, strict=True))
 
     def find(self, query: str) -> list[bytes]:
-        """Return the tags of the texts that have all words of a query, in the order of adding.
+        """Return the tags of the texts that have all words of a query, in the order given.
 
         A word is what stands between spaces; none, or nothing but punctuation, finds nothing.
         """

@@ -38,7 +38,8 @@ def pieces(text: str) -> Iterator[tuple[str, str, int]]:
         count = len(list(run))
         is_mark = unicodedata.category(character) in {"Mn", "Me", "Mc"}
         stacked = stacked + count if is_mark else 0
-        hidden = _is_hidden(character) or (is_mark and stacked > MARKS)
+        hidden = character in BLANK or spelled(character) != character
+        hidden = hidden or (is_mark and stacked > MARKS)
         if hidden or place in strange:
             if plain:
                 yield plain, "", 0
@@ -81,10 +82,6 @@ def _marked(plain: str, named: str, count: int) -> Markup:
         letters = plain * count
         return Markup('<b class="u c">{}<i>{}</i></b>').format(letters, _name(named, 1))
     return escape(plain) if plain else Markup('<b class="u">{}</b>').format(_name(named, count))
-
-
-def _is_hidden(character: str) -> bool:
-    return character in BLANK or spelled(character) != character
 
 
 def _name(character: str, count: int) -> str:

@@ -8,7 +8,8 @@ Rules:
 - ``site`` takes letters and loads nothing of the way back; ``returns`` adds it.
 
 Letters: ``site`` routes · ``requests`` what comes in · ``fields`` the form as Flask-WTF shows it ·
-``inforce`` whom to seal to · ``letterbox`` seal and store · ``answers`` what goes out
+``inforce`` whom to seal to · ``letterbox`` seal and store · ``answers`` what goes out ·
+``decoys`` what is stored and means nothing
 
 The way back: ``returns`` routes · ``typed`` a receipt · ``mailbox`` replies · ``slowly`` what takes
 long · ``uploads`` files as they come in · ``spool`` one file on its way

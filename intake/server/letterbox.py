@@ -66,7 +66,8 @@ class Letterbox:
         Raises :class:`MachineTrouble` or :class:`BadKeyring`; then nothing was stored.
         """
         row = self.row(today, source, kind, body)
-        if not self.store.add([row], today.period, lambda: load(self.settings) == today):  # (5)
+        follows, kept = lambda: load(self.settings) == today, self.settings.kept.words
+        if not self.store.add([row], today.period, follows, kept):  # (5)
             self.post(self.today(), source, kind, body)
 
     def row(

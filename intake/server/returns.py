@@ -155,7 +155,8 @@ def add_files(back: Back, language: str) -> Response:
     settings = letterbox.settings
     limits = uploads.Limits(settings.files, settings.file_mb << 20)
     got = uploads.receive(request, letterbox, letterbox.today(), language, limits, in_thread)
-    return case(back, language, got.digits, 400 if got.trouble else 200, told="files", files=got)
+    status = {"": 200, "room": 503}.get(got.trouble, 400)
+    return case(back, language, got.digits, status, told="files", files=got)
 
 
 def key(back: Back, language: str) -> Response:

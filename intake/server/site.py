@@ -53,7 +53,8 @@ def create_app(settings: Settings) -> Flask:
             "Move it to the offline machine it belongs to, treat it as seen, and make a new one.",
         )
     app = Flask("intake", template_folder=str(ROOT / "templates"), static_folder=None)
-    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = False
+    # No address is mended by a redirect, which would say it back.
+    app.config["PROVIDE_AUTOMATIC_OPTIONS"] = app.url_map.merge_slashes = False
     app.jinja_options = {"trim_blocks": True, "lstrip_blocks": True}
     style = (ROOT / "templates" / "source" / "style.css").read_text(encoding="utf-8")
     wordings = {name: Wording.load(name, settings.form) for name in OFFERED}

@@ -6,6 +6,9 @@ Procedure of :func:`receive`:
 3. When its last byte is in, its end is sealed, and all its rows go to the store in one durable
    transaction, if what was followed is still in force.
 
+While little is free, words are still taken and files are not: before (2) seals a slice, and before
+(3) writes a row, it is asked what would be left.
+
 Rules:
 - The body is ``multipart/form-data`` as browsers write it (WHATWG, form submission), read by
   Werkzeug's decoder in small pieces. No length in it is believed, and nothing of it is repaired.
@@ -38,7 +41,7 @@ from werkzeug.sansio.multipart import (
 )
 
 from intake.envelope import SLICE
-from intake.errors import BadKeyring, MachineTrouble
+from intake.errors import BadKeyring, MachineTrouble, NoRoom
 from intake.server.inforce import InForce, load
 from intake.server.letterbox import Letterbox, Source
 from intake.server.spool import Spool
@@ -68,8 +71,9 @@ class Limits:
 class Received:
     """What became of an upload: the receipt's ``digits``, how many files are ``stored``, why not.
 
-    ``trouble`` is "" (all are), "none" (nothing was chosen), "too_large" or "too_many" (from that
-    file on), "keys" (they changed meanwhile: send again) or "stopped" (the rest did not arrive).
+    ``trouble`` is "" (all are), "none" (nothing was chosen), "too_large", "too_many", "room" (from
+    that file on), "keys" (they changed meanwhile: send again) or "stopped" (the rest did not
+    arrive).
     """
 
     digits: str
@@ -103,6 +107,8 @@ def receive(  # noqa: PLR0913, PLR0917 - a request, and all that it is received 
                 break
         else:
             trouble = "" if stored else "none"
+    except NoRoom:
+        trouble = "room"
     except (HTTPException, BadKeyring, MachineTrouble):
         if not stored:
             raise
@@ -125,7 +131,8 @@ class _Upload:
         """Store the file that comes next, whole, and return "", or the trouble that kept it out."""
         source = Source(secrets.token_bytes(32), self.digits, self.language)
         seal = partial(self.letterbox.row, self.today, source, SLICE)
-        with Spool.within(self.letterbox.settings.data, seal) as spool:
+        check = partial(self.letterbox.store.check_room, self.letterbox.settings.kept.spools)
+        with Spool.within(self.letterbox.settings.data, seal, check) as spool:
             for piece in _data(events):
                 if spool.size + len(piece) > self.limit:
                     return "too_large"
@@ -136,7 +143,8 @@ class _Upload:
 
     def _commit(self, spool: Spool, name: str) -> bool:
         spool.end(name[:LONGEST_NAME])
-        return self.letterbox.store.add(spool.rows(), self.today.period, self._follows)
+        kept = self.letterbox.settings.kept.files
+        return self.letterbox.store.add(spool.rows(), self.today.period, self._follows, kept)
 
     def _follows(self) -> bool:
         # What began before midnight is of the day it began: nobody sends 25 MB again for that.

@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.durability import cuts
-from tests.table import pytest_terminal_summary as pytest_terminal_summary
+from tests.table import pytest_terminal_summary
+
+__all__ = ["pytest_terminal_summary"]
 
 
 @pytest.fixture

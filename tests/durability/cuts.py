@@ -23,6 +23,7 @@ import gzip
 import hashlib
 import os
 import random
+import shlex
 import shutil
 import subprocess
 import sys
@@ -48,12 +49,19 @@ class Shown:
 
     text: str = ""
     answers: list[tuple[int, str]] = field(default_factory=list)  # status, and page
+    terminal: bool = False
 
     def add(self, call: Call) -> bool:
         """Take a call that may show something; return whether it did."""
-        if call.name == "write" and call.descriptor()[0] == 1:
-            self.text += call.text(1)[: call.result].decode(errors="replace")
-            return True
+        number, path = call.descriptor() if call.name == "write" else (0, "")
+        if number == 1 and not path.startswith("/dev/shm"):  # noqa: S108 - there it is no terminal
+            on_terminal = path.startswith("/dev/pts")
+            if self.terminal and not on_terminal:
+                return False  # what stands for the terminal passes it on
+            self.terminal = on_terminal
+            said = call.text(1)[: call.result].decode(errors="replace")
+            self.text += said
+            return bool(said.strip())  # a line's end comes by itself
         data = call.text(1) if call.name in {"sendto", "sendmsg", "write"} and call.stream else b""
         if not data.startswith(b"HTTP/1.1 "):
             return False
@@ -75,14 +83,6 @@ class Figures:
     shown: int = 0
     broken: Counter[str] = field(default_factory=Counter)
     first: str = ""
-
-    def __iadd__(self, other: Figures) -> Figures:
-        """Add those of another run."""
-        self.syncs, self.disks = self.syncs + other.syncs, self.disks + other.disks
-        self.shown += other.shown
-        self.broken += other.broken
-        self.first = self.first or other.first
-        return self
 
     def hold(self, name: str) -> None:
         """Record a row of the table; raise if anything was lost or half."""
@@ -118,7 +118,8 @@ class Run:
         """What the processes are told; they show each line as soon as it is said."""
         own = {"INTAKE_DATA": f"{self.folder}/data", "INTAKE_KEYS": f"{self.folder}/keys"}
         quiet = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1", "LC_ALL": "C.UTF-8"}
-        return {"PATH": os.environ["PATH"], **quiet, **own}
+        path = f"{self.folder.parent}/bin:{os.environ['PATH']}"
+        return {"PATH": path, **quiet, **own}
 
     def tracer(self, *more: str) -> tuple[str, ...]:
         """Return the command that traces another, and adds to the trace."""
@@ -127,16 +128,21 @@ class Run:
         return (*calls.STRACE, *options)
 
     def command(
-        self, module: str, *words: object, fine: Sequence[int] = (0,), before: Sequence[str] = ()
+        self, module: str, *words: object, fine: Sequence[int] = (0,), terminal: bool = False
     ) -> str:
-        """Trace a command to its end; return what it said."""
+        """Trace a command to its end, on a terminal of its own if it wants one.
+
+        Return what it said. ``bin`` beside the folder has programs that stand in for others.
+        """
+        command = [sys.executable, "-m", module, *map(str, words)]
+        if terminal:
+            command = ["script", "-qec", shlex.join(command), "/dev/null"]
         done = subprocess.run(
-            [*self.tracer(), *before, sys.executable, "-m", module, *map(str, words)],
+            [*self.tracer(), *command],
             cwd=self.checkout,
             env=self.environment,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             text=True,
             timeout=WAIT,
             check=False,
@@ -210,8 +216,6 @@ class Run:
                 lines = str(broken).splitlines() or [""]
                 what = lines[0] if isinstance(broken, AssertionError) else f"half: {broken!r}"
                 figures.broken[what[:120]] += 1
-                figures.first = (
-                    figures.first
-                    or f"{variant}, after {len(shown.answers)} answers and {shown.text[-200:]!r}: {what}"
-                )
+                when = f"{variant}, after {len(shown.answers)} answers and {shown.text[-200:]!r}"
+                figures.first = figures.first or f"{when}: {what}"
             shutil.rmtree(made)

@@ -26,6 +26,7 @@ from tests.upload_maker import KIND, files
 # Burmese, Zawgyi, emoji, nothing, and as much as fits.
 ACCOUNTS = ("ရွာကို မီးရှို့ခိုင်းတယ်။", "\u1031\u107e\u1010\u103c\u1033", "🪖🕊️", "", "က" * 2000)
 
+FORM = "application/x-www-form-urlencoded"
 Claim = Callable[["Found", int, str], None]
 
 
@@ -53,19 +54,26 @@ class Source:
         self, method: str, path: str, body: bytes | None = None, kind: str = "", *, fine: int = 200
     ) -> str:
         """Ask once; return the page."""
+        status, page = self._ask(method, path, body, kind)
+        assert status == fine, page
+        return page
+
+    def try_post(self, path: str, fields: Mapping[str, object]) -> tuple[int, str]:
+        """Send a form that may be refused; return status and page."""
+        return self._ask("POST", path, urlencode(dict(fields), doseq=True).encode(), FORM)
+
+    def _ask(self, method: str, path: str, body: bytes | None, kind: str) -> tuple[int, str]:
         headers = {"Origin": f"http://{self.address}", "Content-Type": kind} if body else {}
         with contextlib.closing(HTTPConnection(self.address, timeout=spine.WAIT)) as connection:
             connection.request(method, path, body, headers)
             answer = connection.getresponse()
-            page = gzip.decompress(answer.read()).decode()
-        assert answer.status == fine, page
-        return page
+            return answer.status, gzip.decompress(answer.read()).decode()
 
     def post(self, path: str, fields: Mapping[str, object], claim: Claim | None = None) -> str:
         """Send a form; ``claim`` says what its answer promises."""
         body = urlencode(dict(fields), doseq=True).encode()
         self.claims.append(claim)
-        return self.ask("POST", path, body, "application/x-www-form-urlencoded")
+        return self.ask("POST", path, body, FORM)
 
     def letter(self, account: str) -> str:
         """Send a testimony; return the receipt."""

@@ -368,6 +368,35 @@ def _remembered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @tiers(FEW)
+def test_the_note_of_an_append_that_was_cut_short(tmp_path: Path, count: int) -> None:
+    """It names a chain and a place: no other file is cut, nor that one elsewhere."""
+    (tmp_path / "chains").mkdir()
+    before, added = b"frames " * 9, b"what is added"
+    facts = [CHAIN, len(before), len(before) + len(added), hashlib.sha256(added).hexdigest()]
+
+    def read(data: bytes) -> bytes:
+        put(tmp_path / "appending", data)
+        put(tmp_path / "other", before)
+        chain = put(tmp_path / "chains" / CHAIN, before + added[:-1] + b"?")
+        record.undo(tmp_path)
+        assert (tmp_path / "other").read_bytes() == before
+        return chain.read_bytes()
+
+    def named(found: bytes, data: bytes) -> bool:
+        whole = before + added[:-1] + b"?"
+        said = b"%d" % len(found) in data or b"true" in data  # which is 1 to Python
+        return whole.startswith(found) and (found == whole or said)
+
+    Reader(
+        valid=canonical.dump(facts),
+        read=read,
+        same=named,
+        ways=[outside(canonical.dump(facts), WHOLE), *[inside(facts)] * 2],
+        reached=["not canonical"],
+    ).fuzz(count)
+
+
+@tiers(FEW)
 def test_the_note_of_an_import_that_was_cut_short(tmp_path: Path, count: int) -> None:
     """It names blobs to delete: those that it names are, and no others."""
     blobs = [bytes([n]) * 32 for n in range(4)]

@@ -107,6 +107,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "desk/reading.py:open_words": BLOB,
     "desk/record.py:append": WRITES,
     "desk/record.py:cut": COPIED,
+    "desk/record.py:undo": ("test_the_note_of_an_append_that_was_cut_short",),
     "desk/record.py:tidy": ("test_the_note_of_an_import_that_was_cut_short",),
     "desk/staging.py:stage": WRITES,
     "zawgyi.py:_stages": OURS,

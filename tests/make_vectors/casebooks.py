@@ -35,6 +35,7 @@ def named(kind: str, number: int, size: int = 32) -> str:
 
 CASE, OTHER = named("case", 1, 16), named("case", 2, 16)
 ROW, MORE = named("row", 1, 16), named("row", 2, 16)
+NONCE = named("nonce", 1, 32)
 BLOB, NEW, NEWER = (named("blob", number) for number in (1, 2, 3))
 FILE, FILE_KEY = named("file", 1, 16), named("key", 1, 16)
 MANIFEST = named("manifest", 1)
@@ -502,6 +503,8 @@ def replies() -> Iterator[Row]:
            book().add(BOB, acknowledged(9, heard=[key_of(CASE)], replies=[ROW]))
            .add(BOB, acknowledged(8, heard=[key_of(CASE)] * 2, replies=[ROW, MORE])),
            Told({CASE: case()}, heard={key_of(CASE): 9}, sent={ROW: 9, MORE: 8}))  # fmt: skip
+    yield ("decoy-of-words", "Somebody calls a row with words a decoy: nothing follows.",
+           book().add(BOB, {**part(), "decoys": {ROW: NONCE}}), one())  # fmt: skip
     yield ("sent-nothing", "Lists of nothing.",
            book().add(BOB, acknowledged(heard=[], replies=[])), one())  # fmt: skip
     same = book().add(BOB, received(record(NEW, MORE, OTHER)), saw=[ALICE])
@@ -635,6 +638,11 @@ def refused() -> Iterator[tuple[str, str, str, str, Book, Told]]:
         ("part-row-of-five", "Something after the blob.", part([*row(), None]), {}),
         ("part-rows-object", "An object for a list.", {**part(), "rows": {}}, {}),
         ("part-cases-list", "A list for an object.", {**part(), "cases": []}, {}),
+        ("decoys-list", "A list for an object.", {**part(), "decoys": [ROW]}, {}),
+        ("decoys-null", "null is no object.", {**part(), "decoys": None}, {}),
+        ("decoys-row", "15 bytes.", {**part(), "decoys": {ROW[2:]: NONCE}}, {}),
+        ("decoys-nonce", "31 bytes.", {**part(), "decoys": {ROW: NONCE[2:]}}, {}),
+        ("decoys-nonce-null", "null is no nonce.", {**part(), "decoys": {ROW: None}}, {}),
         ("part-names-text", "A text of one-letter names.",
          part(cases={key_of(OTHER): "ab"}), {}),
         ("import-count-false", "false is not 0.", imported(count=False), {}),

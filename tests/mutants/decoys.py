@@ -14,10 +14,10 @@ ON_THE_SERVER = {
     "decoys on a clock": Mutant(
         "intake/server/decoys.py", _GAP, "DAY * workers / settings.decoys", _SEEN
     ),
-    "decoys at half past and at the full hour": Mutant(
+    "gaps of whole quarters of an hour": Mutant(
         "intake/server/decoys.py",
         _GAP,
-        "(__import__('time').sleep(0) or CHANCE.randrange(1, 96) * 1800)",
+        "CHANCE.randrange(1, 2 * workers) * DAY / settings.decoys",
         "gaps_are_drawn_from_the_exponential_distribution",
     ),
     "gaps of which half is waited twice": Mutant(
@@ -78,8 +78,8 @@ ON_THE_SERVER = {
     ),
     "a decoy is logged": Mutant(
         "deploy/gunicorn_conf.py",
-        "gevent.spawn(decoys, worker.cfg.workers, gevent.sleep)",
-        "gevent.spawn(decoys, worker.cfg.workers, "
+        'gevent.spawn(app.extensions["decoys"], worker.cfg.workers, gevent.sleep)',
+        'gevent.spawn(app.extensions["decoys"], worker.cfg.workers, '
         "lambda wait: worker.log.info('decoy') or gevent.sleep(wait))",
         "workers_of_a_real_server_make_them_and_the_log_says_nothing",
     ),

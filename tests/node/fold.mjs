@@ -149,7 +149,8 @@ function fields(shapes) {
   };
 }
 
-const part = { cases, manifest: f.hex(32), rows };
+const decoys = optional(f.map(f.hex(16), f.hex(32)), new Map());
+const part = { cases, decoys, manifest: f.hex(32), rows };
 const SHAPES = {
   import: fields({ ...part, bundle: count, count, keyring: under, left: count, period: f.name }),
   part: fields(part),

@@ -8,27 +8,22 @@ Rules:
 """
 
 import secrets
+from collections.abc import Mapping
 from functools import partial
 
 from flask import Flask, Response, render_template
 from jinja2 import StrictUndefined
 
-from intake.desk import cases, noticing, page, similar, visible
+from intake.desk import noticing, page, visible
 from intake.desk.cases import Case
+from intake.desk.labels import LABELS
 from intake.desk.pages import inbox, language
 from intake.desk.pages.case import key, unicode_copy
 from intake.desk.pages.session import Session
 from intake.settings import ROOT
 
 TEMPLATES = ROOT / "templates" / "desk"
-SENTENCES = {
-    400: "This is not a request that the desk understands.",
-    403: "This door is closed. The address in the terminal opens it once, in one browser.",
-    404: "There is no such page.",
-    405: "This page cannot be asked so.",
-    413: "That was too much at once.",
-    500: "A defect in Intake. Go back, and try again.",
-}
+SENTENCES: Mapping[str, str] = LABELS["refusals"]
 
 
 def prepare(app: Flask, session: Session) -> None:
@@ -47,14 +42,9 @@ def prepare(app: Flask, session: Session) -> None:
         "session": session,
         "find": find,
         "names": language.NAMES,
-        "STATES": cases.STATES,
-        "MARKS": cases.MARKS,
-        "GROUNDS": cases.GROUNDS,
-        "OFFERED": cases.OFFERED,
-        "REASONS": similar.REASONS,
+        "labels": LABELS,
         "urgent": inbox.URGENT,
-        "dangers": inbox.dangers(session.form),
-        "titles": page.TITLES,
+        "dangers": session.form.labels().get(inbox.DANGER, {}),
         "conversation": page.conversation,
         "of_file": page.of_file,
     }
@@ -71,7 +61,7 @@ def notices(app: Flask, session: Session) -> dict[int, bytes]:
     """Return the constant pages, by status."""
     template, said = app.jinja_env.get_template("pages/notice.html"), session.wordings.values()
     return {
-        code: template.render(code=code, sentence=sentence, wordings=list(said)).encode()
+        int(code): template.render(code=code, sentence=sentence, wordings=list(said)).encode()
         for code, sentence in SENTENCES.items()
     }
 

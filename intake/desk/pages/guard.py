@@ -21,20 +21,13 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from flask import Flask
-from werkzeug.exceptions import (
-    BadRequest,
-    Forbidden,
-    HTTPException,
-    MethodNotAllowed,
-    NotFound,
-)
+from werkzeug.exceptions import BadRequest, Forbidden, HTTPException, MethodNotAllowed, NotFound
 from werkzeug.wrappers import Request, Response
 
 COOKIE = "desk"
 ENTER = "/enter/"
 LIMIT = 1 << 16  # bytes of a body
 OPEN = frozenset({"/desk.css", "/keys.js"})  # they say nothing of a source
-CODES = (400, 403, 404, 405, 413, 500)
 URLENCODED = "application/x-www-form-urlencoded"
 HEADERS = {
     "Cache-Control": "no-store",
@@ -67,8 +60,8 @@ class Guard:
             code = refused.code or 500
         except Exception:  # noqa: BLE001 - a traceback may hold a source's words: it is dropped
             code = 500
-        if code >= min(CODES):
-            code = code if code in CODES else 500
+        if code >= min(self._notices):
+            code = code if code in self._notices else 500
             answer = Response(self._notices[code], code, content_type="text/html; charset=utf-8")
         for name, value in HEADERS.items():
             answer.headers[name] = value

@@ -24,9 +24,9 @@ DANGER, FORCE, PLACE = "urgency", "force", "posted"  # questions of the form
 REGION = 6  # letters of a place's code that name its region
 URGENT = frozenset({"today", "days"})
 FLAGS: Mapping[str, str] = LABELS["flags"]
-TITLES: Mapping[str, str] = LABELS["filters"]
 Chosen = Mapping[str, str]
 Flags = Mapping[bytes, Collection[str]]
+Facets = Mapping[str, Mapping[str, str]]  # the filters by their names in a URL: codes with labels
 
 
 class Row(NamedTuple):
@@ -39,50 +39,36 @@ class Row(NamedTuple):
     glance: Sequence[Words]
 
 
-class Facet(NamedTuple):
-    """One filter: its name in the URL, its title, and its codes with their labels."""
-
-    key: str
-    title: str
-    labels: Mapping[str, str]
-
-
 def rows(caseload: Caseload) -> list[Row]:
     """Return all cases in their order."""
-    labels = {question.key: question.labels for question in caseload.form.questions()}
+    labels = caseload.form.labels()
     found = [_row(facts, labels) for facts in caseload.facts.values()]
     return sorted(found, key=lambda row: row.order)
 
 
-def facets(form: Form, found: Iterable[Row]) -> list[Facet]:
-    """Return the filters, with the codes that occur."""
-    questions = {question.key: question for question in form.questions()}
-    force = questions.get(FORCE)
+def facets(form: Form, found: Iterable[Row]) -> Facets:
+    """Return the filters, with all their codes; months that occur."""
+    labels = form.labels()
+    place = next((question for question in form.questions() if question.key == PLACE), None)
     months = sorted({code for row in found for code in row.codes["month"]}, reverse=True)
-    labels = {
+    return {
         "flag": FLAGS,
-        "danger": dangers(form),
+        "danger": labels.get(DANGER, {}),
         "state": STATES,
         "mark": MARKS,
-        "force": force.labels if force else {},
-        "region": _regions(questions.get(PLACE)),
+        "force": labels.get(FORCE, {}),
+        "region": _regions(place),
         "month": {month: month for month in months},
     }
-    return [Facet(key, TITLES[key], labels[key]) for key in TITLES]
 
 
-def dangers(form: Form) -> dict[str, str]:
-    """Return the codes and labels of the question about danger."""
-    return next((q.labels for q in form.questions() if q.key == DANGER), {})
-
-
-def chosen(facets: Iterable[Facet], query: Mapping[str, str]) -> dict[str, str]:
+def chosen(facets: Facets, query: Mapping[str, str]) -> dict[str, str]:
     """Return the codes in a URL's query that are codes of a filter."""
-    return {f.key: query[f.key] for f in facets if query.get(f.key) in f.labels}
+    return {key: query[key] for key, codes in facets.items() if query.get(key) in codes}
 
 
 def choose(
-    found: Sequence[Row], facets: Iterable[Facet], chosen: Chosen, flags: Flags
+    found: Sequence[Row], facets: Facets, chosen: Chosen, flags: Flags
 ) -> tuple[Sequence[Row], dict[str, Counter[str]]]:
     """Return the rows that fit all codes, and of each filter how many would fit with each code.
 
@@ -98,7 +84,7 @@ def choose(
         return [row for row in found if all(c in codes(row, key) for key, c in wanted.items())]
 
     counts = {}
-    for key in (facet.key for facet in facets):
+    for key in facets:
         rows = fit({other: code for other, code in chosen.items() if other != key})
         counts[key] = Counter(code for row in rows for code in codes(row, key))
     return fit(chosen), counts

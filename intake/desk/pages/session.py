@@ -94,11 +94,6 @@ class Session:
         self.form = Form.load(self.settings.form)
         self.wordings = language.load(self.settings.form)
 
-    @property
-    def name(self) -> str:
-        """The reviewer's name."""
-        return self.reviewer.name
-
     def with_passphrase(self, typed: str, action: Callable[[Present], Yield]) -> Yield:
         """Return what ``action`` makes of the reviewer's keys.
 
@@ -195,9 +190,8 @@ class Session:
         desk, told = None, []
         try:
             found = caseload.load(self.book, identities, self.form, watch, before)
-            drafts = Drafts.load(self.book, self.name, [*identities])
-            index = searching.Index()
-            index.fill({tag: facts.text for tag, facts in found.facts.items()})
+            drafts = Drafts.load(self.book, self.reviewer.name, [*identities])
+            index = searching.Index({tag: one.text for tag, one in found.facts.items()})
             desk = Desk(found, drafts, inbox.rows(found), index)
         except Refused as refused:
             told = self.refusal(refused)

@@ -161,7 +161,7 @@ class Pages:
 
     def tally(self) -> Response:
         """GET: how many left, in the reviewer's own cases."""
-        opener = f"the caseload of {self.session.name}"
+        opener = f"the caseload of {self.session.reviewer.name}"
         counted = tally.of(self.desk.caseload, opener, tally.assume())
         return answers.show(self.session, "tally", **figures.inside(counted))
 
@@ -208,7 +208,8 @@ class Pages:
         return answers.show(self.session, template, **lists, **more)
 
     def _flags(self) -> dict[bytes, set[str]]:
-        return dict(inbox.flags(self.desk.rows, self.session.name, self.desk.drafts))
+        name = self.session.reviewer.name
+        return dict(inbox.flags(self.desk.rows, name, self.desk.drafts))
 
     def _active(self) -> list[str]:
         return [reviewer.name for reviewer in self.session.book.keyring.active]
