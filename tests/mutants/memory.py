@@ -30,8 +30,8 @@ MEMORY = {
     ),
     "a worker answers": Mutant(
         "deploy/gunicorn_conf.py",
-        "if self.stem and length:",
-        "if False:",
+        "            self.stem = Stem(self.seclude, self.alone)\n",
+        "            self.idle = Stem(self.seclude, self.alone)\n",
         "copies in a process that stays",
     ),
 }
