@@ -548,6 +548,32 @@ def test_what_is_renamed_is_on_the_disk_and_so_is_its_name(
     assert "rename .partial maintained" in seen[written + 4 :]
 
 
+def test_the_old_file_goes_in_pieces_once_it_has_no_name(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All at once would hold up whoever syncs; and a file that still has a name is somebody's."""
+    fill(settings, range(20))
+    size, pieces = database(settings).stat().st_size, list[int]()
+    real = os.ftruncate
+
+    def shorter(descriptor: int, to: int) -> None:
+        facts = os.fstat(descriptor)
+        assert facts.st_nlink == 0
+        pieces.append(facts.st_size - to)
+        real(descriptor, to)
+
+    monkeypatch.setattr(os, "ftruncate", shorter)
+    monkeypatch.setattr(maintaining, "_PIECE", 1 << 17)
+    maintaining.maintain(settings)
+    assert (sum(pieces) >= size, max(pieces)) == (True, 1 << 17)
+    linked, count = settings.data / "linked", len(pieces)
+    linked.hardlink_to(database(settings))
+    maintaining.maintain(settings)
+    assert len(pieces) == count
+    assert linked.stat().st_size >= size
+    assert stored(settings) == {row(n) for n in range(20)}
+
+
 def test_stopped_anywhere_it_leaves_every_row_and_the_next_run_tidies(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -88,7 +88,9 @@ class Tried:
 
     def hold(self, name: str) -> None:
         """Record a row of the table."""
-        figure = f"{sum(self.calls.values())} calls failed; {self.confirmed} confirmed all the same, "
+        figure = (
+            f"{sum(self.calls.values())} calls failed; {self.confirmed} confirmed all the same, "
+        )
         figure += f"{self.refused} refused; {self.untrue} of these told wrongly; lost: 0, half: 0"
         table.record(f"full or failing disk: {name}", figure, HOW)
         assert self.calls["pwrite64 ENOSPC"] > 10, self.calls
