@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -548,30 +548,25 @@ def test_what_is_renamed_is_on_the_disk_and_so_is_its_name(
     assert "rename .partial maintained" in seen[written + 4 :]
 
 
-def test_the_old_file_goes_in_pieces_once_it_has_no_name(
+def test_whoever_is_let_in_again_finds_no_lock_on_the_new_file(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """All at once would hold up whoever syncs; and a file that still has a name is somebody's."""
+    """Also while what comes after the rename is still being done."""
     fill(settings, range(20))
-    size, pieces = database(settings).stat().st_size, list[int]()
-    real = os.ftruncate
+    before, tried, real = place(settings), list[int](), Rows.alone
 
-    def shorter(descriptor: int, to: int) -> None:
-        facts = os.fstat(descriptor)
-        assert facts.st_nlink == 0
-        pieces.append(facts.st_size - to)
-        real(descriptor, to)
+    @contextmanager
+    def alone(kept: Rows) -> Iterator[Connection]:
+        with real(kept) as connection:
+            yield connection
+        if place(settings) != before:
+            with closing(sqlite3.connect(database(settings), timeout=0)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                tried.append(1)
 
-    monkeypatch.setattr(os, "ftruncate", shorter)
-    monkeypatch.setattr(maintaining, "_PIECE", 1 << 17)
+    monkeypatch.setattr(Rows, "alone", alone)
     maintaining.maintain(settings)
-    assert (sum(pieces) >= size, max(pieces)) == (True, 1 << 17)
-    linked, count = settings.data / "linked", len(pieces)
-    linked.hardlink_to(database(settings))
-    maintaining.maintain(settings)
-    assert len(pieces) == count
-    assert linked.stat().st_size >= size
-    assert stored(settings) == {row(n) for n in range(20)}
+    assert tried == [1]
 
 
 def test_stopped_anywhere_it_leaves_every_row_and_the_next_run_tidies(
