@@ -65,7 +65,7 @@ def facts(root: Path) -> Facts:
                 with contextlib.suppress(Refused):  # not here yet, and named to whoever reads
                     words = reading.open_words(book.folder, item, identities)
                     found.add(("words", item.id, hashlib.sha256(words.plaintext()).digest()))
-            told = [(d.event.author, d.event.what["kind"]) for d in case.decisions]
+            told = [(d.author, d.kind) for d in case.decisions]
             found |= {("decision", case.tag, *one) for one in told}
             found |= {("gone", case.tag)} if case.erased else set()
         if not (book.folder / "appending").exists():  # else whoever writes next takes it back
