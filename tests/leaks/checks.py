@@ -64,7 +64,7 @@ def check_files(played: Played) -> None:
     elsewhere = {place for place in played.trace.places() if not _known(played, place)}
     strays = [*map(str, (*temporary, *elsewhere)), *sorted(names), *played.strays]
     record(
-        "words or receipts in files, names of files, rows, log, shared memory after",
+        "words or receipts in files, names of files, rows and log after",
         len(found),
         HOW,
     )

@@ -91,11 +91,13 @@ def upload() -> Sent:
     return Sent(raw, SLICES, "Files that are sealed and stored: 1")
 
 
-KINDS: dict[str, Callable[[], Sent]] = {"letter": letter, "words": words, "file": upload}
+KINDS: dict[str, Callable[[], Sent]] = {"letter": letter, "file": upload, "words": words}
 
 
 def play(
-    chain: Chain, kinds: Iterable[str], choose: Callable[[Iterator[Fault]], Iterable[Fault]]
+    chain: Chain,
+    kinds: Iterable[str],
+    choose: Callable[[Iterator[Fault], set[str]], Iterable[Fault]],
 ) -> Seen:
     """Let requests of these kinds fail where ``choose`` says, of all that could."""
     seen, folder = Seen(), chain.folder / "fault"
@@ -106,7 +108,7 @@ def play(
             make = KINDS[kind]
             for _ in range(WARM):
                 assert ask(opened, make().raw).status == 200, "odd"
-            for fault in choose(faults(run(folder, opened, make()))):
+            for fault in choose(faults(run(folder, opened, make())), set(seen.lines)):
                 seen.faults[kind] += 1
                 seen.lines.add(fault.at)
                 one(chain, opened, folder, fault, make(), seen)
@@ -132,18 +134,28 @@ def faults(
             yield from (Fault(at, nth, kind) for kind in kinds)
 
 
-def every(of: Iterator[Fault]) -> Iterator[Fault]:
-    """Choose each line of ours; a fault of the disk only where there is one, a template's once."""
-    for fault in of:
-        ours = fault.nth == 1 or fault.at.startswith("intake/")
-        if ours if fault.kind == "RuntimeError" else fault.at.startswith(DISK):
-            yield fault
+def every(of: Iterator[Fault], done: set[str]) -> Iterator[Fault]:
+    """Choose each line of ours; a fault of the disk only where there is one, a template's once.
+
+    A line that was ``done``, in a request of another kind, fails at its last run only.
+    """
+    found = [one for one in of if _chosen(one)]
+    last = {one.at: one.nth for one in found}  # the later runs come later
+    for one in found:
+        if one.at not in done or (one.nth == last[one.at] and one.at.startswith("intake/")):
+            yield one
 
 
-def some(kinds: Sequence[str], step: int) -> Callable[[Iterator[Fault]], Iterator[Fault]]:
+def _chosen(fault: Fault) -> bool:
+    if fault.kind == "OSError":
+        return fault.at.startswith(DISK)
+    return fault.nth == 1 or fault.at.startswith("intake/")
+
+
+def some(kinds: Sequence[str], step: int) -> Callable[[Iterator[Fault], set[str]], Iterator[Fault]]:
     """Return what chooses each so manieth line, with one of these errors after the other."""
 
-    def choose(of: Iterator[Fault]) -> Iterator[Fault]:
+    def choose(of: Iterator[Fault], _: set[str]) -> Iterator[Fault]:
         errors = cycle(kinds)
         for fault in islice((one for one in of if one.kind == "RuntimeError"), 0, None, step):
             yield fault._replace(kind=next(errors))

@@ -20,7 +20,7 @@ QUIET = 1.0  # seconds in which nothing is printed
 
 
 class Printed(NamedTuple):
-    """Bytes that came while it was visited, and all of it without the numbers of processes."""
+    """Bytes that came while it was visited, and all without its folder and processes' numbers."""
 
     meanwhile: bytes
     whole: bytes
@@ -41,7 +41,8 @@ def printed(chain: Chain, comers: int) -> Printed:
             ask(opened, head("/none", method="GET"))
             settle(chain)
         meanwhile = still(chain).removeprefix(before)
-    return Printed(meanwhile, re.sub(rb"\d+", b"#", chain.log()))
+    said = chain.log().replace(str(chain.folder).encode(), b"")
+    return Printed(meanwhile, re.sub(rb"\d+", b"#", said))
 
 
 def still(chain: Chain) -> bytes:
