@@ -38,7 +38,7 @@ else
 endif
 
 slow: setup ## tests that take minutes: every byte of a keyring, flipped, and the like
-	$(RUN) -m pytest -m slow $(ARGS)
+	$(RUN) -m pytest -m "slow and not durability" $(ARGS)
 
 check: setup ## the gate: style, types, import contracts, line budgets, tests
 	$(RUN) -m ruff check .

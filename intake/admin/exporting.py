@@ -143,7 +143,8 @@ class Export:
             hint = "Move it away and export again; tell the desk that one number may come twice."
             raise BadFile(what, hint) from None
         if header.number <= chain.last(self._settings, chain.BUNDLES).number:
-            self._note.unlink()
+            with files.troubled(self._note):
+                self._note.unlink()
             return None
         try:
             return self._write(header, entries, again=True)
@@ -166,7 +167,8 @@ class Export:
 
     def _done(self, header: BundleHeader) -> None:
         chain.save(self._settings, chain.BUNDLES, chain.Mark(header.number, header.sha256))  # (5)
-        self._note.unlink()  # (6)
+        with files.troubled(self._note):
+            self._note.unlink()  # (6)
 
     def _rows(self, period: str) -> Iterator[tuple[bytes, bytes]]:
         after = b""

@@ -202,7 +202,8 @@ def noted(folder: Path, pen: Pen, events: Sequence[Sequence[bytes]]) -> None:
 
 def done(folder: Path) -> None:
     """Drop the note: the events are written."""
-    (folder / _NOTE).unlink()
+    with files.troubled(folder):
+        (folder / _NOTE).unlink()
 
 
 def tidy(folder: Path) -> None:
@@ -223,6 +224,7 @@ def tidy(folder: Path) -> None:
             paths = [blob_path(folder, blob) for blobs in named[written:] for blob in blobs]
         except (ValueError, TypeError):
             raise BadFile(f"{note} is damaged.", "Move it away, then import again.") from None
-        for path in paths:
-            path.unlink(missing_ok=True)
-        note.unlink()
+        with files.troubled(note):
+            for path in paths:
+                path.unlink(missing_ok=True)
+            note.unlink()
