@@ -296,7 +296,8 @@ class Letterbox(GeventWorker):
             raise StopIteration
         # "100 Continue" would be an answer of another length. Who waits for it goes on without.
         req._expected_100_continue = False  # noqa: SLF001
-        length = sum(int(value) for name, value in req.headers if name == "CONTENT-LENGTH")
+        lengths = (int(value) for name, value in req.headers if name == "CONTENT-LENGTH")
+        length = min(sum(lengths), 1 << 62)  # what is more is no less refused, and fits a number
         if not length and req.method not in {"GET", "HEAD"}:
             req.force_close()  # a body that nobody announced is no next request
         if self.stem and length:
