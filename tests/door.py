@@ -98,7 +98,7 @@ def behind(  # noqa: PLR0913 - whatever a test wants otherwise
         )
     door = Door(path, process)
     try:
-        deadline = time.monotonic() + WAIT
+        deadline = time.monotonic() + 4 * WAIT  # traced, on a busy machine
         while time.monotonic() < deadline and process.poll() is None and not path.exists():
             time.sleep(0.05)
         assert path.exists(), process.poll()

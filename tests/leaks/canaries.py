@@ -66,7 +66,10 @@ def spellings(text: str) -> dict[str, bytes]:
         for shift in range(3):
             found[f"base64{name}, {shift}"] = _base64(inner, shift)
             found[f"base64url{name}, {shift}"] = _base64(inner, shift).translate(_URL)
-    return {name: value for value, name in {value: name for name, value in found.items()}.items()}
+    return {
+        name: value
+        for value, name in {value: name for name, value in reversed(found.items())}.items()
+    }
 
 
 _URL = bytes.maketrans(b"+/", b"-_")

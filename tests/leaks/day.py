@@ -22,7 +22,7 @@ from intake import days, receipt, reply
 from intake.age.identity import Identity
 from intake.bundle import Entry, ReturnHeader
 from intake.bundle.writing import write_return
-from intake.envelope import CONTENT
+from intake.envelope import CONTENT, SEALED
 from intake.reply import REPLY, Mailbox, Reply
 from intake.rows import Rows
 from tests import burmese
@@ -91,6 +91,7 @@ def live(chain: Chain, kinds: list[str], *, deleted: int, replies: int) -> Lived
     with chain.served() as opened:
         for kind, text in zip(kinds, texts(chance, len(kinds)), strict=True):  # (1)
             _come(lived, opened, kind, text, chance)
+        assert {len(sealed) for sealed in lived.rows.values()} <= {SEALED}, "size"
         _export(lived)
         box, mine = _return(lived, chance, deleted, replies)  # (2)
         digits = receipt.receipt(mine)

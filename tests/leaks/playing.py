@@ -44,18 +44,18 @@ class Played:
     chain: Chain
     cases: int = 0
     sent: set[str] = field(default_factory=set)  # canaries that must be seen coming in
+    cut: set[str] = field(default_factory=set)  # those whose line broke, so that nobody need read
     odd: list[str] = field(default_factory=list)
     echoes: list[str] = field(default_factory=list)
     secrets: list[bytes] = field(default_factory=list)
     trace: Trace = field(default_factory=lambda: Trace(b""))
-    shm: set[str] = field(default_factory=set)
     strays: list[str] = field(default_factory=list)  # files that came into the release
     cores: list[str] = field(default_factory=list)
 
     def take(self, case: Case, answer: Answer) -> None:
         """Note a case, and what is wrong with its answer."""
         self.cases += 1
-        self.sent |= {*case.marks}
+        (self.cut if 0 in case.status else self.sent).update(case.marks)
         if answer.status not in case.status:
             self.odd.append(f"{case.name}: {answer.status}")
         if not case.told and list(Search().within(answer.raw + answer.text.encode())):
@@ -73,7 +73,7 @@ class Played:
         """Yield what lies in a file of the site, or in a value of its database."""
         search = self.search()
         paths = [path for path in self.chain.folder.rglob("*") if path.is_file()]
-        for path in [*paths, *map(Path("/dev/shm").joinpath, self.shm)]:  # noqa: S108
+        for path in paths:
             for hit in search.within(str(path).encode() + b"\n" + path.read_bytes()):
                 yield str(path), hit
         with self.chain.site.store.transaction() as connection:
@@ -88,7 +88,6 @@ class Played:
 def play(chain: Chain, traced: Path, cases: Iterable[Case], *, more: bool = True) -> Played:
     """Play ``cases`` and, if ``more``, all the rest; return what was seen."""
     played = Played(chain)
-    before = set(os.listdir("/dev/shm"))  # noqa: S108, PTH208
     release = set(chain.release.rglob("*"))
     with chain.served(*tracing.tracer(traced)) as opened:  # (1)
         for case in cases:
@@ -101,7 +100,6 @@ def play(chain: Chain, traced: Path, cases: Iterable[Case], *, more: bool = True
             answer = ask(opened, urlencoded("/en", answers("")))
             played.take(Case("after the crash", (), ()), answer)
         settle(chain)
-        played.shm = set(os.listdir("/dev/shm")) - before  # noqa: S108, PTH208
     for path in sorted(set(chain.release.rglob("*")) - release):
         (played.cores if path.name.startswith("core") else played.strays).append(str(path))
     played.trace = Trace.load(traced, opened.path)  # (5)

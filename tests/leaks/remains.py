@@ -39,6 +39,7 @@ FILES = {
     "bundles": NUMBERED,
     "exporting": "",
     "floor": DAY,
+    "intake.db-journal": "",
     "installed": rf'{{"file":"{HASH}","sha256":"{HASH}","version":\d{{1,6}},"words":"[a-z, ]+"}}',
     "lock": "",
     "maintained": DAY,

@@ -37,7 +37,7 @@ NAMES = (  # "%file" has every call that takes the name of a file
 _HEX = re.compile(rb"(?:\\x[0-9a-f]{2})+")
 _QUOTED = re.compile(rb'"((?:\\x[0-9a-f]{2})*)"')
 _CALL = re.compile(rb"(\w+)\((?:-?\w+<(.*?)>(\(deleted\))?[,)])?")
-_OWN = re.compile(rb"(?:UNIX[-A-Z]*|pipe|socket|anon_inode):?\[|/memfd:")
+OWN = re.compile(rb"(?:UNIX[-A-Z]*|pipe|socket|anon_inode):?\[|/memfd:")
 _INTO = re.compile(rb"splice\(.*?>(?:\(deleted\))?, \w+, -?\w+<(.*?)>")
 
 
@@ -55,11 +55,12 @@ class Trace:
 
     ``written`` has what went to each place, ``read`` what came from the clients' sockets or from
     memory that has no name, and ``named`` the arguments of all other calls. ``unseen`` names what
-    the tracer cannot show.
+    the tracer cannot show, and ``poured`` counts what went unseen into a pipe or into memory.
     """
 
     door: bytes
     calls: int = 0
+    poured: int = 0
     written: dict[tuple[int, bytes], list[bytes]] = field(default_factory=lambda: defaultdict(list))
     read: dict[tuple[int, bytes], list[bytes]] = field(default_factory=lambda: defaultdict(list))
     named: list[bytes] = field(default_factory=list)
@@ -89,7 +90,9 @@ class Trace:
             if self.door in place or place.startswith(b"/memfd:"):
                 self.read[thread, place].append(_payload(line[found.end() :]))
         else:
-            if (name in UNSEEN and not _kept(line)) or (name == "mmap" and _shared(line, place)):
+            if kept := _kept(line):
+                self.poured += kept
+            elif name in UNSEEN or (name == "mmap" and _shared(line)):
                 self.unseen.add(name.encode() + b" " + place)
             self.named.append(_plain(line))
 
@@ -103,9 +106,7 @@ class Trace:
             yield "the name of a file, a process or a setting", hit
 
     def _kind(self, place: bytes) -> str:
-        return (
-            "between its own processes" if _OWN.match(place) else place.decode("utf-8", "replace")
-        )
+        return "between its own processes" if OWN.match(place) else place.decode("utf-8", "replace")
 
     @cached_property
     def _joined(self) -> bytes:
@@ -153,9 +154,9 @@ def _payload(rest: bytes) -> bytes:
 def _kept(line: bytes) -> bool:
     """Return whether bytes are spliced into a pipe, or into memory."""
     found = _INTO.match(line)
-    return found is not None and _OWN.match(_plain(found[1])) is not None
+    return found is not None and OWN.match(_plain(found[1])) is not None
 
 
-def _shared(line: bytes, place: bytes) -> bool:
+def _shared(line: bytes) -> bool:
     """Return whether a mapping writes through to a file."""
-    return b"MAP_SHARED" in line and b"PROT_WRITE" in line and place != b""
+    return b"MAP_SHARED" in line and b"PROT_WRITE" in line and b"<" in line
