@@ -6,8 +6,8 @@ each in the transaction that it belongs to; that list is a part of the first fil
 
 Rules:
 - Nothing reads more than a page of the first file in one transaction, and nothing is written while
-  a transaction of it is open, but what came meanwhile. Every page is synced: a post waits for no
-  more of our writing than that, however large the store is.
+  a transaction of it is open, but the last that came meanwhile. Every page is synced: a post waits
+  for no more of our writing than that, however large the store is.
 - The second file is one transaction, so its count of changes is one, and no journal is kept of it:
   until it has its name, it is nothing.
 - Memory holds a page of rows and a page of changes.
@@ -125,33 +125,33 @@ class Fresh:
                 forget = f"DELETE FROM {name}_noted WHERE {_equal(columns)}"
                 with store.alone() as connection:
                     keys = _page(connection, f"{name}_noted", ())
-                    self._bring(connection, name, keys)
+                    there = _there(connection, name, keys)
                     connection.exec_driver_sql("BEGIN")
                     for key in keys:
                         connection.exec_driver_sql(forget, key)
                     connection.exec_driver_sql("COMMIT")
                 full |= len(keys) == PAGE
+                self._bring(name, there)  # what changes from here on is noted again
                 self._sync()
 
     def end(self, connection: Connection) -> None:
         """Bring over the last of what was noted, from the store that is held alone, and end."""
         for name in _KEYS:
             for keys in _pages(f"{name}_noted", lambda: contextlib.nullcontext(connection)):
-                self._bring(connection, name, keys)
+                self._bring(name, _there(connection, name, keys))
         self._connection.exec_driver_sql("COMMIT")
         self._connection.close()  # with the lock on it: else who posts would wait for that
         self._sync()
 
-    def _bring(self, connection: Connection, name: str, keys: list[Row]) -> None:
-        """Make the rows with these keys what they are in the store: new, other or gone."""
+    def _bring(self, name: str, there: list[tuple[Row, list[Row]]]) -> None:
+        """Make the rows with these keys what they were in the store: new, other or gone."""
         where = _equal(_KEYS[name])
         query, drop = f"SELECT * FROM {name} WHERE {where}", f"DELETE FROM {name} WHERE {where}"
-        for key in keys:
-            there, here = (_rows(each, query, key) for each in (connection, self._connection))
-            if there != here:
+        for key, rows in there:
+            if _rows(self._connection, query, key) != rows:
                 self._connection.exec_driver_sql(drop, key)
-                self._insert(name, there)
-                if _rows(self._connection, query, key) != there:
+                self._insert(name, rows)
+                if _rows(self._connection, query, key) != rows:
                     self._differs()
 
     def _open(self) -> contextlib.AbstractContextManager[Connection]:
@@ -188,6 +188,12 @@ def _page(connection: Connection, name: str, after: Row) -> list[Row]:
     keys = ", ".join(_keys(name))
     beyond = f"WHERE ({keys}) > ({', '.join('?' * len(after))})" if after else ""
     return _rows(connection, f"SELECT * FROM {name} {beyond} ORDER BY {keys} LIMIT {PAGE}", after)
+
+
+def _there(connection: Connection, name: str, keys: list[Row]) -> list[tuple[Row, list[Row]]]:
+    """Return each key with its row, or none."""
+    query = f"SELECT * FROM {name} WHERE {_equal(_KEYS[name])}"
+    return [(key, _rows(connection, query, key)) for key in keys]
 
 
 def _keys(name: str) -> list[str]:

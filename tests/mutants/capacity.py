@@ -28,8 +28,8 @@ MAINTENANCE = {
     ),
     "the last that came is left behind": Mutant(
         _FRESH,
-        "                self._bring(connection, name, keys)\n        self._connection",
-        "                pass\n        self._connection",
+        "                self._bring(name, _there(connection, name, keys))\n",
+        "                pass\n",
         _AS_WITHOUT,
     ),
     "the new file is not read again": Mutant(
