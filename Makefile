@@ -92,17 +92,28 @@ interop: peers $(ONION)/.locked ## public vectors, both directions with stock ag
 FUZZ_REST = $(filter-out $(FUZZ_FIRST),$(wildcard tests/fuzz/test_*.py))
 FUZZ_FIRST = tests/fuzz/test_age.py tests/fuzz/test_bundle.py tests/fuzz/test_casebook.py \
 	tests/fuzz/test_envelope.py
-FUZZ_RUN = $(RUN) -m pytest -m fuzz $(ARGS)
+FUZZ_RUN = $(RUN) tests/fuzz/guided.py $(ARGS)
 
-fuzz: setup ## a hundred thousand mutations of every file that strangers can hand us; FUZZ=2000 for fewer
+fuzz: setup $(VENV)/.locked-fuzz ## a million inputs for all that reads from strangers, led by what they reach (atheris); FUZZ=10000 for a tenth
 	@$(BOTH) '$(FUZZ_RUN) $(FUZZ_FIRST)' '$(FUZZ_RUN) $(FUZZ_REST)'
+
+hostile: setup ## every request we know that was made to break a site, on the real socket; stalled clients, floods
+	$(RUN) -m pytest -m hostile tests/hostile $(ARGS)
 
 # The breakages, each of which must turn the drill red, run beside it.
 drill: setup ## steal every kind of key, say who reads and forges what, cure it, say it again
 	@$(BOTH) '$(RUN) deploy/drill.py $(ARGS)' '$(RUN) -m pytest -m drill tests/test_drill.py'
 
-durability: setup ## power cuts at every sync, killed processes, disks that fail; a table of what held; Linux, strace
-	$(RUN) -m pytest -m durability tests/durability $(ARGS)
+DURABILITY = $(RUN) -m pytest -m "durability and not slow"
+DURABILITY_REST = $(filter-out $(DURABILITY_FIRST),$(wildcard tests/durability/test_*.py))
+DURABILITY_FIRST = tests/durability/test_commands.py tests/durability/test_failing.py
+
+durability: setup ## power cuts at every sync, killed processes, disks that fail; a table of what held; root, strace
+ifneq ($(ARGS),)
+	$(DURABILITY) tests/durability $(ARGS)
+else
+	@$(BOTH) '$(DURABILITY) $(DURABILITY_FIRST)' '$(DURABILITY) $(DURABILITY_REST)'
+endif
 
 handbook: setup ## follow both handbooks to their end; who types how much until keyring 2
 	$(RUN) -m pytest -m handbook tests/test_handbook.py $(ARGS)
@@ -147,7 +158,7 @@ locks: ## maintainer, needs uv: make the locks anew, from releases at least a we
 	@if [ -z "$${UV_DEFAULT_INDEX:-}" ] && index=$$(python3 -m pip config get global.index-url \
 		2>/dev/null) && [ -n "$$index" ]; then UV_DEFAULT_INDEX=$$index; export UV_DEFAULT_INDEX; \
 	fi; \
-	cd requirements && for lock in dev server desk browser peers onionshare; do \
+	cd requirements && for lock in dev server desk browser peers onionshare fuzz; do \
 		constraint='--constraint dev.txt'; \
 		if [ $$lock = dev ]; then constraint=; fi; \
 		echo "requirements/$$lock.txt"; \

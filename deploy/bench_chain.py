@@ -1,10 +1,11 @@
-"""Testimonies a second through the deployed chain, beside two others, measured in one run.
+"""Testimonies a second through the deployed chain, beside others, measured in one run.
 
     python deploy/bench_chain.py [--rounds 5] [--seconds 3] [--posts 10000] [--haproxy] [--trials]
                                  [--json] [--plot FILE] [--folder FOLDER]
 
-The chain is what stands behind tor: its line, a unix socket, two workers, Flask, a sealed row on
-the disk. Beside it stand the same app, which validates and throws away, and OnionShare's receive
+The chain is what stands behind tor: its line, a unix socket, two workers, a process for each
+submission, Flask, a sealed row on the disk. Beside it stand the same, with words in the workers
+(``INTAKE_DISPOSABLE=0``); the same app, which validates and throws away; and OnionShare's receive
 mode, which writes a message in the clear and does not wait for the disk; with ``--haproxy`` also
 the same site with haproxy in front.
 
@@ -44,7 +45,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from deploy import trials
-from deploy.chains import HAPROXY, SIZE, Chain, Discarding, Haproxied, Messages
+from deploy.chains import HAPROXY, SIZE, Chain, Discarding, Haproxied, Messages, Shared
 from deploy.plot import Bar, bars
 from deploy.receivers import ONION
 from deploy.visitors import Load, load
@@ -197,7 +198,7 @@ def picture(found: Facts) -> str:
 
 def run(folder: Path, given: argparse.Namespace) -> Facts:
     """Start all, measure, and end them."""
-    kinds: list[type[Server]] = [Chain, Discarding, Messages]
+    kinds: list[type[Server]] = [Chain, Shared, Discarding, Messages]
     kinds += [Haproxied] * given.haproxy
     with contextlib.ExitStack() as stack:
         servers: list[Server] = []
@@ -248,7 +249,7 @@ def main() -> None:
         sys.exit("haproxy is not installed. Leave --haproxy out, or install Debian's haproxy.")
     with tempfile.TemporaryDirectory(prefix="chain-", dir=given.folder) as folder:
         if given.trials:
-            kinds: list[type[Chain]] = [Chain, *[Haproxied] * given.haproxy]
+            kinds: list[type[Chain]] = [Chain, Shared, *[Haproxied] * given.haproxy]
             print(json.dumps(trials.run(Path(folder), kinds), indent=1, ensure_ascii=False))
             return
         found = run(Path(folder), given)

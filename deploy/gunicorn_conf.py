@@ -21,12 +21,15 @@ Rules:
 - Nothing else is written to a disk. The heartbeat is a nameless file in shared memory; there is no
   control socket, no pid file, no access log.
 - What a client says about forwarding is ignored. The scheme is always http.
-- gevent is used for the clients' sockets only, and nothing is monkey-patched. A request gives way
-  to others only while it reads its body or sends its answer. Locks, SQLite and `os.fork` behave as
-  in any program with one thread, and hold up this worker: never hold a lock or a transaction while
-  reading a body or yielding an answer.
+- A worker reads heads, and nothing that follows one. A request with a body, and with it all words,
+  is answered by a process of its own, which then ends (``deploy/disposable.py``). Without that,
+  where the system cannot do it or `INTAKE_DISPOSABLE` is 0, workers answer all, and keep copies.
+- gevent is used for the clients' sockets only, and nothing is monkey-patched. A request that a
+  worker answers gives way to others only while it reads its body or sends its answer. Locks and
+  SQLite behave as in any program with one thread, and hold up this worker: never hold a lock or a
+  transaction while reading a body or yielding an answer.
 
-Why gunicorn and gevent: docs/adr/0001-wsgi-server.md.
+Why gunicorn and gevent: docs/adr/0001-wsgi-server.md. Why a process each: 0024-words-in-memory.md.
 """
 
 from __future__ import annotations
@@ -293,7 +296,8 @@ class Letterbox(GeventWorker):
             raise StopIteration
         # "100 Continue" would be an answer of another length. Who waits for it goes on without.
         req._expected_100_continue = False  # noqa: SLF001
-        length = sum(int(value) for name, value in req.headers if name == "CONTENT-LENGTH")
+        lengths = (int(value) for name, value in req.headers if name == "CONTENT-LENGTH")
+        length = min(sum(lengths), 1 << 62)  # what is more is no less refused, and fits a number
         if not length and req.method not in {"GET", "HEAD"}:
             req.force_close()  # a body that nobody announced is no next request
         if self.stem and length:

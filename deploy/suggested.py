@@ -14,30 +14,28 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from deploy.population import Person, people
 from deploy.zawgyi import zawgyi
 from intake.desk import searching
+from intake.desk.caseload import Facts
+from intake.desk.cases import Case
 from intake.desk.similar import Similar
 from intake.form import Answer
 
 COLUMNS = "   seed    people  duplicates    plants   accused   made in   a case"
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What a desk knows of a case, as far as similar cases need it."""
-
-    answers: Mapping[str, Answer]
-    text: str
+def fact(answers: Mapping[str, Answer], text: str) -> Facts:
+    """Return what a desk knows of a case, as far as similar cases need it."""
+    return Facts(Case(bytes(16), ()), answers, text)
 
 
-def told(everybody: list[Person]) -> dict[bytes, Told]:
+def told(everybody: list[Person]) -> dict[bytes, Facts]:
     """Return people as the cases of a desk, by tag."""
     typed = ("account", "vet_hint")
     return {
-        person.number.to_bytes(16): Told(
+        person.number.to_bytes(16): fact(
             person.answers, "\n".join([str(person.answers.get(key, "")) for key in typed])
         )
         for person in everybody

@@ -91,6 +91,7 @@ def test_a_platform_that_cannot_seal_stops_it(site: Site) -> None:
         *(("INTAKE_FILES", value) for value in ("abc", "-1", "51")),
         *(("INTAKE_FILE_MB", value) for value in ("0", "1025", "")),
         *(("INTAKE_FILL", value) for value in ("-1", "65537", "many")),
+        *(("INTAKE_DECOYS", value) for value in ("-1", "86401", "0.5")),
     ],
 )
 def test_a_limit_of_files_that_is_none_is_named(name: str, value: str) -> None:

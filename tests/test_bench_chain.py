@@ -14,7 +14,7 @@ import pytest
 
 from deploy import bench_chain, chains, trials
 from deploy.bench_chain import Bench, picture, show
-from deploy.chains import Chain, Discarding, account, bodies
+from deploy.chains import Chain, Discarding, Shared, account, bodies
 from intake.form import Form
 from intake.settings import FORM, ROOT
 from tests.spine import WAIT
@@ -38,10 +38,11 @@ def begun(tmp_path: Path) -> Iterator[Begun]:
 
 
 def test_it_counts_what_is_stored(begun: Begun, capsys: pytest.CaptureFixture[str]) -> None:
-    bench = Bench([begun(Chain), begun(Discarding)])
+    bench = Bench([begun(Chain), begun(Discarding), begun(Shared)])
     bench.run(1, 0.5)
     bench.fill(60)
-    chain, other = bench.facts()
+    chain, other, shared = bench.facts()
+    assert shared["submissions"] == shared["stored"] >= 20
     assert chain["submissions"] == chain["stored"] >= 60
     assert (other["submissions"] >= 60, other["stored"]) == (True, 0)
     for each in (chain, other):
@@ -83,7 +84,7 @@ class Open(Chain):
     def command(self) -> list[str]:
         """Return how it is started: tor's line is taken where there is one."""
         file = self.path.with_name("open.py")
-        peek = 'line.recv(5, 2) != b"PROXY" or Letterbox.greeted(self, line)'
+        peek = 'super(type(line), line).recv(5, 2) != b"PROXY" or Letterbox.greeted(self, line)'
         file.write_text(chains.BEHIND.replace("return True", f"return {peek}"))
         own = super().command()
         return [str(file) if word == "deploy/gunicorn_conf.py" else word for word in own]

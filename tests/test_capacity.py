@@ -34,6 +34,9 @@ from intake.settings import ROOT, Settings
 from intake.store import Store
 from intake.terminal import progress
 from intake.wording import OFFERED, Wording
+from tests.leaks.test_decoys import copy, hold
+from tests.mutants import Mutant
+from tests.mutants.capacity import CAPS, MAINTENANCE
 from tests.site_maker import ORIGIN, Site, make_site, submit
 from tests.upload_maker import DIGITS, KIND, body, file, files, first
 
@@ -308,6 +311,22 @@ def test_each_leaves_more_than_the_one_before() -> None:
     most = 25 << 20  # bytes of a file, twice: in the store, and in tonight's second file
     assert kept.spools - kept.files > 2 * most * 1.2
     assert set(Settings.from_environment({"INTAKE_ROOM_MB": "0"}).kept) == {0}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("module", "mutant"),
+    [
+        *(pytest.param("test_maintaining", each, id=name) for name, each in MAINTENANCE.items()),
+        *(pytest.param("test_capacity", each, id=name) for name, each in CAPS.items()),
+    ],
+)
+def test_a_breakage_is_caught(module: str, mutant: Mutant, tmp_path: Path) -> None:
+    mutant.apply(broken := copy(tmp_path))
+    name = f"tests/{module}.py::test_{mutant.caught_by}"
+    done = hold(broken, name)
+    assert done.returncode == 1, done.stdout
+    assert f"FAILED {name}" in done.stdout, done.stdout
 
 
 @pytest.mark.slow

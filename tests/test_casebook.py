@@ -432,6 +432,21 @@ def test_a_quarter_without_keys_is_said(desk: Desk, monkeypatch: pytest.MonkeyPa
         desk.bring(path)
 
 
+def test_a_casebook_that_was_half_made_can_be_made_again(desk: Desk, tmp_path: Path) -> None:
+    """One that has a log, or words, is none of these, whatever else it lost."""
+    folder = tmp_path / "new"
+    for name in ("keyrings", "chains", "blobs"):
+        (folder / name).mkdir(parents=True)
+    (folder / "keyrings" / "000009").write_bytes(b"of another one")
+    (folder / ".casebook.json.0011.partial").write_bytes(b"{")
+    casebook.create(folder, desk.made.raw, "desk-a")
+    assert casebook.load(folder).desk == "desk-a"
+    assert not list(folder.glob(".*"))
+    (desk.casebook / "casebook.json").unlink()
+    with pytest.raises(Misuse, match="is not empty"):
+        casebook.create(desk.casebook, desk.made.raw, "desk-a")
+
+
 def test_what_is_no_casebook(desk: Desk, tmp_path: Path) -> None:
     with pytest.raises(Misuse, match="is not a casebook"):
         casebook.load(tmp_path)

@@ -178,9 +178,9 @@ def test_a_decoy_is_stored_by_what_stores_letters(
         posts.append(given)
         post(own, *given)
 
-    def note_add(own: Store, rows: Any, period: str, still: Any) -> bool:  # noqa: ANN401
-        added.append((rows, period, still))
-        return add(own, rows, period, still)
+    def note_add(own: Store, *given: Any) -> bool:  # noqa: ANN401
+        added.append(given)
+        return add(own, *given)
 
     monkeypatch.setattr(Letterbox, "post", note_post)
     monkeypatch.setattr(Store, "add", note_add)
@@ -191,7 +191,8 @@ def test_a_decoy_is_stored_by_what_stores_letters(
     assert [kind for _, _, kind, _ in posts] == [DECOY, DECOY, "testimony"], "path"
     assert {today for today, *_ in posts} == {letterbox.today()}
     assert [len(rows) for rows, *_ in added] == [1, 1, 1], "path"
-    assert {period for _, period, _ in added} == {letterbox.today().period}, "period"
+    assert {period for _, period, *_ in added} == {letterbox.today().period}, "period"
+    assert len({tuple(map(type, given)) for given in added}) == 1, "path"
     one, other, letter = (source for _, source, *_ in posts)
     assert len({*one, *other, *letter}) == 7 + (letter.language != one.language), "source"
     assert all(isinstance(source, Source) for source in (one, other, letter))

@@ -348,6 +348,9 @@ BREAKS: dict[str, list[tuple[Spoil, str, str]]] = {
     "core dumps": [(cores, "warn", "LimitCORE=0")],
     "space": [(no_room, "FAIL", "Make room")],
     "maintenance": [(lambda one: (one.data / "maintained").unlink(), "warn", "not run yet")],
+    "decoys": [
+        (lambda _one, patch: patch.setenv("INTAKE_DECOYS", "0"), "warn", "Unset INTAKE_DECOYS")
+    ],
     "wording": [(unsigned, "warn", "sign")],
     "form": [(lambda one, patch: patch.setenv("INTAKE_FORM", str(one.root)), "FAIL", "form")],
     "about": [(about_without_a_language, "warn", "Write it there")],

@@ -211,3 +211,18 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
         files.read(tmp_path / "none", 1)
     with pytest.raises(Misuse, match="is a folder"):
         files.read(tmp_path, 1)
+
+
+def test_a_folder_and_those_above_it_are_synced_into_the_folder_that_holds_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[Path] = []
+    monkeypatch.setattr(files, "sync_folder", synced.append)
+    files.make_folder(tmp_path / "a" / "b")
+    assert synced == [tmp_path, tmp_path / "a"]
+    assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
+    files.make_folder(tmp_path / "a" / "b")
+    assert len(synced) == 2
+    (tmp_path / "file").touch()
+    with pytest.raises(MachineTrouble, match="file"):
+        files.make_folder(tmp_path / "file")

@@ -21,7 +21,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager
 from datetime import date
 from functools import partial
 from pathlib import Path
@@ -546,6 +546,27 @@ def test_what_is_renamed_is_on_the_disk_and_so_is_its_name(
         "fsync data",
     ]
     assert "rename .partial maintained" in seen[written + 4 :]
+
+
+def test_whoever_is_let_in_again_finds_no_lock_on_the_new_file(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also while what comes after the rename is still being done."""
+    fill(settings, range(20))
+    before, tried, real = place(settings), list[int](), Rows.alone
+
+    @contextmanager
+    def alone(kept: Rows) -> Iterator[Connection]:
+        with real(kept) as connection:
+            yield connection
+        if place(settings) != before:
+            with closing(sqlite3.connect(database(settings), timeout=0)) as other:
+                other.execute("BEGIN IMMEDIATE")
+                tried.append(1)
+
+    monkeypatch.setattr(Rows, "alone", alone)
+    maintaining.maintain(settings)
+    assert tried == [1]
 
 
 def test_stopped_anywhere_it_leaves_every_row_and_the_next_run_tidies(

@@ -356,7 +356,8 @@ def test_a_merge_that_was_stopped_anywhere_goes_on(
             assert at.everything(other.casebook) == whole, done
         else:
             break
-    assert place == 2 + 2 + 2 + 1 - 1, "a keyring, two chains, two blobs, an erasure"
+    writes = "a keyring, two chains, each with a note before it, two blobs, an erasure"
+    assert place == 2 + 2 * 2 + 2 + 1 - 1, writes
     assert at.everything(other.casebook) == whole
 
 

@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 import pytest
 
 from deploy.population import people
-from deploy.suggested import COLUMNS, Told, shares, table, told
+from deploy.suggested import COLUMNS, fact, shares, table, told
 from deploy.zawgyi import zawgyi
 from intake.desk import pieces
+from intake.desk.caseload import Facts
+from intake.desk.labels import LABELS
 from intake.desk.pieces import NEAR, Pieces
 from intake.desk.searching import key
-from intake.desk.similar import REASONS, SHOWN, Similar
+from intake.desk.similar import SHOWN, Similar
 from intake.form import Answer
 
 ACCOUNT = (
@@ -48,11 +50,13 @@ SERVED: dict[str, Answer] = {
 class Made:
     """Strangers by the hundred, and cases of our own among them."""
 
-    facts: dict[bytes, Told] = field(default_factory=lambda: dict(told(list(people(9, 300, 0, 0)))))
+    facts: dict[bytes, Facts] = field(
+        default_factory=lambda: dict(told(list(people(9, 300, 0, 0))))
+    )
 
     def add(self, text: str, **answers: Answer) -> bytes:
         tag = (1000 + len(self.facts)).to_bytes(16)
-        self.facts[tag] = Told({**answers, "account": text}, text)
+        self.facts[tag] = fact({**answers, "account": text}, text)
         return tag
 
     def similar(self) -> Similar:
@@ -83,10 +87,10 @@ def test_a_retyped_account_is_shown_with_its_reasons() -> None:
     assert shown.tag == one
     codes = dict(shown.reasons)
     assert codes["wording"] == {"share": 100}
-    assert {"unit-month", "unit-rank-place", "hint"} <= codes.keys() <= REASONS.keys()
+    assert {"unit-month", "unit-rank-place", "hint"} <= codes.keys() <= LABELS["reasons"].keys()
     assert codes["answers"]["same"] == codes["answers"]["both"]
     for code, numbers in shown.reasons:
-        assert "{" not in REASONS[code].format(**numbers)
+        assert "{" not in LABELS["reasons"][code].format(**numbers)
 
 
 def test_comrades_with_words_of_their_own_are_not_accused() -> None:
@@ -117,7 +121,7 @@ def test_one_hand_is_found_whatever_it_says_of_unit_and_place() -> None:
 
 def test_a_form_without_these_questions_still_works() -> None:
     facts = {
-        bytes([n]) * 16: Told({"question": "a"}, ACCOUNT if n < 2 else OTHER) for n in range(3)
+        bytes([n]) * 16: fact({"question": "a"}, ACCOUNT if n < 2 else OTHER) for n in range(3)
     }
     similar = Similar(facts, key)
     assert [shown.tag for shown in similar.of(bytes(16)).shown] == [b"\1" * 16]
@@ -127,18 +131,18 @@ def test_a_form_without_these_questions_still_works() -> None:
 def test_nobody_and_one_alone() -> None:
     with pytest.raises(KeyError):
         Similar({}, key).of(b"a")
-    assert Similar({b"a": Told({}, "")}, key).of(b"a").shown == []
+    assert Similar({b"a": fact({}, "")}, key).of(b"a").shown == []
 
 
 def test_hostile_answers_and_texts_are_no_trouble() -> None:
     hostile = {
-        "marks": Told({"left": "2021-99", "unit_no": "\u202e"}, "က" + "\u0301" * 100_000),
-        "empty": Told({}, ""),
-        "lists": Told(
+        "marks": fact({"left": "2021-99", "unit_no": "\u202e"}, "က" + "\u0301" * 100_000),
+        "empty": fact({}, ""),
+        "lists": fact(
             {"left": ("2021-08",), "unit_no": ("1", "2"), "rank": ("SGT",)}, "\x00\ud800"
         ),
-        "long": Told({"posted": "M" * 100_000, "needs": "shelter"}, ACCOUNT * 200),
-        "digits": Told({"vet_hint": "9" * 100_000, "left": "0000-00"}, "9" * 100_000),
+        "long": fact({"posted": "M" * 100_000, "needs": "shelter"}, ACCOUNT * 200),
+        "digits": fact({"vet_hint": "9" * 100_000, "left": "0000-00"}, "9" * 100_000),
     }
     facts = {name.encode(): fact for name, fact in hostile.items()}
     similar = Similar(facts, key)
@@ -148,7 +152,7 @@ def test_hostile_answers_and_texts_are_no_trouble() -> None:
 def test_a_flood_of_equal_texts_is_counted_and_costs_no_square() -> None:
     """Ten times as many equal cases cost about ten times as much, by far not a hundred times."""
     assert _seconds(2000) < 40 * max(_seconds(200), 0.01)
-    flood = {n.to_bytes(16): Told(SERVED, ACCOUNT) for n in range(5000)}
+    flood = {n.to_bytes(16): fact(SERVED, ACCOUNT) for n in range(5000)}
     found = Similar(flood, key).of(bytes(16))
     assert found.crowd == 4999
     assert SHOWN == len(found.shown) < found.found < 200
@@ -182,7 +186,7 @@ def test_another_unit_speaks_against_and_a_large_unit_says_little() -> None:
 
 
 def _seconds(count: int) -> float:
-    flood = {n.to_bytes(16): Told(SERVED, ACCOUNT) for n in range(count)}
+    flood = {n.to_bytes(16): fact(SERVED, ACCOUNT) for n in range(count)}
     start = time.process_time()
     similar = Similar(flood, key)
     for tag in flood:

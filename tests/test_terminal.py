@@ -136,6 +136,7 @@ def test_every_refusal_has_its_documented_exit_code(
         "WrongPassphrase": 5,
         "Unsafe": 6,
         "MachineTrouble": 7,
+        "NoRoom": 7,
         "Incomplete": 8,
     }
 

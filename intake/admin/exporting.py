@@ -23,9 +23,11 @@ Nothing is deleted here. Until a return comes, every export carries the same row
 """
 
 import hashlib
+import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 from pathlib import Path
 
 from intake import days, files, installed
@@ -99,16 +101,17 @@ class Export:
                 yield from self._period(name, empty=empty)
 
     def _period(self, period: str, *, empty: bool) -> Iterator[Exported]:
-        total = self._store.counts()[period]
-        entries, odd = [], 0
-        for row, sealed in self._watch(f"Listing {period}", self._rows(period), total):  # (2)
-            if len(sealed) == SEALED:
-                entries.append(Entry(row, hashlib.sha256(sealed).digest()))
-            else:
-                odd += 1
-        each = fits(SEALED)
-        parts = [entries[at : at + each] for at in range(0, len(entries), each)]
-        for part in parts or ([[]] if empty or odd else []):
+        rows, each = self._rows(period), fits(SEALED)
+        for number in itertools.count():  # one part in memory at a time
+            total = min(each, self._store.counts()[period])
+            part, odd = [], 0
+            for row, sealed in self._watch(f"Listing {period}", islice(rows, each), total):  # (2)
+                if len(sealed) == SEALED:
+                    part.append(Entry(row, hashlib.sha256(sealed).digest()))
+                else:
+                    odd += 1
+            if not part and not odd and (number or not empty):
+                return
             before = chain.last(self._settings, chain.BUNDLES)
             header = BundleHeader(
                 deployment=self.keyring.deployment,
@@ -125,6 +128,8 @@ class Export:
                 raise Misuse(what, hint)
             header = write_manifest(self._note, header, part, self._key.sign)  # (3)
             yield self._write(header, part, odd=odd)
+            if len(part) + odd < each:
+                return
 
     def _finish(self) -> Exported | None:
         if not self._note.exists():
@@ -152,8 +157,8 @@ class Export:
         self, header: BundleHeader, entries: Sequence[Entry], *, odd: int = 0, again: bool = False
     ) -> Exported:
         path = self._folder / header.name
-        wanted = {entry.id for entry in entries}
-        found = (sealed for row, sealed in self._rows(header.period) if row in wanted)
+        rows, left = self._rows(header.period), iter(entries)  # both in the order of ids
+        found = (next((b for r, b in rows if r >= e.id), b"") for e in left)
         bodies = self._watch(f"Writing bundle {header.number}", found, len(entries))
         digest = write_bundle(path, header, entries, bodies, self._key.sign)  # (4)
         self._done(header)

@@ -139,6 +139,7 @@ class Fresh:
             for keys in _pages(f"{name}_noted", lambda: contextlib.nullcontext(connection)):
                 self._bring(connection, name, keys)
         self._connection.exec_driver_sql("COMMIT")
+        self._connection.close()  # with the lock on it: else who posts would wait for that
         self._sync()
 
     def _bring(self, connection: Connection, name: str, keys: list[Row]) -> None:

@@ -95,7 +95,7 @@ def _renew(settings: Settings, old: Path) -> None:
         second = stack.enter_context(fresh.Fresh.within(new, sync))
         second.fill(store)  # (4)
         second.follow(store)  # (5)
-        # While somebody has it open, the old file's end, which takes longer for a large one, waits.
+        # While this is open the old file's room is not given back, which takes long under a lock.
         stack.callback(os.close, os.open(old, os.O_RDONLY))
         with store.alone() as connection:  # (6)
             connection.exec_driver_sql("PRAGMA locking_mode=EXCLUSIVE")

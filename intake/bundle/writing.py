@@ -104,7 +104,7 @@ def _write(
     whole = hashlib.sha256(head)
     with files.whole(path) as file:
         file.write(head)  # (3)
-        for entry, body in zip_longest(sorted(entries, key=Entry.line), bodies):  # (4)
+        for entry, body in zip_longest(sorted(entries, key=lambda e: e.key), bodies):  # (4)
             digest = hashlib.sha256(body or b"").digest()
             if not entry or len(body or b"") != header.size or digest != entry.sha256:
                 hint = "The rows changed meanwhile. No file was made; run it again."

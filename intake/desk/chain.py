@@ -20,7 +20,7 @@ import hashlib
 import mmap
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -75,10 +75,16 @@ class Event:
 
     def line(self) -> bytes:
         """Return what the author signs, after the context."""
-        facts = {one.name: getattr(self, one.name) for one in fields(self)}
-        author, _, desk = facts.pop("chain").partition(".")
-        del facts["signature"]  # which is over all the others
-        return canonical.dump({**facts, "author": author, "desk": desk, "format": FORMAT})
+        author, _, desk = self.chain.partition(".")
+        facts: dict[str, object] = {
+            "author": author,
+            "desk": desk,
+            "deployment": self.deployment,
+            "format": FORMAT,
+        }
+        facts |= {"sequence": self.sequence, "previous": self.previous, "heads": self.heads}
+        facts |= {"day": self.day, "case": self.case, "what": self.what, "grounds": self.grounds}
+        return canonical.dump(facts)
 
     def plaintext(self) -> str:
         """Return the event as it is sealed, with its signature."""

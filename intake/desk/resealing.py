@@ -113,10 +113,8 @@ def waiting(  # noqa: PLR0913, PLR0917 - what was read already is not read again
 def _is_lie(book: Casebook, item: Received, identities: Sequence[Identity]) -> bool:
     try:
         open_words(book.folder, item, identities)
-    except Lie:
-        return True  # nobody may keep a key alive by recording what is not
-    except Refused:
-        return False
+    except Refused as refused:
+        return isinstance(refused, Lie)  # nobody may keep a key alive by recording what is not
     return False
 
 
@@ -291,18 +289,17 @@ class _Work:
         if len(self._rows) + sum(map(len, self._events.values())) <= least:
             return
         book, day = self._book, self._pen.day
-        drafts, blobs = [], []
+        drafts, blobs, words = [], [], []
         for people, rows in self._sealed.items():
             to = book.recipients(people, day)
+            words += [(told["blob"], one, to) for one, told in rows]
             for start in range(0, len(rows), ROWS):
                 part = [told for _, told in rows[start : start + ROWS]]
                 blobs.append([told["blob"] for told in part])
                 drafts.append(Draft({"assigned": people, "kind": "resealed", "rows": part}, to))
         record.noted(book.folder, self._pen, blobs)
-        for people, rows in self._sealed.items():
-            for words, told in rows:
-                to = book.recipients(people, day)
-                record.write_blob(book.folder, told["blob"], words, to)
+        for name, one, to in words:
+            record.write_blob(book.folder, name, one, to)
         for people, events in self._events.items():
             to = book.recipients(people, day)
             starts = range(0, len(events), ROWS)

@@ -20,9 +20,9 @@ import math
 import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
-from intake.desk.labels import LABELS
+from intake.desk.caseload import Facts
 from intake.desk.pieces import UNSEEN, Pieces, Shared, most
 from intake.form import Answer
 
@@ -52,23 +52,10 @@ ONE_HAND, ENOUGH = 0.6, 40  # of the longer text, and pieces of it
 RARE = 5  # cases that have a hint
 GUESS, GUESSED = 6, 20  # what we think before we counted: 6 of 20 give the same answer
 
-REASONS: Mapping[str, str] = LABELS["reasons"]
 
-Reason = tuple[str, Mapping[str, int]]  # a key of REASONS, and the numbers in its braces
+Reason = tuple[str, Mapping[str, int]]  # its code, and the numbers in its label
 _Served = tuple[str, str, str, str]  # number, kind, place and month; "" is not said
 _Group = tuple[str, str, str]  # number or kind, place, month; "" is any
-
-
-class Facts(Protocol):
-    """What is known of a case: the codes of its first testimony, and all that was typed."""
-
-    @property
-    def answers(self) -> Mapping[str, Answer]:
-        """The answers, by key."""
-
-    @property
-    def text(self) -> str:
-        """What was typed in all envelopes."""
 
 
 class Likeness(NamedTuple):

@@ -29,10 +29,11 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from intake.settings import ROOT
 from tests import spine, table
@@ -103,33 +104,41 @@ def scratch() -> Path:
     return Path(tempfile.mkdtemp(prefix="intake-durability-", dir=where)).resolve()
 
 
+class Step(NamedTuple):
+    """A command of a run: how it is called, what lay in the folder before, and what was shown."""
+
+    command: tuple[str, ...]
+    before: Path
+    text: str
+    trace: Path
+
+
 class Run:
     """Processes that are traced, one after the other, and the folder that they change."""
 
     def __init__(self, folder: Path, checkout: Path = ROOT) -> None:
         self.folder = folder
         self.checkout = checkout
-        self.trace = folder.with_name(f"{folder.name}.trace")
-        self.trace.write_bytes(b"")
+        self.steps: list[Step] = []
+        self.traces: list[Path] = []
+        self.text = ""
         self._before = disk.Disk(folder)
 
     @property
     def environment(self) -> dict[str, str]:
         """What the processes are told; they show each line as soon as it is said."""
         own = {"INTAKE_DATA": f"{self.folder}/data", "INTAKE_KEYS": f"{self.folder}/keys"}
+        own["INTAKE_DECOYS"] = "0"  # one by chance would be a row of nobody
         quiet = {"PYTHONDONTWRITEBYTECODE": "1", "PYTHONUNBUFFERED": "1", "LC_ALL": "C.UTF-8"}
         path = f"{self.folder.parent}/bin:{os.environ['PATH']}"
         return {"PATH": path, **quiet, **own}
 
-    def tracer(self, *more: str) -> tuple[str, ...]:
-        """Return the command that traces another, and adds to the trace."""
+    def tracer(self, trace: Path, *more: str) -> tuple[str, ...]:
+        """Return the command that traces another."""
         assert shutil.which("strace"), "Install strace, and run this test again."
-        options = ("-A", "-o", str(self.trace), "-e", calls.option(), *more)
-        return (*calls.STRACE, *options)
+        return (*calls.STRACE, "-o", str(trace), "-e", calls.option(), *more)
 
-    def command(
-        self, module: str, *words: object, fine: Sequence[int] = (0,), terminal: bool = False
-    ) -> str:
+    def command(self, module: str, *words: object, terminal: bool = False) -> str:
         """Trace a command to its end, on a terminal of its own if it wants one.
 
         Return what it said. ``bin`` beside the folder has programs that stand in for others.
@@ -137,8 +146,21 @@ class Run:
         command = [sys.executable, "-m", module, *map(str, words)]
         if terminal:
             command = ["script", "-qec", shlex.join(command), "/dev/null"]
-        done = subprocess.run(
-            [*self.tracer(), *command],
+        before = self.folder.with_name(f"before-{len(self.steps)}")
+        shutil.copytree(self.folder, before)
+        step = Step(tuple(command), before, self.text, self._trace())
+        self.steps.append(step)
+        done = self.run(self.tracer(step.trace), command)
+        assert done.returncode == 0, done.stdout + done.stderr
+        self.text += done.stdout
+        return done.stdout
+
+    def run(
+        self, tracer: Sequence[str], command: Sequence[str]
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a command under a tracer, to its end."""
+        return subprocess.run(
+            [*tracer, *command],
             cwd=self.checkout,
             env=self.environment,
             stdin=subprocess.DEVNULL,
@@ -147,15 +169,22 @@ class Run:
             timeout=WAIT,
             check=False,
         )
-        assert done.returncode in fine, done.stdout + done.stderr
-        return done.stdout
 
     @contextmanager
-    def site(self, **more: str) -> Iterator[str]:
+    def site(self) -> Iterator[str]:
         """Trace the site with one worker; yield ``host:port``."""
-        own: Mapping[str, str] = {**self.environment, **more}
-        with spine.serve(self.checkout, own, *self.tracer(), options=("-w", "1")) as address:
+        tracer = self.tracer(self._trace())
+        with spine.serve(self.checkout, self.environment, *tracer, options=("-w", "1")) as address:
             yield address
+
+    def put_back(self, step: Step) -> None:
+        """Have the folder as it was before a step."""
+        shutil.rmtree(self.folder)
+        shutil.copytree(step.before, self.folder)
+
+    def _trace(self) -> Path:
+        self.traces.append(self.folder.with_name(f"trace-{len(self.traces)}"))
+        return self.traces[-1]
 
     def cut(self, judge: Judge, seed: int = 9, stride: int = 1) -> Figures:
         """Judge the disk after every cut; ``stride`` takes each nth sync only."""
@@ -163,7 +192,7 @@ class Run:
         now, chance = self._before, random.Random(seed)
         place = scratch()
         try:
-            for call in calls.read(self.trace, self.folder):
+            for call in (c for trace in self.traces for c in calls.read(trace, self.folder)):
                 syncs = call.name in {"fsync", "fdatasync", "sync", "syncfs"} and call.result >= 0
                 if syncs and figures.syncs % stride == 0:
                     self._judge(now, judge, shown, chance, place, seen, figures)
@@ -219,3 +248,6 @@ class Run:
                 when = f"{variant}, after {len(shown.answers)} answers and {shown.text[-200:]!r}"
                 figures.first = figures.first or f"{when}: {what}"
             shutil.rmtree(made)
+
+
+Played = tuple[Run, Judge]

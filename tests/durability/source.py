@@ -58,9 +58,12 @@ class Source:
         assert status == fine, page
         return page
 
-    def try_post(self, path: str, fields: Mapping[str, object]) -> tuple[int, str]:
+    def try_post(
+        self, path: str, sent: Mapping[str, object] | bytes, kind: str = FORM
+    ) -> tuple[int, str]:
         """Send a form that may be refused; return status and page."""
-        return self._ask("POST", path, urlencode(dict(fields), doseq=True).encode(), FORM)
+        body = sent if isinstance(sent, bytes) else urlencode(dict(sent), doseq=True).encode()
+        return self._ask("POST", path, body, kind)
 
     def _ask(self, method: str, path: str, body: bytes | None, kind: str) -> tuple[int, str]:
         headers = {"Origin": f"http://{self.address}", "Content-Type": kind} if body else {}

@@ -15,7 +15,7 @@ from intake.errors import BadKeyring
 from intake.replies import Replies
 from intake.reply import Reply
 from intake.settings import ROOT
-from tests.durability.cuts import Figures, Run, Shown
+from tests.durability.cuts import Played, Run, Shown
 from tests.durability.rooms import admin, fill, make_server, signed, stored, whole
 from tests.durability.source import server
 from tests.makers import FIRST, identity
@@ -25,7 +25,7 @@ pytestmark = pytest.mark.durability
 ROWS = 6
 
 
-def beginnings(place: Path, checkout: Path = ROOT) -> Figures:
+def beginnings(place: Path, checkout: Path = ROOT) -> Played:
     """Make the data folder, the store and the bundle key."""
     root = place / "disk"
     root.mkdir(mode=0o700)
@@ -42,10 +42,10 @@ def beginnings(place: Path, checkout: Path = ROOT) -> Figures:
             assert key in again, "lost: the bundle key that was shown"
         assert stored(folder) == {}
 
-    return run.cut(judge)
+    return run, judge
 
 
-def installations(place: Path, checkout: Path = ROOT) -> Figures:
+def installations(place: Path, checkout: Path = ROOT) -> Played:
     """Install the first keyring, and then the next."""
     site = make_server(place, install=False)
     root, second = place / "disk", site.made.follow()
@@ -72,10 +72,10 @@ def installations(place: Path, checkout: Path = ROOT) -> Figures:
                 admin(folder, "keyring", "install", folder / "stick" / str(number), "--yes")
         assert installed.load(own).version == 2, "half: a keyring cannot be installed again"
 
-    return run.cut(judge)
+    return run, judge
 
 
-def exports(place: Path, checkout: Path = ROOT) -> Figures:
+def exports(place: Path, checkout: Path = ROOT) -> Played:
     """Export twice, with a row between; after the cut to another stick."""
     site = make_server(place, ROWS)
     root = place / "disk"
@@ -104,10 +104,10 @@ def exports(place: Path, checkout: Path = ROOT) -> Figures:
         assert numbers == list(range(1, len(numbers) + 1)), "half: a number of a bundle is left out"
         assert whole(second[max(second)], site.made) == {*every, row(ROWS + 1)[0]}
 
-    return run.cut(judge)
+    return run, judge
 
 
-def returns(place: Path, checkout: Path = ROOT) -> Figures:
+def returns(place: Path, checkout: Path = ROOT) -> Played:
     """Acknowledge rows, and put replies."""
     site = make_server(place, ROWS)
     root = place / "disk"
@@ -149,10 +149,10 @@ def returns(place: Path, checkout: Path = ROOT) -> Figures:
         admin(folder, "acknowledge", folder / "stick" / "1.return")
         assert complete(), "half: a return does not end when it is run again"
 
-    return run.cut(judge)
+    return run, judge
 
 
-def nights(place: Path, checkout: Path = ROOT) -> Figures:
+def nights(place: Path, checkout: Path = ROOT) -> Played:
     """Maintain, store a row, maintain."""
     make_server(place, 12)
     root = place / "disk"
@@ -169,10 +169,10 @@ def nights(place: Path, checkout: Path = ROOT) -> Figures:
         left = list((folder / "data").glob(".intake.db.*"))
         assert not left, "half: maintenance leaves something for good"
 
-    return run.cut(judge)
+    return run, judge
 
 
-def resumptions(place: Path, checkout: Path = ROOT) -> Figures:
+def resumptions(place: Path, checkout: Path = ROOT) -> Played:
     """Go on after the last bundle and return, on a server that was put back."""
     site = make_server(place, ROWS)
     root = place / "disk"
@@ -194,7 +194,7 @@ def resumptions(place: Path, checkout: Path = ROOT) -> Figures:
         said = admin(folder, "resume", *words)
         assert "The last bundle is 1, the last return 4." in said, "half: resume does not end"
 
-    return run.cut(judge)
+    return run, judge
 
 
 PARTS = {
@@ -209,4 +209,5 @@ PARTS = {
 
 @pytest.mark.parametrize("name", PARTS)
 def test_what_an_admin_was_told_holds_after_a_power_cut(name: str, place: Path) -> None:
-    PARTS[name](place).hold(name)
+    run, judge = PARTS[name](place)
+    run.cut(judge).hold(name)

@@ -16,7 +16,7 @@ from deploy.host.machine import FOLDERS, Machine
 from intake import days, files, installed
 from intake.errors import BadKeyring
 from intake.settings import ROOT, Settings
-from tests.durability.cuts import Figures, Run, Shown
+from tests.durability.cuts import Played, Run, Shown
 from tests.site_maker import make_site
 
 pytestmark = pytest.mark.durability
@@ -42,7 +42,7 @@ def tree(folder: Path) -> dict[str, bytes]:
     }
 
 
-def keys(place: Path, checkout: Path = ROOT) -> Figures:
+def keys(place: Path, checkout: Path = ROOT) -> Played:
     """Make a root, two reviewers, the archive and a period."""
     root = place / "disk"
     root.mkdir(mode=0o700)
@@ -75,7 +75,7 @@ def keys(place: Path, checkout: Path = ROOT) -> Figures:
             of = {name for name in final if Path(name).parent == made}
             assert of <= set(there) or made == Path(), "half: a folder of a ceremony"
 
-    return run.cut(judge)
+    return run, judge
 
 
 def machine(folder: Path) -> Machine:
@@ -114,7 +114,7 @@ def terminal(run: Run, root: Path, *words: object) -> None:
     run.command("deploy.host", "--root", root, *words, terminal=True)
 
 
-def saved(place: Path, checkout: Path = ROOT) -> Figures:
+def saved(place: Path, checkout: Path = ROOT) -> Played:
     """Make a backup."""
     made, content = in_use(place)
     run = Run(place / "disk", checkout)
@@ -126,10 +126,10 @@ def saved(place: Path, checkout: Path = ROOT) -> Figures:
         if path.exists():
             assert backup.unpack(path.read_bytes()) == content, "half: a backup"
 
-    return run.cut(judge)
+    return run, judge
 
 
-def put_back(place: Path, checkout: Path = ROOT) -> Figures:
+def put_back(place: Path, checkout: Path = ROOT) -> Played:
     """Put a backup back on a new server, and on one that was another."""
     _, content = in_use(place)
     root = place / "disk"
@@ -168,7 +168,7 @@ def put_back(place: Path, checkout: Path = ROOT) -> Figures:
                 restoring.restore(there, Path(), replace=True)
             assert backup.here(there) == content, "half: restore does not end"
 
-    return run.cut(judge)
+    return run, judge
 
 
 PARTS = {
@@ -180,4 +180,5 @@ PARTS = {
 
 @pytest.mark.parametrize("name", PARTS)
 def test_what_is_carried_holds_after_a_power_cut(name: str, place: Path) -> None:
-    PARTS[name](place).hold(name)
+    run, judge = PARTS[name](place)
+    run.cut(judge).hold(name)

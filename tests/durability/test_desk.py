@@ -25,7 +25,7 @@ from intake.keyring import quarter_of
 from intake.settings import ROOT
 from tests import desks
 from tests.desk_maker import ANSWERS, Desk, Sealed, sealed_row
-from tests.durability.cuts import Figures, Run, Shown
+from tests.durability.cuts import Played, Run, Shown
 from tests.durability.rooms import desk as command
 from tests.makers import Deployment, make_deployment
 
@@ -65,7 +65,7 @@ def facts(root: Path) -> Facts:
                 with contextlib.suppress(Refused):  # not here yet, and named to whoever reads
                     words = reading.open_words(book.folder, item, identities)
                     found.add(("words", item.id, hashlib.sha256(words.plaintext()).digest()))
-            told = [(d.event.author, d.event.what["kind"]) for d in case.decisions]
+            told = [(d.author, d.kind) for d in case.decisions]
             found |= {("decision", case.tag, *one) for one in told}
             found |= {("gone", case.tag)} if case.erased else set()
         if not (book.folder / "appending").exists():  # else whoever writes next takes it back
@@ -78,7 +78,7 @@ def facts(root: Path) -> Facts:
     return frozenset(found)
 
 
-def play(root: Path, checkout: Path, steps: Sequence[Words]) -> Figures:
+def play(root: Path, checkout: Path, steps: Sequence[Words]) -> Played:
     """Trace the commands one after the other, and cut the power everywhere."""
     run, text, ends, seen = Run(root, checkout), "", [], [facts(root)]
     for step in steps:
@@ -99,7 +99,7 @@ def play(root: Path, checkout: Path, steps: Sequence[Words]) -> Figures:
             missing = {one[:2] for one in ahead} - again
             assert not missing, f"half: the command again does not bring {min(missing)[0]}"
 
-    return run.cut(judge)
+    return run, judge
 
 
 def step_again(step: Words, folder: Path) -> list[object]:
@@ -128,7 +128,7 @@ def make_desk(root: Path, count: int = 5) -> tuple[Desk, Path]:
     raise AssertionError
 
 
-def days_work(place: Path, checkout: Path = ROOT) -> Figures:
+def days_work(place: Path, checkout: Path = ROOT) -> Played:
     """Begin a casebook, import, copy, decide, answer, acknowledge, copy again."""
     root = place / "disk"
     made, bundle = make_desk(root)
@@ -161,7 +161,7 @@ def days_work(place: Path, checkout: Path = ROOT) -> Figures:
     return play(root, checkout, steps)
 
 
-def two_desks(place: Path, checkout: Path = ROOT) -> Figures:
+def two_desks(place: Path, checkout: Path = ROOT) -> Played:
     """Take what another desk has: its words, its decision, its keyring, and a withdrawal."""
     root = place / "disk"
     _, bundle = make_desk(root)
@@ -191,4 +191,5 @@ PARTS = {
 
 @pytest.mark.parametrize("name", PARTS)
 def test_what_a_desk_said_holds_after_a_power_cut(name: str, place: Path) -> None:
-    PARTS[name](place).hold(name)
+    run, judge = PARTS[name](place)
+    run.cut(judge).hold(name)

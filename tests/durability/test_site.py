@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from intake.errors import NoMatchingKey
 from intake.replies import Replies
 from intake.reply import Reply
 from intake.settings import ROOT
-from tests.durability.cuts import Figures, Run, Shown
+from tests.durability.cuts import Played, Run, Shown
 from tests.durability.source import ACCOUNTS, Found, Source, look, server, starts
 from tests.makers import FIRST
 from tests.site_maker import make_site, seed_in
@@ -23,7 +24,7 @@ pytestmark = [pytest.mark.durability, pytest.mark.usefixtures("slow_step")]
 DATA = bytes(range(256)) * 500  # 128,000 bytes in four slices, and the end
 
 
-def letters(place: Path, checkout: Path = ROOT) -> Figures:
+def letters(place: Path, checkout: Path = ROOT) -> Played:
     """Send letters, more words and a wish to withdraw; cut the power everywhere."""
     (place / "disk").mkdir(mode=0o700)
     site, source = make_site(place / "disk"), Source()
@@ -50,10 +51,10 @@ def letters(place: Path, checkout: Path = ROOT) -> Figures:
         assert len(found.rows) <= len(ACCOUNTS) + 2, "half: a row of nobody"
         starts(found)
 
-    return run.cut(judge)
+    return run, judge
 
 
-def uploads(place: Path, checkout: Path = ROOT) -> Figures:
+def uploads(place: Path, checkout: Path = ROOT) -> Played:
     """Send two files at once, and a third; cut the power everywhere."""
     (place / "disk").mkdir(mode=0o700)
     site, source = make_site(place / "disk"), Source()
@@ -69,10 +70,10 @@ def uploads(place: Path, checkout: Path = ROOT) -> Figures:
         source.held(found, shown.answers)
         starts(found)
 
-    return run.cut(judge)
+    return run, judge
 
 
-def deletions(place: Path, checkout: Path = ROOT) -> Figures:
+def deletions(place: Path, checkout: Path = ROOT) -> Played:
     """Have a source delete a reply: then it is gone for good, and the other one waits."""
     (place / "disk").mkdir(mode=0o700)
     site, source = make_site(place / "disk"), Source()
@@ -90,8 +91,9 @@ def deletions(place: Path, checkout: Path = ROOT) -> Figures:
 
     def deleted(found: Found, _: int, __: str) -> None:
         waiting = dict(Replies(found.site.settings.url, found.site.settings.data).waiting(box.id))
-        with pytest.raises(NoMatchingKey):
+        with contextlib.suppress(NoMatchingKey):
             unseal(waiting[gone], [identity])
+            raise AssertionError("lost: a reply that was deleted opens")
         data = found.site.settings.data
         left = b"".join(path.read_bytes() for path in data.iterdir())
         assert put[gone][1000:1064] not in left, "lost: a reply that was deleted is still there"
@@ -110,16 +112,19 @@ def deletions(place: Path, checkout: Path = ROOT) -> Figures:
         assert waiting[stays] == put[stays], "lost: a reply that nobody deleted"
         starts(found)
 
-    return run.cut(judge)
+    return run, judge
 
 
 def test_every_receipt_that_was_shown_opens_after_a_power_cut(place: Path) -> None:
-    letters(place).hold("testimony, more words, a wish to withdraw")
+    run, judge = letters(place)
+    run.cut(judge).hold("testimony, more words, a wish to withdraw")
 
 
 def test_every_file_that_was_confirmed_is_whole_after_a_power_cut(place: Path) -> None:
-    uploads(place).hold("files of several slices")
+    run, judge = uploads(place)
+    run.cut(judge).hold("files of several slices")
 
 
 def test_a_reply_that_was_deleted_stays_deleted_after_a_power_cut(place: Path) -> None:
-    deletions(place).hold("a reply deleted by its source")
+    run, judge = deletions(place)
+    run.cut(judge).hold("a reply deleted by its source")

@@ -15,7 +15,7 @@ Rules:
 
 To repeat a failure, run the same test again: the same recipes come in the same order, and
 Hypothesis prints the smallest failing one. (Sealing draws its own chance, so the bytes of a seal
-differ from run to run.) ``FUZZ=1000000 pytest -m fuzz tests/fuzz`` tries ten times as many.
+differ from run to run.) ``make fuzz`` has what is read led by what it reaches (``guided.py``).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, ClassVar, Generic, NamedTuple, TypeVar
 
 import pytest
 from hypothesis import given, note, seed, settings
@@ -56,7 +56,8 @@ T = TypeVar("T")
 
 def tiers(full: int, fast: int = FAST) -> pytest.MarkDecorator:
     """Run the test with few mutants always, and with ``full`` of them where `fuzz` is asked for."""
-    return pytest.mark.parametrize("count", [fast, pytest.param(full, marks=pytest.mark.fuzz)])
+    many = pytest.param(full, marks=pytest.mark.fuzz, id="many")
+    return pytest.mark.parametrize("count", [pytest.param(fast, id="few"), many])
 
 
 # Bytes.
@@ -326,7 +327,8 @@ class Reader(Generic[T]):
     ``same`` returns whether what was read is the very thing that the mutant spells. ``reached`` are
     words of the refusals that the mutants must have brought about: they say how deep they came.
     Some mutants must be read, too, where the reader ``accepts`` other things than the original.
-    ``weight`` is how many bytes of memory it may take for each byte of a mutant.
+    ``weight`` is how many bytes of memory it may take for each byte of a mutant. Where ``raw`` is
+    False a file is the test's own frame around what is read, and only the ways make one.
     """
 
     valid: bytes
@@ -337,37 +339,55 @@ class Reader(Generic[T]):
     reached: Sequence[str] = ()
     accepts: bool = True
     weight: int = WEIGHT
+    raw: bool = True
 
     def fuzz(self, count: int) -> None:
-        """Read ``count`` different mutants."""
-        run = _Run(self, count)
-        for number in range(ROUNDS):
-            run.round(number)
-        assert len(run.seen) == count
+        """Read ``count`` mutants: led by what they reach, if there is a guide, or all different."""
+        run = Run(self, count)
+        if Run.guide:
+            Run.guide(run)
+        else:
+            for number in range(ROUNDS):
+                run.round(number)
+            assert len(run.seen) == count
+        assert run.read >= count
         if count >= 2_000:  # few mutants come nowhere near
             assert run.met[""] or not self.accepts
             told = [word for word in self.reached if any(word in what for what in run.met)]
             assert told == list(self.reached)
 
 
-class _Run:
+class Run:
     """What was read so far, and what it met: refusals by their words, "" for what was read."""
+
+    guide: ClassVar[Callable[[Run], None] | None] = None  # by tests/fuzz/guided.py
 
     def __init__(self, reader: Reader[Any], count: int) -> None:
         self.met: Counter[str] = Counter()
         self.seen: set[bytes] = set()
+        self.read = 0
         self.places = PLACES if count > FAST else 4
-        self._reader, self._count, self._failed = reader, count, 0
-        self._original, self._bound = reader.read(reader.valid), _Bound(reader)
+        self.reader, self.count, self._failed = reader, count, 0
+        self._original = reader.read(reader.valid)
+        self.measure()
+
+    def measure(self, watched: int = 1) -> None:
+        """Measure the valid file to compare with; what is ``watched`` may take longer."""
+        self._bound = _Bound(self.reader, watched)
+
+    @property
+    def recipes(self) -> st.SearchStrategy[Any]:
+        """Return recipes of every way, each with the way's number."""
+        ways = enumerate(self.reader.ways)
+        return st.one_of([st.tuples(st.just(number), way[0]) for number, way in ways])
 
     def round(self, number: int) -> None:
         """Read as many as are wanted still: some recipes give what was read before."""
-        wanted = self._count - len(self.seen)
-        ways = [st.tuples(st.just(n), way[0]) for n, way in enumerate(self._reader.ways)]
+        wanted = self.count - len(self.seen)
 
         @seed(number)
         @settings(max_examples=wanted // self.places + 5)
-        @given(st.one_of(*ways))
+        @given(self.recipes)
         def examples(recipe: tuple[int, Any]) -> None:
             self.recipe(*recipe)
 
@@ -377,33 +397,38 @@ class _Run:
     def recipe(self, way: int, recipe: Any) -> None:  # noqa: ANN401 - a recipe of any way
         """Read the mutants of a recipe, as long as more are wanted."""
         for step in range(self.places):
-            if len(self.seen) == self._count and not self._failed:
+            if len(self.seen) == self.count and not self._failed:
                 return
-            mutant = self._reader.ways[way][1](recipe, step)
-            key, original = mutant, self._reader.valid
-            if isinstance(mutant, Made):
-                key, original = mutant.inside, mutant.original
-            if key != original:
-                try:
-                    self._attempt(mutant)
-                except BaseException:
-                    self._failed = self._failed or len(self.seen) + 1
-                    note(f"Mutant {self._failed} was the first to fail. The least, at step {step},")
-                    note(f"has {len(mutant)} bytes: {mutant[:300]!r}")
-                    raise
-                self.seen.add(hashlib.sha256(key).digest())
+            mutant = self.reader.ways[way][1](recipe, step)
+            try:
+                self.take(mutant)
+            except BaseException:
+                self._failed = self._failed or len(self.seen) + 1
+                note(f"Mutant {self._failed} was the first to fail. The least, at step {step},")
+                note(f"has {len(mutant)} bytes: {mutant[:300]!r}")
+                raise
+
+    def take(self, mutant: bytes) -> None:
+        """Read a mutant, but not what is no mutant."""
+        key, original = mutant, self.reader.valid
+        if isinstance(mutant, Made):
+            key, original = mutant.inside, mutant.original
+        if key != original:
+            self._attempt(mutant)
+            self.read += 1
+            self.seen.add(hashlib.sha256(key).digest())
 
     def _attempt(self, mutant: bytes) -> None:
         try:
             found = self._bound.time(mutant)
-        except self._reader.refused as refused:
+        except self.reader.refused as refused:
             self.met[refused.what] += 1
         else:
             # Python's True is 1, so equal is not yet the very same.
             equal = found == self._original and repr(found) == repr(self._original)
-            assert equal or self._reader.same(found, mutant)
+            assert equal or self.reader.same(found, mutant)
             self.met[""] += 1
-        large = len(mutant) > 8 * len(self._reader.valid)
+        large = len(mutant) > 8 * len(self.reader.valid)
         if len(self.seen) % (SAMPLE // 10 if large else SAMPLE) == 0:
             self._bound.memory(mutant)
 
@@ -411,15 +436,16 @@ class _Run:
 class _Bound:
     """The most time and memory that one reading may take, measured on the valid file."""
 
-    def __init__(self, reader: Reader[Any]) -> None:
-        self._reader = reader
+    def __init__(self, reader: Reader[Any], watched: int) -> None:
+        self._reader, self._watched = reader, watched
         self._size = max(1, len(reader.valid))
         self._time = statistics.median(self._spent(reader.valid)[1] for _ in range(9))
         self._memory = self._peak(reader.valid)
 
     def time(self, mutant: bytes) -> Any:  # noqa: ANN401 - whatever is read
         """Return what is read, in bounded time."""
-        most = FLOOR_TIME + SLOWER * self._time * max(1, len(mutant) / self._size)
+        each = SLOWER * self._time * max(1, len(mutant) / self._size)
+        most = self._watched * (FLOOR_TIME + each)
         outcome, spent = self._spent(mutant)
         if spent > most:
             spent = min(self._spent(mutant)[1] for _ in range(3))

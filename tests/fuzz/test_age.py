@@ -221,6 +221,7 @@ def works(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def cheap(salt: bytes, length: int, n: int, r: int, p: int) -> Scrypt:
         asked.append(n.bit_length() - 1)
+        assert asked[-1] <= MAX_WORK
         return Scrypt(salt, length, n if n <= 1 << 10 else 2, r, p)
 
     monkeypatch.setattr("intake.age.passphrase.Scrypt", cheap)

@@ -255,4 +255,5 @@ def test_a_form_body_with_its_headers_through_the_whole_site(tmp_path: Path, cou
         refused=(TooMuch,),
         reached=["400", "403", "415", "421"],
         weight=200,
+        raw=False,
     ).fuzz(count)

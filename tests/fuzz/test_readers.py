@@ -1,8 +1,8 @@
 """Which test covers which reader of foreign bytes: the table, and that it leaves nothing out.
 
 A reader is a function of ``intake`` that calls one of :data:`CALLS`. When a new one appears, the
-table does not hold any more: write its mutations, and name their test here. (A receipt is shown and
-never typed back, so nothing reads one yet.)
+table does not hold any more: write its mutations, and name their test here. What a request is
+before it has a body, and a receipt that is typed back, are in ``test_requests.py``.
 """
 
 from __future__ import annotations
@@ -95,6 +95,7 @@ READERS: dict[str, tuple[str, ...]] = {
     "desk/judging.py:Judge._judge": ("test_an_envelope_in_its_seal",),
     "desk/importing.py:_keyring_of": ("test_the_keyring_that_a_bundle_names",),
     "desk/importing.py:run": BUNDLE,
+    "desk/labels.py:": OURS,
     "desk/merging.py:_chain": ("test_a_chain_of_another_desk",),
     "desk/merging.py:_keyrings": KEYRING,
     "desk/merging.py:_plain": COPIED,

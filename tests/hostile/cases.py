@@ -23,6 +23,7 @@ BODY = urlencode({"_seed": "7" * 64, **LEAST, "account": f"{CANARY} {BURMESE}"},
 LETTER = BODY.encode()
 OWN = {"Host": HOST, "Origin": f"http://{HOST}"}
 CLOSED = "closed"  # nobody was spoken to
+MAYBE = "maybe "  # or an end: what came in one piece with a request was read with it, or not yet
 
 B4 = "below 400"
 FORM = "en form"

@@ -12,12 +12,13 @@ import itertools
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 
 import pytest
 
 from tests.hostile import bodies, heads, meanings
 from tests.hostile.cases import BURMESE, CANARY, CLOSED, Case, renamed
-from tests.hostile.served import Attacked, Watch, family, under_attack
+from tests.hostile.served import Attacked, Watch, children, under_attack
 from tests.site_maker import make_site
 
 pytestmark = pytest.mark.hostile
@@ -30,15 +31,16 @@ MATRIX = [one for axis in AXES for one in renamed(axis(), axis.__name__)]
 LARGER = 2.0  # times the memory that plain requests take
 
 
-@pytest.fixture(scope="module")
-def attacked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Attacked]:
-    folder = tmp_path_factory.mktemp("hostile")
-    with under_attack(make_site(folder), folder) as found:
+@pytest.fixture(params=["1", "0"], ids=["disposable processes", "none"])
+def attacked(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Attacked]:
+    """A site that answers what has a body in processes of their own, and one that does not."""
+    more = {"INTAKE_DISPOSABLE": request.param}
+    with under_attack(make_site(tmp_path), tmp_path, more=more) as found:
         yield found
 
 
 def test_the_whole_matrix(attacked: Attacked, capsys: pytest.CaptureFixture[str]) -> None:
-    before = set(family(attacked.door.process.pid))
+    before = children(attacked.door.process.pid)
     wrong = []
     with Watch(attacked.door.process.pid).watching() as watch:
         for one in MATRIX:
@@ -62,7 +64,7 @@ def test_the_whole_matrix(attacked: Attacked, capsys: pytest.CaptureFixture[str]
     with capsys.disabled():
         sys.stdout.write("\n  " + "\n  ".join(told) + "\n")
     assert not wrong, "\n".join(wrong)
-    assert before <= set(family(attacked.door.process.pid)), "a process was lost"
+    assert children(attacked.door.process.pid) == before, "a worker was lost"
     assert ratio < LARGER, told[3]
 
 

@@ -52,5 +52,5 @@ def test_a_process_that_keeps_words_is_caught(mutant: Mutant, tmp_path: Path) ->
     broken = checkout(tmp_path / "checkout")
     mutant.apply(broken)
     with pytest.raises(AssertionError) as caught:
-        check(memory.look(tmp_path, broken, 5))
+        check(memory.look(tmp_path, broken, 2))
     assert str(caught.value).splitlines()[0] == mutant.caught_by

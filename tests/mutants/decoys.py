@@ -61,7 +61,7 @@ ON_THE_SERVER = {
         _POST,
         f"{_OWN}    row = bytes([row[0] | 128, *row[1:]])\n"
         "    letterbox.store.add([(row, sealed)], today.period, lambda: True)\n",
-        _SEEN,
+        _STORED,
     ),
     "decoys whose ids are drawn": Mutant(
         "intake/server/decoys.py",
@@ -78,8 +78,8 @@ ON_THE_SERVER = {
     ),
     "a decoy is logged": Mutant(
         "deploy/gunicorn_conf.py",
-        'gevent.spawn(app.extensions["decoys"], worker.cfg.workers, gevent.sleep)',
-        'gevent.spawn(app.extensions["decoys"], worker.cfg.workers, '
+        "gevent.spawn(decoys, worker.cfg.workers, gevent.sleep)",
+        "gevent.spawn(decoys, worker.cfg.workers, "
         "lambda wait: worker.log.info('decoy') or gevent.sleep(wait))",
         "workers_of_a_real_server_make_them_and_the_log_says_nothing",
     ),

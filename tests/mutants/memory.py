@@ -5,10 +5,11 @@ from __future__ import annotations
 from tests.mutants import Mutant
 
 MEMORY = {
-    "a worker reads on after the head": Mutant(
-        "deploy/pouring.py",
-        "more = receive(min(len(end) - held, room))",
-        "more = receive(room)",
+    "a worker looks at what follows a head": Mutant(
+        "deploy/gunicorn_conf.py",
+        "        data: bytes = super().recv(*size)\n",
+        "        super().recv(1 << 16, socket.MSG_PEEK)\n"
+        "        data: bytes = super().recv(*size)\n",
         "copies in a process that stays",
     ),
     "a worker reads what it pours": Mutant(
@@ -19,15 +20,18 @@ MEMORY = {
     ),
     "a child does not end": Mutant(
         "deploy/disposable.py",
-        "                _serve(channel, taken, crowded, serve)\n",
-        "                _serve(channel, taken, crowded, serve)\n"
-        "                select.select([], [], [])\n",
+        "    os.write(said, SAID.pack(kept, source.left))  # (5)\n",
+        "    os.write(said, SAID.pack(kept, source.left))\n"
+        "    source.line.close()\n"
+        "    os.close(said)\n"
+        "    signal.alarm(0)\n"
+        "    select.select([], [], [])\n",
         "copies in a process that stays",
     ),
     "a worker answers": Mutant(
         "deploy/gunicorn_conf.py",
-        "if self.stem and length:",
-        "if False:",
+        "            self.stem = Stem(self.seclude, self.alone)\n",
+        "            self.idle = Stem(self.seclude, self.alone)\n",
         "copies in a process that stays",
     ),
 }
