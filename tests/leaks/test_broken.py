@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import islice
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -30,9 +30,9 @@ def calls(folder: Path, mutant: Mutant | None) -> None:
 
 def left(folder: Path, mutant: Mutant | None) -> None:
     """Live through a short day, and look at what remains."""
-    chain = Chain.make(folder / "site", mutant)
-    remains.check_tables(chain)
-    lived = day.live(chain, day.schedule(30, 4, 2, 2), deleted=5, replies=40)
+    site = Chain.make(folder / "site", mutant)
+    remains.check_tables(site)
+    lived = day.live(site, day.schedule(30, 4, 2, 2), deleted=5, replies=40)
     remains.check_all(lived, day.rebuilt(lived, folder / "other"))
 
 
@@ -45,8 +45,9 @@ def failing(folder: Path, mutant: Mutant | None) -> None:
     """Let lines of ours fail."""
 
     def choose(of: Iterator[Fault], _: set[str]) -> Iterator[Fault]:
-        stored = (one for one in faults.every(of, set()) if one.at.startswith(STORED))
-        return islice(stored, 0, None, 5)  # both errors, by turns
+        stored = [one for one in faults.every(of, set()) if one.at.startswith(STORED)]
+        disk = (one for one in stored if one.kind == "OSError" and one.at.startswith(STORED[0]))
+        return chain((one for one in stored[::5]), disk)
 
     faults.check(faults.play(Chain.make(folder / "site", mutant), ("letter", "file"), choose), "")
 
