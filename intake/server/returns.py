@@ -17,7 +17,7 @@ from flask import Flask, Response, request
 
 from intake import receipt
 from intake.envelope import WITHDRAWAL, WORDS
-from intake.errors import BadKeyring, MachineTrouble
+from intake.errors import BadKeyring, MachineTrouble, NoRoom
 from intake.form import BODY_SPARE, BYTES_PER_CHARACTER
 from intake.replies import Replies
 from intake.server import mailbox, requests, typed, uploads
@@ -141,9 +141,11 @@ def _add(  # noqa: PLR0913, PLR0917 - what an envelope needs
             return case(back, language, digits, told=kind)
         except BadKeyring:
             told = "closed"
-        except MachineTrouble:
+        except NoRoom:
             told = "store"
-    status = 503 if told in {"closed", "store"} else 400
+        except MachineTrouble:  # as in ``site.take``
+            told = "doubt"
+    status = 503 if told in {"closed", "store", "doubt"} else 400
     kept = {"typed": body.get("words", ""), "limit": LONGEST}
     return case(back, language, digits or "", status, told=told, seed=seed, **kept)
 
@@ -154,7 +156,11 @@ def add_files(back: Back, language: str) -> Response:
     letterbox = back.site.letterbox
     settings = letterbox.settings
     limits = uploads.Limits(settings.files, settings.file_mb << 20)
-    got = uploads.receive(request, letterbox, letterbox.today(), language, limits, in_thread)
+    today = letterbox.today()
+    try:
+        got = uploads.receive(request, letterbox, today, language, limits, in_thread)
+    except MachineTrouble:  # as in ``site.take``; and a file that is sent again may be there twice
+        return notice(back.site, language, 500)
     status = {"": 200, "room": 503}.get(got.trouble, 400)
     return case(back, language, got.digits, status, told="files", files=got)
 

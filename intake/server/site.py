@@ -19,7 +19,7 @@ from werkzeug.exceptions import HTTPException
 
 from intake import about, days, misplaced, receipt
 from intake.envelope import TESTIMONY
-from intake.errors import BadKeyring, MachineTrouble, Unsafe
+from intake.errors import BadKeyring, MachineTrouble, NoRoom, Unsafe
 from intake.form import Form
 from intake.server import answers, requests
 from intake.server.fields import DeclaredForm, generate
@@ -101,9 +101,11 @@ def take(site: Site, language: str) -> Response:
             return page(site, language, "receipt", digits=source.digits, groups=receipt.groups)
     except BadKeyring:
         shown.trouble = "closed"
-    except MachineTrouble:
-        shown.trouble = "store"
-    status = 503 if shown.trouble in {"closed", "store"} else 400
+    except NoRoom:
+        shown.trouble = "room"
+    except MachineTrouble:  # also of the last sync, after which the row may be there
+        shown.trouble = "doubt"
+    status = 503 if shown.trouble in {"closed", "room", "doubt"} else 400
     return form_page(site, language, shown, seed or receipt.new_seed(), status)
 
 

@@ -150,8 +150,7 @@ class Tried:
         assert self.calls["pwrite64 ENOSPC"] > 10, self.calls
         assert self.calls["fdatasync EIO"] >= 3, self.calls
         assert self.refused, "no failure was ever told"
-        # The very last sync of a transaction: SQLite cannot take it back, and nobody knows.
-        assert self.untrue <= 1, "it was told that nothing was stored"
+        assert not self.untrue, "it was told that nothing was stored"
 
 
 @pytest.fixture
@@ -221,7 +220,7 @@ def test_a_file_on_a_disk_that_fails(site: Site) -> None:
             status, page = source.try_post("/en/file", sent, KIND)
             there = look(folder, site.made).site
             stored = files(there).count(one)
-            assert status in {200, 503}, status
+            assert status in {200, 500, 503}, status
             if status == 200:
                 assert stored == 1, "lost: a file that was confirmed"
                 tried.confirmed += 1

@@ -152,12 +152,11 @@ _ADD = 'connection.execute(statement, {"id": row, "period": period, "sealed": se
 FAULTS = {
     "a receipt is shown where the store failed": Mutant(
         "intake/server/site.py",
-        '    except MachineTrouble:\n        shown.trouble = "store"\n',
-        "    except MachineTrouble:\n"
+        '        shown.trouble = "doubt"\n',
         "        if seed:\n"
         "            digits = receipt.receipt(seed)\n"
         '            return page(site, language, "receipt", digits=digits, groups=receipt.groups)\n'
-        '        shown.trouble = "store"\n',
+        '        shown.trouble = "doubt"\n',
         "lies",
     ),
     "a file's rows are stored one by one": Mutant(
