@@ -34,6 +34,7 @@ ENDS = ("KeyboardInterrupt", "SystemExit", "GeneratorExit")  # these end a worke
 WARM = 12  # requests, so that each worker has done once what it does once
 HOW = "make leaks"
 DISK = ("intake/store.py", "intake/files.py", "intake/days.py", "intake/server/")
+DOUBT = "We cannot be sure that it was stored"
 GIVEN = (400, 503)  # pages that give back what was typed
 SLICES = 3  # rows of the file
 # What a page says that does not know whether it is stored, to who sent one row or several.
@@ -219,7 +220,8 @@ def _lie(answer: Answer, sent: Sent, new: int) -> str:
         return "says that it is stored"
     if nothing and new:
         return "says that nothing was stored"
-    if answer.status and not (stored or nothing or UNKNOWN[sent.rows] in answer.text):
+    unsure = DOUBT in answer.text or UNKNOWN[sent.rows] in answer.text
+    if answer.status and not (stored or nothing or unsure):
         return f"says neither: {answer.status}"
     return ""
 

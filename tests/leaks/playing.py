@@ -198,7 +198,9 @@ def _troubled(played: Played, opened: Door, why: str) -> None:
         ("words", urlencoded("/en/words", words), True),
         ("a file", upload, False),
     ):
-        case = Case(f"{name} while {why}", (raw,), own, (503,), told=told)
+        doubted = name == "a file" and why == "the store is damaged"  # it may be there: send again
+        status = 500 if doubted else 503
+        case = Case(f"{name} while {why}", (raw,), own, (status,), told=told)
         played.take(case, send(opened, case))
 
 
