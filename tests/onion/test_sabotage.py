@@ -23,8 +23,10 @@ MUTANTS: dict[str, tuple[Mutant, Callable[[Host], object]]] = {
     "tor's line is not required": (
         Mutant(
             CONF,
-            "        return found is not None\n",
-            "        else:\n            self._ahead = data\n        return True\n",
+            "        found = CIRCUIT.fullmatch(",
+            "        if not CIRCUIT.match(super().recv(LONGEST, socket.MSG_PEEK)):\n"
+            "            return True\n"
+            "        found = CIRCUIT.fullmatch(",
             "",
         ),
         test_life.test_nobody_is_served_without_the_line_that_tor_sends,
