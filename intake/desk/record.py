@@ -11,6 +11,7 @@ Rules:
   a stick, is moved to ``torn/`` and the chain goes on before it.
 """
 
+import contextlib
 import hashlib
 import os
 import secrets
@@ -94,6 +95,7 @@ def append(path: Path, data: bytes) -> None:
                 file.truncate(size)
                 raise
         files.sync_folder(path.parent)
+    with contextlib.suppress(OSError):  # it is written: nobody may be told that it is not
         note.unlink()
 
 

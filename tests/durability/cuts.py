@@ -51,6 +51,7 @@ class Shown:
     text: str = ""
     answers: list[tuple[int, str]] = field(default_factory=list)  # status, and page
     terminal: bool = False
+    anew: bool = False  # the last step ran again, so what it draws is not what it drew
 
     def add(self, call: Call) -> bool:
         """Take a call that may show something; return whether it did."""

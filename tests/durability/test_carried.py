@@ -70,7 +70,10 @@ def keys(place: Path, checkout: Path = ROOT) -> Played:
         there = tree(folder)
         assert seen[done] <= set(there), "lost: keys that were said to be made"
         for name, data in there.items():
-            assert data == final[name], "half: a file of a ceremony"
+            # A step that is run again draws other keys: a file of it is as long, and has no hole.
+            drawn = len(data) == len(final[name]) and bytes(64) not in data
+            anew = name not in seen[done] and shown.anew and drawn
+            assert anew or data == final[name], "half: a file of a ceremony"
         for made in {Path(name).parent for name in there}:
             of = {name for name in final if Path(name).parent == made}
             assert of <= set(there) or made == Path(), "half: a folder of a ceremony"

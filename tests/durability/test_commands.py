@@ -80,7 +80,7 @@ def attempt(run: Run, place: Place, how: str, judge: Judge) -> bool:
     assert "defect" not in said, said
     assert "Traceback" not in said, said
     assert killed or 0 <= done.returncode <= 8, done
-    judge(run.folder, Shown(place.step.text + done.stdout))
+    judge(run.folder, Shown(place.step.text + done.stdout, anew=True))
     return came or killed
 
 
