@@ -2,7 +2,9 @@
 
     python deploy/bench_files.py [--size 50] [--rounds 5] [--folder FOLDER]
 
-Both serve as they are deployed, on loopback; one plain client sends both the same random file.
+Both serve as they are deployed, on loopback, but that Intake's workers read files themselves
+(INTAKE_DISPOSABLE=0): a process that ends with its request cannot be asked what it took. One plain
+client sends both the same random file.
 
 Rules:
 - Ratios, not times: rounds of one upload each, in an order that changes; medians. Times are printed

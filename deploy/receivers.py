@@ -161,7 +161,7 @@ class OnionShare(Receiver):
 
 
 class Intake(Receiver):
-    """Intake as deploy/gunicorn_conf.py serves it."""
+    """Intake as deploy/gunicorn_conf.py serves it, with workers that read what is sent."""
 
     name = "Intake"
 
@@ -173,6 +173,7 @@ class Intake(Receiver):
             probe.bind((HOST, 0))
             self._address: tuple[str, int] = probe.getsockname()
         more = {"INTAKE_BIND": f"{HOST}:{self.address[1]}", "INTAKE_FILE_MB": f"{limit}"}
+        more["INTAKE_DISPOSABLE"] = "0"  # a process that ends cannot be asked what it took
         super().__init__(folder, GUNICORN, settings(self.site) | more)
 
     @cached_property

@@ -38,10 +38,10 @@ def check(servers: list[dict[str, Any]]) -> None:
         assert each["stored"] == must
 
 
-def test_three_beside_each_other(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_four_beside_each_other(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     plot = tmp_path_factory.mktemp("plot") / "plot.svg"
     found = json.loads(run(tmp_path, "--json", "--plot", plot))
-    assert len(found["servers"]) == 3
+    assert len(found["servers"]) == 4
     assert found["servers"][0]["submissions"] >= 60
     check(found["servers"])
     assert plot.read_text(encoding="utf-8").count("OnionShare") == 2

@@ -165,12 +165,6 @@ FAULTS = {
         f'{_ADD}; connection.exec_driver_sql("COMMIT"); connection.exec_driver_sql("BEGIN")',
         "lies",
     ),
-    "an error after a row is stored says that nothing was": Mutant(
-        "intake/store.py",
-        "with self._held(fcntl.LOCK_SH), troubled(), self._engine.begin() as connection:",
-        "with troubled(), self._held(fcntl.LOCK_SH), self._engine.begin() as connection:",
-        "lies",
-    ),
     "an error says what it is": Mutant(
         "intake/server/site.py",
         '    language = request.path.split("/")[1]\n    code = error',
