@@ -115,7 +115,8 @@ class Store:
     def transaction(self) -> Iterator[sa.Connection]:
         """Run one transaction under the shared lock.
 
-        Raises :class:`MachineTrouble`; then nothing of it is stored.
+        Raises :class:`MachineTrouble`; then nothing of it is stored, but if its last sync failed:
+        then SQLite cannot take it back, and nobody knows.
         """
         with self._held(fcntl.LOCK_SH), troubled(), self._engine.begin() as connection:
             yield connection

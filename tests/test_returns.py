@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 import secrets
@@ -9,7 +10,9 @@ import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask.testing import FlaskClient
@@ -25,8 +28,10 @@ from intake.server import mailbox as reading
 from intake.server import returns, slowly, typed
 from intake.server.returns import LONGEST
 from intake.store import Store
+from intake.wording import OFFERED, Wording
 from intake.zawgyi import to_zawgyi
 from tests.site_maker import ORIGIN, Site, make_site, seed_in
+from tests.upload_maker import KIND, body, file, first
 from tests.way_back import answer, boxes, letter, mailbox, masked, page_of, post
 
 CANARY = "ပြန်လာသူ canary"
@@ -392,6 +397,32 @@ def test_a_site_that_is_closed_or_cannot_store_says_so_and_keeps_what_was_typed(
     assert (CANARY in text) == (path == "words")
 
 
+@pytest.mark.parametrize("language", OFFERED)
+@pytest.mark.parametrize("stored", [0, 1])
+def test_a_file_of_which_nobody_knows_is_told_of(
+    client: FlaskClient, language: str, stored: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The last sync of its transaction failed: no page says that nothing was stored."""
+    digits, add, added = letter(client), Store.add, itertools.count()
+
+    def fail(*given: Any, **more: Any) -> bool:  # noqa: ANN401
+        done = add(*given, **more)
+        if next(added) == stored:
+            raise MachineTrouble("the last sync failed", "")
+        return done
+
+    monkeypatch.setattr(Store, "add", fail)
+    data = body(first(digits), file("ပုံ ၁.jpg", b"1"), file("ပုံ ၂.jpg", b"2"))
+    path = "/file" if language == OFFERED[0] else f"/{language}/file"
+    found = client.post(path, data=data, headers=ORIGIN, content_type=KIND)
+    assert found.status_code == 503
+    text = Wording.load(language).text
+    doubt = "We cannot be sure that one file was stored. You can send it again; then it may be "
+    assert text(f"{doubt}there twice. What came after it was not stored.") in unescape(found.text)
+    assert text("Nothing was stored") not in unescape(found.text)
+    assert (text("Files that are sealed and stored: {count}", count=1) in found.text) == stored
+
+
 # What nobody learns.
 
 
@@ -459,7 +490,7 @@ def test_a_mailbox_is_opened_so_many_at_a_time_and_letters_do_not_wait(
     time.sleep(0.1)
     busy = post(client, "/en/back", receipt=digits)
     assert busy.status_code == 429
-    assert "Many people look for answers just now" in busy.text
+    assert "Many people are here just now" in busy.text
     assert digits not in busy.text
     assert busy.content_length == 16384
     assert letter(client) != digits

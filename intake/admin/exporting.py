@@ -27,7 +27,6 @@ import itertools
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from itertools import islice
 from pathlib import Path
 
 from intake import days, files, installed
@@ -105,7 +104,9 @@ class Export:
         for number in itertools.count():  # one part in memory at a time
             total = min(each, self._store.counts()[period])
             part, odd = [], 0
-            for row, sealed in self._watch(f"Listing {period}", islice(rows, each), total):  # (2)
+            for row, sealed in self._watch(
+                f"Listing {period}", itertools.islice(rows, each), total
+            ):  # (2)
                 if len(sealed) == SEALED:
                     part.append(Entry(row, hashlib.sha256(sealed).digest()))
                 else:

@@ -36,7 +36,7 @@ def run(settings: Settings, workers: int, sleep: Callable[[float], object]) -> N
 
 
 def post(letterbox: Letterbox) -> None:
-    """Post one (2). Raises what :meth:`Letterbox.post` does; then nothing was stored."""
+    """Post one (2). Raises what :meth:`Letterbox.post` does."""
     seed = receipt.new_seed()
     source = Source(receipt.nonce(seed), receipt.receipt(seed), "")
     letterbox.post(letterbox.today(), source, DECOY, {})

@@ -63,7 +63,8 @@ class Letterbox:
     def post(self, today: InForce, source: Source, kind: str, body: object) -> None:
         """Seal ``body`` and store it.
 
-        Raises :class:`MachineTrouble` or :class:`BadKeyring`; then nothing was stored.
+        Raises :class:`NoRoom` or :class:`BadKeyring`; then nothing was stored. After any other
+        :class:`MachineTrouble` it may be stored or not, and the same form again is one row.
         """
         row = self.row(today, source, kind, body)
         follows, kept = lambda: load(self.settings) == today, self.settings.kept.words

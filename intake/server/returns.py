@@ -156,12 +156,8 @@ def add_files(back: Back, language: str) -> Response:
     letterbox = back.site.letterbox
     settings = letterbox.settings
     limits = uploads.Limits(settings.files, settings.file_mb << 20)
-    today = letterbox.today()
-    try:
-        got = uploads.receive(request, letterbox, today, language, limits, in_thread)
-    except MachineTrouble:  # as in ``site.take``; and a file that is sent again may be there twice
-        return notice(back.site, language, 500)
-    status = {"": 200, "room": 503}.get(got.trouble, 400)
+    got = uploads.receive(request, letterbox, letterbox.today(), language, limits, in_thread)
+    status = {"": 200, "room": 503, "doubt": 503}.get(got.trouble, 400)
     return case(back, language, got.digits, status, told="files", files=got)
 
 

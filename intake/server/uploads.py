@@ -72,8 +72,8 @@ class Received:
     """What became of an upload: the receipt's ``digits``, how many files are ``stored``, why not.
 
     ``trouble`` is "" (all are), "none" (nothing was chosen), "too_large", "too_many", "room" (from
-    that file on), "keys" (they changed meanwhile: send again) or "stopped" (the rest did not
-    arrive).
+    that file on), "keys" (they changed meanwhile: send again), "stopped" (the rest did not arrive)
+    or "doubt" (the next one may be there or not, and what came after it is not).
     """
 
     digits: str
@@ -91,8 +91,8 @@ def receive(  # noqa: PLR0913, PLR0917 - a request, and all that it is received 
 ) -> Received:
     """Store the files of ``request``. ``slowly`` does work while other requests go on.
 
-    Raises 400, 413 or 415 for what our page does not send, :class:`BadKeyring` if the site closed
-    meanwhile, and :class:`MachineTrouble`; then nothing was stored.
+    Raises 400, 413 or 415 for what our page does not send, and :class:`BadKeyring` if the site
+    closed meanwhile; then nothing was stored.
     """
     request.max_content_length = limits.files * (limits.size + HEADERS) + HEADERS
     events = _events(request)
@@ -109,7 +109,9 @@ def receive(  # noqa: PLR0913, PLR0917 - a request, and all that it is received 
             trouble = "" if stored else "none"
     except NoRoom:
         trouble = "room"
-    except (HTTPException, BadKeyring, MachineTrouble):
+    except MachineTrouble:  # also of the last sync, after which the file may be there
+        trouble = "doubt"
+    except (HTTPException, BadKeyring):
         if not stored:
             raise
         trouble = "stopped"

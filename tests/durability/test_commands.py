@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -91,35 +91,30 @@ def fail(name: str, played: Played, stride: int) -> None:
     faults += [(place, "error=EIO") for place in places(run, (*WRITES, *SYNCS))]
     stride = min(stride, max(1, len(faults) // LEAST))
     begin = random.Random(name).randrange(stride)
-    came, first, broken = 0, "", 0
-    chosen = faults[begin::stride]
-    for place, how in chosen:
-        try:
-            came += attempt(run, place, how, judge)
-        except AssertionError as error:
-            broken += 1
-            first = first or f"{place.name} {place.nth} {how}: {error}"
-    of = f"{came} of {len(faults)} calls failed; lost or half: {broken}"
-    table.record(f"full or failing disk: {name}", of, "`make durability`")
-    assert not broken, first
-    assert came >= len(chosen) * 0.8, "too many faults did not come"
+    said = f"{{}} of {len(faults)} calls failed"
+    each(run, judge, faults[begin::stride], f"full or failing disk: {name}", said)
 
 
 def kill(name: str, played: Played, times: int) -> None:
     """End the process at calls drawn by chance."""
     run, judge = played
-    chance, came, broken, first = random.Random(name), 0, 0, ""
-    every = places(run, (*WRITES, *SYNCS))
-    for place in chance.sample(every, min(times, len(every))):
+    every = [(place, "signal=KILL") for place in places(run, (*WRITES, *SYNCS))]
+    chosen = random.Random(name).sample(every, min(times, len(every)))
+    each(run, judge, chosen, f"SIGKILL: {name}", f"killed at {{}} of {len(every)} calls")
+
+
+def each(run: Run, judge: Judge, faults: Sequence[tuple[Place, str]], row: str, said: str) -> None:
+    """Try each fault; record a row that says how many came and what they broke."""
+    came, first, broken = 0, "", 0
+    for place, how in faults:
         try:
-            came += attempt(run, place, "signal=KILL", judge)
+            came += attempt(run, place, how, judge)
         except AssertionError as error:
             broken += 1
-            first = first or f"{place.name} {place.nth}: {error}"
-    of = f"killed at {came} of {len(every)} calls; lost or half: {broken}"
-    table.record(f"SIGKILL: {name}", of, "`make durability`")
+            first = first or f"{place.name} {place.nth} {how}: {error}"
+    table.record(row, f"{said.format(came)}; lost or half: {broken}", "`make durability`")
     assert not broken, first
-    assert came >= min(times, len(every)) * 0.8, "too seldom killed"
+    assert came >= len(faults) * 0.8, "too many faults did not come"
 
 
 def cases() -> Iterator[object]:

@@ -34,7 +34,7 @@ ENDS = ("KeyboardInterrupt", "SystemExit", "GeneratorExit")  # these end a worke
 WARM = 12  # requests, so that each worker has done once what it does once
 HOW = "make leaks"
 DISK = ("intake/store.py", "intake/files.py", "intake/days.py", "intake/server/")
-DOUBT = "We cannot be sure that it was stored"
+DOUBT = "We cannot be sure that"
 GIVEN = (400, 503)  # pages that give back what was typed
 SLICES = 3  # rows of the file
 # What a page says that does not know whether it is stored, to who sent one row or several.

@@ -198,9 +198,7 @@ def _troubled(played: Played, opened: Door, why: str) -> None:
         ("words", urlencoded("/en/words", words), True),
         ("a file", upload, False),
     ):
-        doubted = name == "a file" and why == "the store is damaged"  # it may be there: send again
-        status = 500 if doubted else 503
-        case = Case(f"{name} while {why}", (raw,), own, (status,), told=told)
+        case = Case(f"{name} while {why}", (raw,), own, (503,), told=told)
         played.take(case, send(opened, case))
 
 
