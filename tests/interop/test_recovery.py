@@ -580,9 +580,15 @@ def test_words_that_were_withdrawn_are_named_and_then_gone(
     book = casebook.load(folder)
     people = {name: reviewer(kit, book, name) for name in demo.REVIEWERS}
     states = {name: fold(book.chains(who.quarters())) for name, who in people.items()}
-    first, second = (name for name, state in states.items() if tag in state.cases)
-    found = states[first].cases.values()
-    other = next(one.tag for one in found if one.received[0].kind == "testimony" and one.tag != tag)
+    both = {name for name, state in states.items() if tag in state.cases}
+    # Which two of three have a case is drawn: of these two, one at least has another.
+    first, other = next(
+        (name, one.tag)
+        for name in sorted(both)
+        for one in states[name].cases.values()
+        if one.received[0].kind == "testimony" and one.tag != tag
+    )
+    (second,) = both - {first}
     others = tuple(sorted(demo.REVIEWERS[1:]))
     deciding.write(book, [Draft(tag, "withdrawn", {"note": BURMESE})], people[first])
     deciding.write(book, [Draft(other, "assigned", {"assigned": others})], people[first])
