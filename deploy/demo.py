@@ -108,11 +108,11 @@ def tool(name: str, *arguments: object, allow: tuple[int, ...] = (0,)) -> str:
 def environment() -> dict[str, str]:
     """Return the environment of every subprocess: the server's folders, and nothing secret.
 
-    There are no decoys unless they are asked for, so that what arrives is what was sent.
+    There are no decoys, also where the shell asks for some: what arrives is what was sent.
     """
     folders = {"INTAKE_DATA": str(SERVER / "data"), "INTAKE_KEYS": str(SERVER / "keys")}
-    own = {"INTAKE_ABOUT": str(ROOT / "deploy" / "about.example.toml"), "INTAKE_DECOYS": "0"}
-    return own | os.environ | folders
+    about = {"INTAKE_ABOUT": str(ROOT / "deploy" / "about.example.toml")}
+    return about | os.environ | folders | {"INTAKE_DECOYS": "0"}
 
 
 def hold_ceremony(clock: Steps) -> None:
@@ -290,9 +290,9 @@ def announce(sealed: bytes) -> None:
 
 
 def tell_decoys() -> None:
-    """Say how many decoys this site makes a day, and what a real one makes."""
-    usual, here = Settings(DEMO, DEMO).decoys, environment()["INTAKE_DECOYS"]
-    print(f"     Decoys a day: {here} in this demo, {usual} on a server (INTAKE_DECOYS).")
+    """Say that there are no decoys here, and how many a real site makes."""
+    usual = Settings(DEMO, DEMO).decoys
+    print(f"     Decoys a day: none in this demo, {usual} on a server (INTAKE_DECOYS).")
 
 
 def present(*names: str) -> list[str | Path]:
