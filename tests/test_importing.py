@@ -51,13 +51,14 @@ def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
 
 
 def honest(period: str = PERIOD) -> list[Sealed]:
-    """Return rows of words, every fifth a decoy, of every kind of account."""
+    """Return rows of words of every kind, every fifth a decoy: by turns proven, and not empty."""
     return [
         sealed_row(
             f"row {n}",
             {**ANSWERS, "account": ACCOUNTS[n % len(ACCOUNTS)]},
             period=period,
             kind="testimony" if n in WORDS else "decoy",
+            body=None if n % 10 else {},
         )
         for n in range(COUNT)
     ]

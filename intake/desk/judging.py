@@ -49,7 +49,7 @@ class Judged(NamedTuple):
     """A row, what else is counted of it, and if it has words: for whom, and what is said of it.
 
     ``inner`` says that it may be the first slice of a file that its source had sealed; ``nonce`` is
-    that of a decoy.
+    that of a decoy which is proven by it.
     """
 
     row: Row
@@ -129,7 +129,7 @@ class Judge:
         decoy, bound = envelope.kind == DECOY, opened.is_bound(entry.id, envelope)
         if not bound and not (decoy and (same or not known)):
             return Judged(row._replace(verdict=FOREIGN))
-        nonce = envelope.nonce if decoy and bound else None
+        nonce = envelope.nonce if decoy and opened.is_decoy(entry.id, envelope.nonce) else None
         if here.blob or (same and decoy):
             return Judged(here, nonce=nonce)
         version, digest = envelope.keyring
