@@ -14,6 +14,7 @@ Procedure of :func:`write_bundle`, and of :func:`write_return` likewise:
 from __future__ import annotations
 
 import hashlib
+import io
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import zip_longest
@@ -33,7 +34,8 @@ def write_manifest(
 ) -> BundleHeader:
     """Write a bundle without its envelopes, as a note of what it will be; return its line 1."""
     header, head = _bundle_head(header, entries, sign)
-    files.write(path, head)
+    with files.whole(path) as file:
+        file.writelines(head)
     return header
 
 
@@ -70,24 +72,31 @@ def write_return(
         raise Misuse("A return needs the signatures of two reviewers.", "Let a second one sign.")
     marks = {name: sign(header.statement()) for name, sign in sorted(signers.items())}  # (2)
     signed = b"".join(signature_line(name, mark) for name, mark in marks.items())
-    head = header.line() + b"\n" + signed + b"\n" + listed
-    _write(path, head, header, entries, bodies)
+    _write(path, [header.line() + b"\n" + signed + b"\n", listed], header, entries, bodies)
     return header
 
 
 def _bundle_head(
     header: BundleHeader, entries: Sequence[Entry], sign: Sign
-) -> tuple[BundleHeader, bytes]:
+) -> tuple[BundleHeader, list[bytes]]:
     listed = _listing(entries)  # (1)
     header = _filled(header, listed, count=len(entries))
     signature = sign(header.statement()).hex().encode()  # (2)
-    return header, header.line() + b"\n" + signature + b"\n" + listed
+    return header, [header.line() + b"\n" + signature + b"\n", listed]
 
 
 def _listing(entries: Sequence[Entry]) -> bytes:
-    if len({entry.key for entry in entries}) != len(entries):
-        raise Misuse("A list names the same row twice.")
-    return b"".join(sorted(entry.line() for entry in entries))
+    listed, before = io.BytesIO(), b""
+    for entry in _in_order(entries):
+        if entry.key == before:
+            raise Misuse("A list names the same row twice.")
+        listed.write(entry.line())
+        before = entry.key
+    return listed.getvalue()
+
+
+def _in_order(entries: Sequence[Entry]) -> list[Entry]:
+    return sorted(entries, key=lambda e: e.key)
 
 
 def _filled(header: Kind, listed: bytes, **counts: int) -> Kind:
@@ -99,12 +108,14 @@ def _filled(header: Kind, listed: bytes, **counts: int) -> Kind:
 
 
 def _write(
-    path: Path, head: bytes, header: Header, entries: Sequence[Entry], bodies: Iterable[bytes]
+    path: Path, head: list[bytes], header: Header, entries: Sequence[Entry], bodies: Iterable[bytes]
 ) -> str:
-    whole = hashlib.sha256(head)
+    whole = hashlib.sha256()
     with files.whole(path) as file:
-        file.write(head)  # (3)
-        for entry, body in zip_longest(sorted(entries, key=lambda e: e.key), bodies):  # (4)
+        for piece in head:  # (3)
+            whole.update(piece)
+            file.write(piece)
+        for entry, body in zip_longest(_in_order(entries), bodies):  # (4)
             digest = hashlib.sha256(body or b"").digest()
             if not entry or len(body or b"") != header.size or digest != entry.sha256:
                 hint = "The rows changed meanwhile. No file was made; run it again."
