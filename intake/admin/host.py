@@ -43,7 +43,7 @@ _VISIT = (
     b"PROXY TCP6 fc00:dead:beef:4dad::ffff:ffff ::1 1 80\r\n"
     b"GET %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 )
-_OURS = b"\r\nX-Padding: "  # deploy/gunicorn_conf.py fills each head with it
+_OURS = b"\r\nX-Padding: "  # deploy/door/answers.py fills each head with it
 _ONION = re.compile(
     r"HiddenService(Dir /var/lib/tor/(?!intake/*$)[\w-]+|Port \d+ (127\.0\.0\.1:\d+|unix:/\S+)|"
     r"PoWDefensesEnabled 1|EnableIntroDoSDefense 1|MaxStreams \d+|MaxStreamsCloseCircuit 1)"
@@ -324,6 +324,13 @@ def _crypt(device: Path) -> bool:
     )
 
 
+def _freed_memory(_: Settings, place: Path) -> str:
+    if "init_on_free=1" not in _read(place / "proc/cmdline").split():
+        what = "What an ended process knew may lie in free memory for days."
+        raise Doubt(what, "docs/ADMINS.md, chapter 13: start the kernel with init_on_free=1.")
+    return "it is emptied at once"
+
+
 def _time(_: Settings, place: Path) -> str:
     if not (place / "run/systemd/timesync/synchronized").exists():
         hint = "timedatectl. A wrong clock closes the site, or seals to a key that is gone."
@@ -333,5 +340,5 @@ def _time(_: Settings, place: Path) -> str:
 
 CHECKS = (
     *(_release, _user, _units, _door, _torrc, _tor, _processes),
-    *(_kernel, _journal, _apparmor, _disk, _time),
+    *(_kernel, _freed_memory, _journal, _apparmor, _disk, _time),
 )

@@ -21,7 +21,7 @@ from tests.host.hosts import DOOR, Host
 pytestmark = pytest.mark.host
 
 # Of a machine in a folder, with a keyring of a test.
-DOUBTS = {"disk", "keyring", "swap", "time", "wording"}
+DOUBTS = {"disk", "freed memory", "keyring", "swap", "time", "wording"}
 ONLY_SWAP = "The site runs without its bounds: it may be swapped to a disk. ->"
 DROPIN = "/etc/systemd/system/intake.service.d/override.conf"
 
