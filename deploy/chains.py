@@ -209,8 +209,8 @@ class Discarding(Chain):
 
 BEHIND = """
 from deploy.gunicorn_conf import *
-from deploy.gunicorn_conf import Letterbox
-class Behind(Letterbox):
+from deploy.door.worker import Worker
+class Behind(Worker):
     def greeted(self, line):
         return True
 worker_class = Behind

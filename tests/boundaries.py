@@ -26,9 +26,11 @@ from typing import NamedTuple
 from intake.settings import ROOT
 
 ROOMS = ("intake.ceremony", "intake.desk")  # offline: they are not on a server
-AT_THE_DOOR = ("deploy.gunicorn_conf", "deploy.disposable", "deploy.pouring")
 # What a server loads beside intake/.
-SERVED = ("app.py", *(f"{name.replace('.', '/')}.py" for name in AT_THE_DOOR))
+SERVED = (
+    *("app.py", "deploy/gunicorn_conf.py"),
+    *sorted(str(path.relative_to(ROOT)) for path in ROOT.glob("deploy/door/*.py")),
+)
 SIGNER = "intake/admin/setup.py"
 MAILBOX = "intake.server.mailbox"
 SEEKER = "intake/misplaced.py"  # finds secrets by how they are spelled
@@ -91,12 +93,11 @@ class Zone(NamedTuple):
 
 
 ONLINE = Zone(OPENS, CLOSED, SERVER)
-# Serving asks the system to keep workers' memory to themselves: prctl(2), which Python has not.
-DOOR = Zone(OPENS, CLOSED, rf"{SERVER}|ctypes|deploy\.(disposable|pouring)")
+DOOR = Zone(OPENS, CLOSED, rf"{SERVER}|deploy\.door")
+# It asks the system to keep workers' memory to themselves: prctl(2), which Python has not.
+PROCESS = Zone(OPENS, CLOSED, rf"{PLAIN}|ctypes|signal|socket")
 # It forks, and what it forks has pipes and sockets to its parent; it runs no program.
-STEM = Zone(
-    OPENS, CLOSED, rf"{SERVER}|ctypes|deploy\.pouring|gc|mmap|select|signal|socket|struct|weakref"
-)
+STEM = Zone(OPENS, CLOSED, rf"{SERVER}|deploy\.door|gc|mmap|select|signal|socket|struct|weakref")
 # It knocks at the site's own socket, a file, to see that somebody answers.
 KNOCK = Zone(OPENS, CLOSED, rf"{SERVER}|socket")
 BOX = Zone(PRIMITIVE, ABSENT, SERVER)
@@ -106,8 +107,9 @@ READING = Zone(r"(?!)", (), DESK)
 ZONES = (
     (HALF, READING),
     ((MAILBOX,), BOX),
-    (("deploy.gunicorn_conf",), DOOR),
-    (("deploy.disposable",), STEM),
+    (("deploy.door.disposable",), STEM),
+    (("deploy.door.processes",), PROCESS),
+    (("deploy.gunicorn_conf", "deploy.door"), DOOR),
     (("intake.admin.host",), KNOCK),
     (("intake.desk.pages",), LOOPBACK),
     (CLOSED, OFFLINE),

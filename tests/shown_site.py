@@ -7,9 +7,10 @@ does not come back while a busy machine takes its time.
 from __future__ import annotations
 
 import ctypes
-import sys
 from collections.abc import Callable, Iterable
 from typing import Any
+
+from deploy.door import circuits
 
 PR_GET_DUMPABLE = 3
 BURST, PACE = 5, 4.0
@@ -23,8 +24,7 @@ class Shown:
         from app import app as site  # noqa: PLC0415 - a test has no settings of one
 
         self.site, self.extensions = site, site.extensions
-        configuration: Any = sys.modules["__config__"]  # deploy/gunicorn_conf.py
-        configuration.BURST, configuration.PACE = BURST, PACE
+        circuits.BURST, circuits.PACE = BURST, PACE
 
     def __call__(self, environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         """Answer as the site does, but for one page more."""

@@ -84,7 +84,7 @@ class Open(Chain):
     def command(self) -> list[str]:
         """Return how it is started: tor's line is taken where there is one."""
         file = self.path.with_name("open.py")
-        peek = 'super(type(line), line).recv(5, 2) != b"PROXY" or Letterbox.greeted(self, line)'
+        peek = 'super(type(line), line).recv(5, 2) != b"PROXY" or Worker.greeted(self, line)'
         file.write_text(chains.BEHIND.replace("return True", f"return {peek}"))
         own = super().command()
         return [str(file) if word == "deploy/gunicorn_conf.py" else word for word in own]

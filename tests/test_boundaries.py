@@ -61,11 +61,11 @@ def plant(folder: Path, planted: Iterable[Breach]) -> Path:
     skipped = shutil.ignore_patterns("__pycache__", "locale", "forms")
     shutil.copytree(ROOT / "intake", folder / "intake", ignore=skipped)
     for name in (*SERVED, "pyproject.toml"):
-        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
     for breach in planted:
         for name, text in breach.plant.items():
-            (folder / name).parent.mkdir(exist_ok=True)
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             with (folder / name).open("a", encoding="utf-8") as file:
                 file.write(text)
     return folder

@@ -19,18 +19,10 @@ from types import SimpleNamespace
 import gevent  # type: ignore[import-untyped]
 import pytest
 
-from deploy import gunicorn_conf
-from deploy.gunicorn_conf import (
-    BURST,
-    HEAD,
-    LONGEST,
-    OPEN,
-    PACE,
-    Circuits,
-    Line,
-    graceful_timeout,
-    refusal,
-)
+from deploy.door import circuits, worker
+from deploy.door.answers import HEAD, refusal
+from deploy.door.circuits import BURST, LONGEST, OPEN, PACE, Circuits, Line
+from deploy.gunicorn_conf import graceful_timeout
 from intake.errors import BadKeyring
 from intake.server.answers import SIZE
 from intake.settings import ROOT
@@ -62,7 +54,7 @@ def served(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Doo
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that stands still, and moves when its one number is changed."""
     now = [1000.0]
-    monkeypatch.setattr(gunicorn_conf, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    monkeypatch.setattr(circuits, "time", SimpleNamespace(monotonic=lambda: now[0]))
     monkeypatch.setattr(gevent, "spawn", lambda *_: None)
     return now
 
@@ -267,13 +259,13 @@ def test_what_is_past_is_forgotten(clock: list[float], monkeypatch: pytest.Monke
 
 def test_the_forgetting_really_goes_on() -> None:
     """Without a made-up clock, and with a shorter pace."""
-    circuits = Circuits()
+    counted = Circuits()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(gunicorn_conf, "PACE", 0.001)
-        circuits.wait(A)
-        assert circuits.paid
+        patch.setattr(circuits, "PACE", 0.001)
+        counted.wait(A)
+        assert counted.paid
         with gevent.Timeout(WAIT):
-            while circuits.paid:
+            while counted.paid:
                 gevent.sleep(0.001)
 
 
@@ -352,7 +344,8 @@ def test_a_refusal_that_is_kept_would_be_the_same_if_it_were_made_anew(
 
 
 def test_these_are_all_that_this_layer_answers_with() -> None:
-    source = Path(gunicorn_conf.__file__).read_text(encoding="utf-8").partition("\nwsgi_app")[0]
+    files = Path(worker.__file__).parent.glob("*.py")
+    source = "".join(file.read_text(encoding="utf-8") for file in files)
     assert set(re.findall(r"\b[45]\d\d\b", source)) == {"400", "408", "429", "500"}
 
 

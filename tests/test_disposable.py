@@ -13,6 +13,8 @@ import secrets
 import select
 import signal
 import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,11 +26,13 @@ import gevent  # type: ignore[import-untyped]
 import pytest
 from gevent.socket import socket as light  # type: ignore[import-untyped]
 
-from deploy import disposable
-from deploy.disposable import EACH, WHOLE, Crowded, Turns
-from deploy.gunicorn_conf import HEAD, Letterbox
-from deploy.pouring import STEP, pour, upto
+from deploy.door import disposable
+from deploy.door.answers import HEAD
+from deploy.door.disposable import EACH, WHOLE, Crowded, Turns
+from deploy.door.pouring import STEP, pour, upto
+from deploy.door.worker import Worker
 from intake.server.answers import SIZE
+from intake.settings import ROOT
 from tests import door
 from tests.door import GET, LAST, Door, line, rest
 from tests.leaks.memory import Process, family
@@ -222,7 +226,7 @@ def test_whose_turn_it_is(site: Site, path: str, length: int, kind: str) -> None
     """A mailbox is opened slowly, however its path is written: it must not take others' turns."""
     worker: Any = SimpleNamespace(wsgi=site.client().application)
     stem: Any = SimpleNamespace(slow="slow", words="words", files="files")
-    found: Any = Letterbox.turns(worker, stem, SimpleNamespace(path=path), length)
+    found: Any = Worker.turns(worker, stem, SimpleNamespace(path=path), length)
     assert found == kind
 
 
@@ -248,6 +252,45 @@ def test_one_process_waits_and_each_request_has_its_own(served: Door) -> None:
     for pid, _ in (stem, fresh):
         assert len(list(Path(f"/proc/{pid}/task").iterdir())) == 1
         assert {f"{Path(f'/proc/{pid}/fd/{n}').readlink()}" for n in (1, 2)} == {"/dev/null"}
+
+
+WARM = """
+import sys
+from app import app
+from tests.site_maker import LEAST
+client, site = app.test_client(), app.extensions["site"]
+def there():
+    return len(sys.modules), len(site.letterbox.store._engine._compiled_cache)
+cold = there()
+app.extensions["warm"]()
+warm = there()
+seed = "ab" * 32
+answer = client.post("/", data={**LEAST, "_seed": seed}, headers={"Origin": "http://localhost"})
+print(answer.status_code, all(a < b for a, b in zip(cold, warm)), warm == there())
+"""
+
+
+def test_what_a_letter_needs_is_there_before_it_comes(site: Site) -> None:
+    """Else each process would load modules and compile statements, at every letter."""
+    before = site.store.counts()
+    command = [sys.executable, "-W", "error", "-c", WARM]
+    env = {**door.settings(site), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(
+        command, cwd=ROOT, env=env, check=False, capture_output=True, text=True, timeout=2 * WAIT
+    )
+    assert (done.stdout, done.stderr) == ("200 True True\n", "")
+    assert site.store.counts().total() == before.total() + 1  # the letter, and nothing else
+
+
+def test_a_closed_site_is_warmed_and_says_nothing(tmp_path: Path) -> None:
+    site = make_site(tmp_path, install=False)
+    script = "from app import app; app.extensions['warm']()"
+    env = {**door.settings(site), "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, cwd=ROOT, env=env, check=False, capture_output=True)
+    assert (done.returncode, done.stdout) == (0, b"")
+    assert done.stderr.startswith(b"The site is closed.")
+    assert not site.store.counts()
 
 
 def test_many_requests_on_one_connection(served: Door) -> None:

@@ -24,8 +24,7 @@ from urllib.parse import urlencode
 
 import pytest
 
-from deploy import gunicorn_conf
-from deploy.gunicorn_conf import HEAD, refusal
+from deploy.door.answers import HEAD, Answer, refusal
 from deploy.population import people
 from deploy.zawgyi import zawgyi
 from intake import about, days, receipt
@@ -489,7 +488,7 @@ def test_head_and_body_leave_in_one_piece(
     line: Any = SimpleNamespace(sendall=pieces.append)
     asked: Any = SimpleNamespace(method=method, version=(1, 1), should_close=lambda: False)
     configuration: Any = SimpleNamespace()
-    reply = gunicorn_conf.Reply(asked, line, configuration)
+    reply = Answer(asked, line, configuration)
     reply.start_response("200 OK", headers)
     reply.write(b"hello"[: int(headers[-1][1])])
     reply.close()

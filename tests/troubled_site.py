@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from app import app
+from deploy.door import worker
 from intake.errors import BadKeyring, MachineTrouble
 from intake.server.inforce import InForce
 from intake.server.letterbox import Letterbox
@@ -37,5 +36,4 @@ def today(letterbox: Letterbox) -> InForce:
 
 
 Letterbox.today = today  # type: ignore[assignment, method-assign]
-configuration: Any = sys.modules["__config__"]  # deploy/gunicorn_conf.py, as gunicorn names it
-configuration.SILENCE, configuration.REQUEST = SILENCE, REQUEST
+worker.SILENCE, worker.REQUEST = SILENCE, REQUEST

@@ -37,7 +37,7 @@ from intake.errors import MachineTrouble, Misuse, Refused
 ROOT = Path(__file__).resolve().parent.parent.parent  # of the checkout, or of a release
 SHIPPED = (
     *("app.py", "LICENSE", "intake", "templates/source", "requirements/server.txt"),
-    *("deploy/gunicorn_conf.py", "deploy/disposable.py", "deploy/pouring.py"),
+    *("deploy/gunicorn_conf.py", "deploy/door"),
     *("deploy/about.example.toml", "deploy/install.sh", "deploy/host"),
 )
 RELEASES = "/opt/intake/releases"

@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from werkzeug.exceptions import HTTPException
 
 from deploy import gunicorn_conf
-from deploy.gunicorn_conf import CIRCUIT, LONGEST, Line
+from deploy.door.circuits import CIRCUIT, LONGEST, Line
 from intake import receipt
 from intake.errors import BadFile
 from intake.form import LETTER_WA

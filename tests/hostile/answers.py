@@ -17,7 +17,7 @@ from typing import NamedTuple
 from flask import Flask
 from werkzeug.wrappers import Response
 
-from deploy.gunicorn_conf import HEAD
+from deploy.door.answers import HEAD
 from intake import receipt
 from intake.server.answers import SIZE
 from intake.server.returns import create_app

@@ -20,7 +20,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.gunicorn_conf import BURST, OPEN, PACE, workers
+from deploy.door.circuits import BURST, OPEN, PACE
+from deploy.gunicorn_conf import workers
 from tests.door import line
 from tests.hostile.bodies import BACK, FILE, MULTIPART, RIGHT, part
 from tests.hostile.cases import LETTER, head, letter

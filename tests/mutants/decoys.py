@@ -77,10 +77,10 @@ ON_THE_SERVER = {
         "a_decoy_leaves_what_a_letter_leaves",
     ),
     "a decoy is logged": Mutant(
-        "deploy/gunicorn_conf.py",
-        "gevent.spawn(decoys, worker.cfg.workers, gevent.sleep)",
-        "gevent.spawn(decoys, worker.cfg.workers, "
-        "lambda wait: worker.log.info('decoy') or gevent.sleep(wait))",
+        "deploy/door/worker.py",
+        "gevent.spawn(decoys, self.cfg.workers, gevent.sleep)",
+        "gevent.spawn(decoys, self.cfg.workers, "
+        "lambda wait: self.log.info('decoy') or gevent.sleep(wait))",
         "workers_of_a_real_server_make_them_and_the_log_says_nothing",
     ),
     "no worker makes any": Mutant(

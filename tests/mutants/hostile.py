@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.mutants import Mutant
 
-CONF = "deploy/gunicorn_conf.py"
+WORKER = "deploy/door/worker.py"
 REQUESTS = "intake/server/requests.py"
 HOSTILE = {
     "an error page says what was asked for": Mutant(
@@ -17,7 +17,7 @@ HOSTILE = {
         "echo: in the page",
     ),
     "the layer below says what was wrong": Mutant(
-        CONF,
+        WORKER,
         "        if client.begun:  # else",
         "        client.sendall(repr(exc).encode())\n        if client.begun:  # else",
         "length: ",
@@ -35,19 +35,19 @@ HOSTILE = {
         "length: ",
     ),
     "a body is asked for by an answer of its own": Mutant(
-        CONF,
+        WORKER,
         "        req._expected_100_continue = False  # noqa: SLF001\n",
         "",
         "length: ",
     ),
     "the version of the client comes back": Mutant(
-        CONF,
+        "deploy/door/answers.py",
         'first = f"HTTP/1.1 {self.status}\\r\\n"',
         "first = self.default_headers()[0]",
         "constant: b'HTTP/1.0 200 OK'",
     ),
     "chunks are taken": Mutant(
-        CONF,
+        WORKER,
         'if any(name == "TRANSFER-ENCODING" for name, _ in req.headers):',
         "if False:",
         "answer: ['en stale'",
@@ -77,6 +77,9 @@ HOSTILE = {
         "answer: ['en form'], not ['en 421']",
     ),
     "tor's line may be any": Mutant(
-        CONF, "        return found is not None\n", "        return True\n", "answer: ["
+        "deploy/door/circuits.py",
+        "        return found is not None\n",
+        "        return True\n",
+        "answer: [",
     ),
 }

@@ -52,9 +52,9 @@ CALLS = {
         "echo",
     ),
     "a worker can be dumped": Mutant(
-        "deploy/gunicorn_conf.py",
-        "if prctl(PR_SET_DUMPABLE, 0, 0, 0, 0):",
-        "if prctl(PR_SET_DUMPABLE, 1, 0, 0, 0):",
+        "deploy/door/processes.py",
+        "_set(PR_SET_DUMPABLE, 0)",
+        "_set(PR_SET_DUMPABLE, 1)",
         "core",
     ),
 }
@@ -139,7 +139,7 @@ REMAINS = {
 
 PRINTED = {
     "each request is printed": Mutant(
-        "deploy/gunicorn_conf.py",
+        "deploy/door/worker.py",
         "        self.waiting.discard(sock)\n        self.pace(sock)\n",
         '        with open(f"/proc/{os.getppid()}/fd/2", "a") as log:\n'
         '            log.write("a request\\n")\n'

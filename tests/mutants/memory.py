@@ -6,20 +6,20 @@ from tests.mutants import Mutant
 
 MEMORY = {
     "a worker looks at what follows a head": Mutant(
-        "deploy/gunicorn_conf.py",
+        "deploy/door/circuits.py",
         "        data: bytes = super().recv(*size)\n",
         "        super().recv(1 << 16, socket.MSG_PEEK)\n"
         "        data: bytes = super().recv(*size)\n",
         "copies in a process that stays",
     ),
     "a worker reads what it pours": Mutant(
-        "deploy/pouring.py",
+        "deploy/door/pouring.py",
         "left -= os.splice(leave, sink, left)",
         "left -= os.write(sink, os.read(leave, left))",
         "copies in a process that stays",
     ),
     "a child does not end": Mutant(
-        "deploy/disposable.py",
+        "deploy/door/disposable.py",
         "    os.write(said, SAID.pack(kept, source.left))  # (5)\n",
         "    os.write(said, SAID.pack(kept, source.left))\n"
         "    source.line.close()\n"
@@ -29,7 +29,7 @@ MEMORY = {
         "copies in a process that stays",
     ),
     "a worker answers": Mutant(
-        "deploy/gunicorn_conf.py",
+        "deploy/door/worker.py",
         "            self.stem = Stem(self.seclude, self.alone)\n",
         "            self.idle = Stem(self.seclude, self.alone)\n",
         "copies in a process that stays",

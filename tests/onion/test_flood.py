@@ -19,7 +19,8 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from deploy.gunicorn_conf import BURST, PACE, workers
+from deploy.door.circuits import BURST, PACE
+from deploy.gunicorn_conf import workers
 from tests.onion import figures
 from tests.onion.circuits import BROKEN, Circuit
 from tests.onion.host import Host

@@ -18,11 +18,11 @@ from tests.onion.host import Host
 
 pytestmark = pytest.mark.onion
 
-CONF = "deploy/gunicorn_conf.py"
+CIRCUITS = "deploy/door/circuits.py"
 MUTANTS: dict[str, tuple[Mutant, Callable[[Host], object]]] = {
     "tor's line is not required": (
         Mutant(
-            CONF,
+            CIRCUITS,
             "        found = CIRCUIT.fullmatch(",
             "        if not CIRCUIT.match(super().recv(LONGEST, socket.MSG_PEEK)):\n"
             "            return True\n"
@@ -33,7 +33,7 @@ MUTANTS: dict[str, tuple[Mutant, Callable[[Host], object]]] = {
     ),
     "a circuit is not bounded": (
         Mutant(
-            CONF,
+            CIRCUITS,
             "        if not circuit:\n            return 0.0\n",
             "        return 0.0\n",
             "allowed|not served",

@@ -6,7 +6,7 @@ when that one has begun to work, it forks the next.
 
 Procedure of :meth:`Stem.answer`, for one request with a body:
 1. The worker writes the head into a file that is in memory and has no name, and pours the body
-   after it (``pouring.pour``): all of it, or ``WHOLE`` bytes of a long one. So who stalls in a body
+   after it (``pouring``): all of it, or ``WHOLE`` bytes of a long one. So who stalls in a body
    costs a file, and no process.
 2. It waits for a turn. There are so many children at a time for short bodies, for long ones, and
    for what takes long; of one circuit there are ``EACH`` at most.
@@ -26,7 +26,6 @@ Rules:
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import gc
 import mmap
 import os
@@ -43,7 +42,8 @@ import gevent  # type: ignore[import-untyped]
 from gevent.lock import BoundedSemaphore  # type: ignore[import-untyped]
 from gevent.socket import wait_read, wait_write  # type: ignore[import-untyped]
 
-from deploy.pouring import STEP, pour
+from deploy.door.pouring import STEP, pour
+from deploy.door.processes import end_with
 
 WHOLE = 256 * 1024  # bytes of a body that are there before a child is; no page of words sends more
 EACH = 2  # children of one circuit at a time, of each kind
@@ -52,7 +52,6 @@ ASKED = struct.Struct(
     "!?dQ"
 )  # may the connection go on; seconds left; bytes of body not in the file
 SAID = struct.Struct("!?Q")  # can the connection go on; bytes of body that were left
-PR_SET_PDEATHSIG = 1  # prctl(2)
 # What a worker is told, and its stem and children are not: who is served is answered.
 HUSHED = (
     *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1),
@@ -211,15 +210,6 @@ class Stem:
                 wait_write(self._channel.fileno())
             else:
                 return
-
-
-def end_with(parent: int) -> None:
-    """Have this process killed when its parent ends."""
-    prctl = ctypes.CDLL(None, use_errno=True).prctl
-    if prctl(PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0):
-        raise OSError(ctypes.get_errno(), "prctl")
-    if os.getppid() != parent:
-        os._exit(0)
 
 
 def _breed(channel: socket.socket, crowded: mmap.mmap, serve: Serve) -> None:
