@@ -115,6 +115,7 @@ def guided(run: Run) -> None:
         raise AssertionError(f"{log[-3000:]}\n{name} broke. Once more: {how}")
     told = json.loads((folder / "told").read_text(encoding="utf-8"))
     run.read, run.met = told["read"], Counter(told["met"])
+    run.measure(WATCHED)  # for those that come without a guide
     edges = max(map(int, EDGES.findall(log)), default=0)
     assert edges, "no edge was met: nothing is watched"
     TOTAL[name] += run.read

@@ -184,7 +184,7 @@ def opened(data: bytes, key: Identity | Passphrase = ALICE) -> tuple[bytes, byte
 def test_an_age_file(count: int) -> None:
     """To one, to three, with headers and payloads by hand, and cut or mixed as a whole."""
     made = [WORDS * n for n in (0, 1)]
-    lengths = (0, 1, 17, CHUNK, CHUNK + 1, CHUNK + 17, 2 * CHUNK, 2 * CHUNK + 1, 2 * CHUNK + 17)
+    lengths = [full * CHUNK + more for full in range(3) for more in (0, 1, 17, CHUNK)]
     made += [b"".join([TEXT[: min(n - at, CHUNK)] for at in range(0, n, CHUNK)]) for n in lengths]
     head = SEALED.index(b"\n--- ") + 90
     Reader(
