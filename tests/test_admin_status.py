@@ -92,7 +92,10 @@ def deployed(
 @pytest.fixture
 def served(deployed: Host) -> Iterator[Host]:
     """Return a host whose site answers at its socket."""
-    with door.behind(deployed.site, deployed.door):
+    with door.behind(deployed.site, deployed.door) as site:
+        # Whoever answers this was forked when all was loaded: nothing is at work any more.
+        head = b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n\r\n"
+        assert site.ask(door.line(1), head, b"x").startswith(b"HTTP/1.1 404 ")
         yield deployed
 
 
