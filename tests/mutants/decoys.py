@@ -106,7 +106,7 @@ AT_THE_DESK = {
     ),
     "of a decoy only its kind is looked at": Mutant(
         "intake/desk/judging.py",
-        "nonce = envelope.nonce if decoy and bound else None",
+        "nonce = envelope.nonce if decoy and opened.is_decoy(entry.id, envelope.nonce) else None",
         "nonce = envelope.nonce",
         "nothing_else_than_decoys_has_a_nonce_in_an_event",
     ),
