@@ -146,7 +146,7 @@ bench-store: setup ## 100,000 envelopes: insert, export, a night, and posts besi
 bench-filler: setup ## what the hidden filler hides of how much was written, and what it costs
 	$(RUN) deploy/bench_filler.py $(ARGS)
 
-nightly: ## what is too slow for .ci/run: about an hour on two cores
+nightly: ## what is too slow for .ci/run: an hour and a half on two cores
 	@.ci/run nightly
 
 clean: ## remove .venv, the peers and what the tools cached
