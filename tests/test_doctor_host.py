@@ -257,6 +257,10 @@ def about_without_a_language(one: Host, patch: pytest.MonkeyPatch) -> None:
     patch.setenv("INTAKE_ABOUT", str(one.root / "about.toml"))
 
 
+def damaged_store(one: Host) -> None:
+    (one.data / "intake.db").write_bytes(b"no database" * 1000)
+
+
 def no_room(_: Host, patch: pytest.MonkeyPatch) -> None:
     real = shutil.disk_usage("/")
     patch.setattr(shutil, "disk_usage", lambda _: real._replace(free=0))
@@ -340,7 +344,13 @@ BREAKS: dict[str, list[tuple[Spoil, str, str]]] = {
     "sealing": [(without_a_primitive, "FAIL", "ML-KEM")],
     "data folder": [(test_admin.open_folder, "FAIL", "chmod 700")],
     "bundle key": [(test_admin.other_bundle_key, "FAIL", "another bundle key")],
-    "store": [(test_admin.rowid, "FAIL", "more"), (test_admin.no_store, "FAIL", "cannot be used")],
+    "store": [
+        (test_admin.rowid, "FAIL", "more"),
+        (test_admin.no_store, "FAIL", "no envelopes, replies"),
+        (test_admin.no_store, "FAIL", "admin init"),
+        (damaged_store, "FAIL", "cannot be used"),
+        (damaged_store, "FAIL", "Then restart the site"),
+    ],
     "keyring": [(lambda one: one.settings.keyring.unlink(), "FAIL", "keyring install")],
     "clock": [(lambda one: files.write(one.data / "floor", b"9999-01-01"), "FAIL", "clock")],
     "secrets": [(test_admin.seed_in_data, "FAIL", "rotate")],

@@ -23,6 +23,7 @@ from intake.age.recipient import Recipient
 from intake.errors import MachineTrouble, Refused, Unsafe
 from intake.rows import Rows
 from intake.settings import Settings
+from intake.store import metadata
 from intake.zawgyi import to_zawgyi
 
 _SWAPS = Path("/proc/swaps")
@@ -66,10 +67,15 @@ def _bundle_key(settings: Settings) -> str:
 def _store(settings: Settings) -> str:
     setup.check_folder(settings)
     store = Rows(settings.url, settings.data)
-    if settings.url.startswith("sqlite") and (wrong := _not_as_made(store)):
+    try:
+        wrong = _not_as_made(store) if settings.url.startswith("sqlite") else []
+        store.counts()
+    except MachineTrouble as trouble:  # whose own remedy is to come here
+        hint = "Make room, end what else has the database open, look who may write to it."
+        raise MachineTrouble(trouble.what, f"{hint} Then restart the site.") from None
+    if wrong:
         what = f"These are not as they must be: {' '.join(wrong)}."
         raise MachineTrouble(what, "Export and acknowledge, move the database away, run init.")
-    store.counts()
     return "its tables number nothing; what is deleted is overwritten"
 
 
@@ -79,6 +85,10 @@ def _not_as_made(store: Rows) -> list[str]:
         found = {name: connection.execute(text(f"PRAGMA {name}")).scalar_one() for name in _PRAGMAS}
         query = "SELECT name, sql FROM sqlite_master WHERE type = 'table'"
         tables = connection.execute(text(query)).all()
+    if lacking := metadata.tables.keys() - {name for name, _ in tables}:
+        what = f"The database has no {', '.join(sorted(lacking))}: it is new, or another one."
+        hint = "Is it in its place? If it is lost, so is what the desk has not. Then make an empty"
+        raise Unsafe(what, f"{hint} one: python -m intake.admin init")
     rowids = [name for name, sql in tables if "WITHOUT ROWID" not in sql]
     return rowids + [name for name, value in _PRAGMAS.items() if str(found[name]) != value]
 
