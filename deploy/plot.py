@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 WIDTH, LEFT, RIGHT = 760, 210, 190  # pixels; what stands left of the bars, and right of them
 ROW, GAP, TOP = 22, 30, 34  # pixels; of a bar, above a group, of the title
-COLOURS = ("#2a6f97", "#89a8b8", "#c98b3c", "#7d6b91")
+COLOURS = ("#2a6f97", "#89a8b8", "#c98b3c", "#7d6b91", "#6b8f71")  # of as many bars at most
 INK = "#7a7a7a"
 
 
@@ -35,7 +35,7 @@ def bars(title: str, groups: Sequence[tuple[str, Sequence[Bar]]]) -> str:
     for name, rows in groups:
         lines.append(_text(0, y + 14, name))
         y += GAP - 6
-        for bar, colour in zip(rows, COLOURS, strict=False):
+        for bar, colour in zip(rows, COLOURS[: len(rows)], strict=True):
             middle, width, fill = y + ROW / 2 - 2, bar.median * scale, f"fill='{colour}'"
             least, most = (LEFT + number * scale for number in (bar.least, bar.most))
             lines += [

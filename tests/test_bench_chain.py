@@ -57,6 +57,8 @@ def test_it_counts_what_is_stored(begun: Begun, capsys: pytest.CaptureFixture[st
     words = [text.text for text in drawing.iter("{http://www.w3.org/2000/svg}text")]
     assert [words.count(each["name"]) for each in (chain, other)] == [2, 2]
     assert len(list(drawing.iter("{http://www.w3.org/2000/svg}rect"))) == 4
+    many = found | {"servers": found["servers"] * 2 + found["servers"][:1]}
+    assert picture(many).count("<rect ") == 10  # every one has its bar
 
 
 class Dropping(Chain):
