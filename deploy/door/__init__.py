@@ -9,5 +9,5 @@
 ``processes``   silence, no dump, no life without a parent
 ==============  ===============================================================================
 
-``deploy/gunicorn_conf.py`` has the settings. It sees every word in the clear: read it whole.
+``deploy/gunicorn_conf.py`` has the settings. What is here sees all words in the clear.
 """

@@ -48,9 +48,7 @@ from deploy.door.processes import end_with
 WHOLE = 256 * 1024  # bytes of a body that are there before a child is; no page of words sends more
 EACH = 2  # children of one circuit at a time, of each kind
 SHORT = 10  # seconds of silence in a long body, while others wait
-ASKED = struct.Struct(
-    "!?dQ"
-)  # may the connection go on; seconds left; bytes of body not in the file
+ASKED = struct.Struct("!?dQ")  # may it go on; seconds left; bytes of the body not in the file
 SAID = struct.Struct("!?Q")  # can the connection go on; bytes of body that were left
 # What a worker is told, and its stem and children are not: who is served is answered.
 HUSHED = (

@@ -104,9 +104,8 @@ class Export:
         for number in itertools.count():  # one part in memory at a time
             total = min(each, self._store.counts()[period])
             part, odd = [], 0
-            for row, sealed in self._watch(
-                f"Listing {period}", itertools.islice(rows, each), total
-            ):  # (2)
+            some = itertools.islice(rows, each)
+            for row, sealed in self._watch(f"Listing {period}", some, total):  # (2)
                 if len(sealed) == SEALED:
                     part.append(Entry(row, hashlib.sha256(sealed).digest()))
                 else:
