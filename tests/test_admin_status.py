@@ -258,7 +258,7 @@ def test_the_database_is_locked_by_somebody_who_writes_long(
     try:
         other.execute("BEGIN EXCLUSIVE")
         red(alone, "the file is locked", "doctor")
-        failed(alone, "store", "Check free space and permissions")
+        failed(alone, "store", "end what else has the database open")
     finally:
         other.close()
     assert alone.run("status")[0] == DONE

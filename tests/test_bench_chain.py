@@ -48,7 +48,8 @@ def test_it_counts_what_is_stored(begun: Begun, capsys: pytest.CaptureFixture[st
     for each in (chain, other):
         assert each["RSS"]["after"] >= each["RSS"]["idle"] > 0
         assert each["rates"].keys() == {"1", "16"}
-    found = {"servers": [chain, other], "bytes": 1024, "cores": 2, "python": "3", "write": 0.001}
+    servers = [chain, other]
+    found = {"servers": servers, "bytes": 1024, "cores": 2, "python": "3", "write": 0.001}
     found |= {"rounds": 1, "seconds": 0.5}
     show(found)
     lines = capsys.readouterr().out.splitlines()
@@ -57,7 +58,7 @@ def test_it_counts_what_is_stored(begun: Begun, capsys: pytest.CaptureFixture[st
     words = [text.text for text in drawing.iter("{http://www.w3.org/2000/svg}text")]
     assert [words.count(each["name"]) for each in (chain, other)] == [2, 2]
     assert len(list(drawing.iter("{http://www.w3.org/2000/svg}rect"))) == 4
-    many = found | {"servers": found["servers"] * 2 + found["servers"][:1]}
+    many = found | {"servers": servers * 2 + servers[:1]}
     assert picture(many).count("<rect ") == 10  # every one has its bar
 
 
