@@ -234,6 +234,7 @@ def test_init_makes_what_only_its_owner_can_read(bare: Server) -> None:
     assert seed.strip() not in out
     public = setup.public(setup.bundle_key(bare.settings)).hex()
     assert f"--bundle-key {public}" in out
+    assert f"Made in {bare.data}: data folder, store, bundle key.\n" in out
     assert "keyring install" in out
     assert bare.store.counts().total() == 0
 
@@ -245,6 +246,15 @@ def test_init_again_changes_nothing(server: Server) -> None:
     assert code == DONE
     assert "already" in out
     assert {path: path.read_bytes() for path in server.data.iterdir()} == before
+
+
+def test_init_after_the_database_was_lost_says_that_it_made_another(server: Server) -> None:
+    (server.data / "intake.db").unlink()
+    code, out, _ = server.run("init")
+    assert code == DONE
+    assert f"Made in {server.data}: store.\n" in out
+    assert server.store.counts().total() == 0
+    assert "already" in server.run("init")[1]
 
 
 def test_two_servers_have_different_keys(bare: Server) -> None:

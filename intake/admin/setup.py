@@ -35,7 +35,8 @@ def init(settings: Settings) -> tuple[list[str], bytes]:
         files.make_folder(settings.data)
         new.append("data folder")
     check_folder(settings)
-    Store(settings.url, settings.data).create()
+    if Store(settings.url, settings.data).create():
+        new.append("store")
     if not settings.bundle_key.exists():
         seed = secrets.token_bytes(_SEED).hex().encode()
         files.write(settings.bundle_key, seed + b"\n", replace=False)
