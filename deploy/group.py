@@ -2,7 +2,8 @@
 
 Rules:
 - Only what it started is ended, by the group's number.
-- What Linux tells in /proc is summed over all living processes of the group.
+- What Linux tells in /proc is summed over all living processes of the group; :class:`Watch` adds
+  those that have ended meanwhile.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ import signal
 import socket
 import subprocess
 import tempfile
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Self
 
 GRACE = 15  # seconds to end by itself
 
@@ -61,16 +64,24 @@ class Group:
 
     def written(self) -> int:
         """Sum the bytes that were handed to the system to be written to files."""
-        return self._sum("io", r"wchar: (\d+)")
+        return sum(self.writes().values())
+
+    def writes(self) -> dict[int, int]:
+        """Return those bytes by process."""
+        return self._each("io", r"wchar: (\d+)")
 
     def processor(self) -> float:
         """Sum the processor seconds used."""
-        total = 0
+        return sum(self.processors().values())
+
+    def processors(self) -> dict[int, float]:
+        """Return the processor seconds by process."""
+        found = {}
         for pid in self.members():
             with contextlib.suppress(OSError):
                 fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-                total += int(fields[11]) + int(fields[12])
-        return total / os.sysconf("SC_CLK_TCK")
+                found[pid] = (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return found
 
     def forget_peak(self) -> None:
         """Set the peak of memory back to what is used now."""
@@ -104,9 +115,63 @@ class Group:
         return time.monotonic() - start
 
     def _sum(self, name: str, pattern: str) -> int:
-        total = 0
+        return sum(self._each(name, pattern).values())
+
+    def _each(self, name: str, pattern: str) -> dict[int, int]:
+        found = {}
         for pid in self.members():
             with contextlib.suppress(OSError):
                 text = Path(f"/proc/{pid}/{name}").read_text()
-                total += sum(map(int, re.findall(pattern, text)))
-        return total
+                found[pid] = sum(map(int, re.findall(pattern, text)))
+        return found
+
+
+class Watch:
+    """What a group takes while a block runs, with members that come and go.
+
+    It is looked at every ``STEP`` seconds: what a member that ends does after the last look at it
+    is missed, and what it had for less than that. So its sums are lower bounds.
+    """
+
+    STEP = 0.02
+
+    def __init__(self, group: Group) -> None:
+        """Prepare."""
+        self.group = group
+        self.memory = 0  # bytes, the most, what is shared being shared out
+        self._spent: dict[int, float] = {}
+        self._wrote: dict[int, int] = {}
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._look()
+        self._before = sum(self._spent.values()), sum(self._wrote.values())
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Look for the last time."""
+        self._over.set()
+        self._thread.join()
+        self._look()
+
+    @property
+    def processor(self) -> float:
+        """Seconds of processors."""
+        return sum(self._spent.values()) - self._before[0]
+
+    @property
+    def written(self) -> int:
+        """Bytes that were handed to the system to be written to files."""
+        return sum(self._wrote.values()) - self._before[1]
+
+    def _run(self) -> None:
+        while not self._over.wait(self.STEP):
+            self._look()
+
+    def _look(self) -> None:
+        self.memory = max(self.memory, self.group.proportional())
+        self._spent |= self.group.processors()
+        self._wrote |= self.group.writes()

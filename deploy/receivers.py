@@ -23,9 +23,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
+from types import MappingProxyType
 from typing import NamedTuple
 
-from deploy.group import Group
+from deploy.group import Group, Watch
 from tests import spine, upload_maker
 from tests.site_maker import Site, make_site
 
@@ -161,9 +162,10 @@ class OnionShare(Receiver):
 
 
 class Intake(Receiver):
-    """Intake as deploy/gunicorn_conf.py serves it, with workers that read what is sent."""
+    """Intake as deploy/gunicorn_conf.py serves it: who reads a file ends with it."""
 
     name = "Intake"
+    more: Mapping[str, str] = {}
 
     def __init__(self, limit: int, folder: Path) -> None:
         """Make a deployment, and start it; files have up to ``limit`` MiB."""
@@ -173,8 +175,7 @@ class Intake(Receiver):
             probe.bind((HOST, 0))
             self._address: tuple[str, int] = probe.getsockname()
         more = {"INTAKE_BIND": f"{HOST}:{self.address[1]}", "INTAKE_FILE_MB": f"{limit}"}
-        more["INTAKE_DISPOSABLE"] = "0"  # a process that ends cannot be asked what it took
-        super().__init__(folder, GUNICORN, settings(self.site) | more)
+        super().__init__(folder, GUNICORN, {**settings(self.site), **more, **self.more})
 
     @cached_property
     def digits(self) -> str:
@@ -195,6 +196,27 @@ class Intake(Receiver):
         data = {content for _, content in upload_maker.files(self.site)}
         empty(self.site)
         return data
+
+    def begin(self) -> None:
+        """Wait until it is ready, and look at its memory at rest."""
+        super().begin()
+        self.rested = self.proportional()
+
+    def measure(self, data: bytes, pause: Callable[[], None]) -> Took:
+        """Upload ``data`` while somebody looks on: who ends cannot be asked what it took."""
+        with Watch(self) as seen:
+            before = time.perf_counter()
+            self.send(data, pause)
+            took = time.perf_counter() - before
+        return Took(took, seen.processor, seen.memory - self.rested, seen.written)
+
+
+class Shared(Intake):
+    """The same, whose workers read the file themselves: they can be asked afterwards."""
+
+    name = "  words in workers"
+    more = MappingProxyType({"INTAKE_DISPOSABLE": "0"})
+    begin, measure = Receiver.begin, Receiver.measure
 
 
 def post(  # noqa: PLR0913, PLR0917 - all that a request has

@@ -1,4 +1,4 @@
-"""``make bench-files``, small: both servers are real, and whoever looks for plaintext finds it."""
+"""``make bench-files``, small: the servers are real, and whoever looks for plaintext finds it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def left_running(folder: Path) -> list[Path]:
     return found
 
 
-def test_both_store_the_file_and_only_one_in_the_clear(tmp_path: Path) -> None:
+def test_all_store_the_file_and_only_one_in_the_clear(tmp_path: Path) -> None:
     """OnionShare is the control: what is found there would be found in Intake's files too."""
     done = subprocess.run(
         [*SCRIPT, "--size", "2", "--rounds", "1", "--folder", tmp_path],
@@ -36,10 +36,11 @@ def test_both_store_the_file_and_only_one_in_the_clear(tmp_path: Path) -> None:
         timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "2 MB, 2 times, and each time both stored it whole." in done.stdout
+    assert "2 MB, 2 times, and each time all stored it whole." in done.stdout
     rows = {line[:20].strip(): line for line in done.stdout.splitlines()}
     assert rows["OnionShare, receive"].endswith("while it came and afterwards")
     assert rows["Intake"].endswith("never")
+    assert rows["words in workers"].endswith("never")
     assert "MISSED" not in done.stdout
     assert list(tmp_path.iterdir()) == []
     assert not left_running(tmp_path)
