@@ -4,7 +4,8 @@ Rules:
 - On a unix socket only tor speaks. Its first line names the circuit; without that line nobody is
   served. A circuit has so many connections, and asks so often; then it waits, and nobody else does.
 - A circuit's number is kept in memory while it lives, and reaches neither the app nor a log.
-- Where a process reads heads only, a socket gives it a head, and no byte of what follows.
+- Where a process reads heads only, a socket gives it a head, and no byte of what follows. A head
+  that goes on is refused before it has ended: a thousand of them at once take some 40 MiB.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections.abc import Iterator
 
 import gevent  # type: ignore[import-untyped]
 from gevent import socket
+from gunicorn.http.errors import LimitRequestHeaders
 
 from deploy.door.pouring import upto
 
@@ -30,6 +32,7 @@ CIRCUIT = re.compile(
 LONGEST = 107  # bytes of such a line
 END = b"\r\n\r\n"  # of a head
 PIECE = 2052  # bytes of a head that are parsed at once: no more than a line that is too long
+MOST = 8 * 1024  # bytes of a head, about; a browser's has 700, and a worker holds all that come
 
 
 class Line(socket.socket):  # type: ignore[misc]
@@ -40,10 +43,17 @@ class Line(socket.socket):  # type: ignore[misc]
     head: bytearray | None = None  # so far, where this process reads heads and nothing else
 
     def recv(self, *size: int) -> bytes:
-        """Receive as a socket does, or one head, in pieces, and nothing of what follows it."""
+        """Receive as a socket does, or one head, in pieces, and nothing of what follows it.
+
+        Raises gunicorn's LimitRequestHeaders, which ends in a refusal.
+        """
         if self.head is None:
             return self._receive(*size)
-        return b"" if self.head.endswith(END) else upto(self._receive, self.head, END, PIECE)
+        if self.head.endswith(END):
+            return b""
+        if len(self.head) > MOST:
+            raise LimitRequestHeaders("")
+        return upto(self._receive, self.head, END, PIECE)
 
     def _receive(self, *size: int) -> bytes:
         data: bytes = super().recv(*size)
