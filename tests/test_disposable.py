@@ -17,19 +17,23 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
-import gevent  # type: ignore[import-untyped]
+import gevent.event  # type: ignore[import-untyped]
 import pytest
 from gevent.socket import socket as light  # type: ignore[import-untyped]
 
+from deploy import gunicorn_conf
 from deploy.door import disposable
 from deploy.door.answers import HEAD
-from deploy.door.disposable import EACH, WHOLE, Crowded, Turns
+from deploy.door.circuits import MOST
+from deploy.door.disposable import HELD, WHOLE
 from deploy.door.pouring import STEP, pour, upto
+from deploy.door.turns import EACH, Crowded, Held, Turns
 from deploy.door.worker import Worker
 from intake.server.answers import SIZE
 from intake.settings import ROOT
@@ -130,6 +134,17 @@ def test_a_head_that_is_none(sent: bytes, found: bytes) -> None:
     assert len(got) < len(found) + len(END)
 
 
+def test_a_head_that_goes_on_is_refused_before_it_ends(served: Door) -> None:
+    """Each of its lines is fine, and so is their number."""
+    some = b"X: " + b"a" * 1000 + b"\r\n"
+    start = GET.removesuffix(b"\r\n") + b"Connection: close\r\n"
+    fits, more = (MOST - len(start)) // len(some), 2 * MOST // len(some)
+    assert more < 50
+    for count, end, status in ((fits, b"\r\n", 200), (more, b"", 400)):
+        asked = line(Numbers.next()), start + some * count + end
+        assert measured(served.ask(*asked, half=False)).status == status
+
+
 # Bodies
 
 
@@ -197,6 +212,64 @@ def test_so_many_at_a_time_and_so_many_of_one_circuit() -> None:
     assert len(inside) == EACH + 4
     assert not crowded[0]
     assert not turns._own
+
+
+def test_bodies_that_wait_hold_so_much_and_the_greatest_leaves() -> None:
+    """Be it the one that brings more, or another; who holds its share stays."""
+    held, told, there = Held(100), [], []
+
+    def hold(name: str, *sizes: int) -> None:
+        try:
+            with held.body() as came:
+                for size in sizes:
+                    came(size)
+                    gevent.sleep(0)
+                there.append(name)
+                gevent.sleep(60)
+        except Crowded:
+            told.append(name)
+
+    def after(name: str, *sizes: int) -> tuple[list[str], list[str]]:
+        stack.callback(gevent.spawn(hold, name, *sizes).kill)
+        gevent.sleep(0.01)
+        return told, there
+
+    with contextlib.ExitStack() as stack:
+        assert after("a", 10, 10) == ([], ["a"])
+        assert after("b", *[10] * 5) == ([], ["a", "b"])
+        assert after("c", 20, 10) == ([], ["a", "b", "c"])  # 100 are there
+        assert after("d", 1) == (["b"], ["a", "b", "c", "d"])
+        assert after("e", 30, 19, 1) == (["b", "e"], ["a", "b", "c", "d"])
+
+
+def test_who_leaves_as_it_goes_to_a_process_is_not_told() -> None:
+    """It was chosen, but in the same moment its turn came: nobody says that nothing was stored."""
+    held, told, turn = Held(100), [], gevent.event.Event()
+
+    def great() -> None:
+        try:
+            with held.body() as came:
+                came(90)
+                turn.wait()
+            gevent.sleep(0.01)
+        except Crowded:
+            told.append("great")
+            raise
+        told.append("served")
+
+    def small() -> None:
+        with held.body() as came:
+            turn.set()
+            came(20)
+
+    both = [gevent.spawn(great), gevent.spawn(small)]
+    gevent.joinall(both, raise_error=True)
+    assert told == ["served"]
+
+
+def test_the_share_of_a_connection_is_more_than_a_letter() -> None:
+    """And than the beginning of a file, with heads as browsers send them."""
+    assert HELD // gunicorn_conf.worker_connections > STEP + 1024
 
 
 def test_who_waits_too_long_is_told() -> None:
@@ -305,7 +378,7 @@ def test_many_requests_on_one_connection(served: Door) -> None:
 
 def test_who_stalls_in_a_body_costs_no_process(served: Door) -> None:
     """In short bodies and in long ones; and who comes after them is answered."""
-    sent = head(1000) + b"account=", head(20 * WHOLE, KIND, "/file") + b"x" * (WHOLE // 2)
+    sent = head(1000) + b"account=", head(20 * WHOLE, KIND, "/file") + b"x" * (STEP // 2)
     with contextlib.ExitStack() as stack:
         for number in range(STALLED):
             began = line(Numbers.next()) + sent[number % 2]
@@ -347,15 +420,15 @@ def _fit() -> int:
 def test_a_circuit_with_long_bodies_leaves_room_for_others(served: Door, site: Site) -> None:
     """It has ``EACH`` processes at a time."""
     greedy = Numbers.next()
-    data = body(first(), file("x", bytes(WHOLE + 50_000)))  # the rest waits in the socket
-    started = head(len(data), KIND, "/file") + data[:-1000]
+    data, some = body(first(), file("x", bytes(WHOLE))), STEP + 50_000  # 50,000 wait in the socket
+    started = head(len(data), KIND, "/file") + data[:some]
     with contextlib.ExitStack() as stack:
         links = [stack.enter_context(served.connect(line(greedy), started)) for _ in range(4)]
         settled(served, [*ALONE, *["child"] * EACH])
         assert post(served, data, KIND, "/file").status == 200
         assert waits(links[0])
-        for link in links:
-            link.sendall(data[-1000:])
+        with ThreadPoolExecutor(len(links)) as together:
+            list(together.map(lambda link: link.sendall(data[some:]), links))
         assert {measured(rest(link)).status for link in links} == {200}
     settled(served, ALONE)
     assert len(files(site)) == 5

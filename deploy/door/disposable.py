@@ -6,10 +6,10 @@ when that one has begun to work, it forks the next.
 
 Procedure of :meth:`Stem.answer`, for one request with a body:
 1. The worker writes the head into a file that is in memory and has no name, and pours the body
-   after it (``pouring``): all of it, or ``WHOLE`` bytes of a long one. So who stalls in a body
-   costs a file, and no process.
+   after it (``pouring``): all of it, or the beginning of one longer than ``WHOLE``. So who stalls
+   in a body costs a file, and no process; all files together hold ``HELD`` bytes (``turns``).
 2. It waits for a turn. There are so many children at a time for short bodies, for long ones, and
-   for what takes long; of one circuit there are ``EACH`` at most.
+   for what takes long; of one circuit a few (``turns``).
 3. It hands the spare child the file, the client's socket, and the end of a pipe.
 4. The child parses the head again, takes the body from the file, the rest of a long one from the
    socket, runs the app as a worker does, and answers.
@@ -34,19 +34,18 @@ import signal
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple, Self
-from weakref import WeakValueDictionary
 
 import gevent  # type: ignore[import-untyped]
-from gevent.lock import BoundedSemaphore  # type: ignore[import-untyped]
 from gevent.socket import wait_read, wait_write  # type: ignore[import-untyped]
 
 from deploy.door.pouring import STEP, pour
 from deploy.door.processes import end_with
+from deploy.door.turns import Held, Turns
 
 WHOLE = 256 * 1024  # bytes of a body that are there before a child is; no page of words sends more
-EACH = 2  # children of one circuit at a time, of each kind
+HELD = 64 * 1024 * 1024  # bytes of bodies that wait for a child, in each worker
 SHORT = 10  # seconds of silence in a long body, while others wait
 ASKED = struct.Struct("!?dQ")  # may it go on; seconds left; bytes of the body not in the file
 SAID = struct.Struct("!?Q")  # can the connection go on; bytes of body that were left
@@ -55,42 +54,6 @@ HUSHED = (
     *(signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1),
     *(signal.SIGUSR2, signal.SIGWINCH, signal.SIGCHLD),
 )
-
-
-class Crowded(Exception):  # noqa: N818 - no defect: everybody has the same right to come
-    """The turn did not come."""
-
-
-class Turns:
-    """So many children of a kind at a time, and ``EACH`` of one circuit."""
-
-    def __init__(self, most: int, patience: int, crowded: mmap.mmap | None = None) -> None:
-        """Prepare; one waits ``patience`` seconds for a turn. ``crowded`` tells children of it."""
-        self._places = BoundedSemaphore(most)
-        self._own: WeakValueDictionary[bytes, Any] = WeakValueDictionary()
-        self._patience = patience
-        self._crowded = crowded
-        self._waiting = 0
-
-    @contextlib.contextmanager
-    def turn(self, circuit: bytes) -> Iterator[None]:
-        """Hold a place while the block runs. Raises :class:`Crowded`."""
-        own = self._own.setdefault(circuit, BoundedSemaphore(EACH)) if circuit else None
-        with contextlib.ExitStack() as held:
-            with gevent.Timeout(self._patience, Crowded):
-                if own:
-                    held.enter_context(own)
-                self._wait(1)
-                try:
-                    held.enter_context(self._places)
-                finally:
-                    self._wait(-1)
-            yield
-
-    def _wait(self, change: int) -> None:
-        self._waiting += change
-        if self._crowded:
-            self._crowded[0] = self._waiting > 0
 
 
 class Request(NamedTuple):
@@ -167,6 +130,7 @@ class Stem:
         os.close(end)
         self._channel.setblocking(False)
         self.words, self.slow, self.files = Turns(4, 60), Turns(4, 20), Turns(16, 600, crowded)
+        self.held = Held(HELD)
 
     def wait(self) -> None:
         """Return when the stem has ended, which it never should."""
@@ -181,9 +145,11 @@ class Stem:
         line, body = asked.line, os.memfd_create("")
         with contextlib.ExitStack() as stack:
             stack.callback(os.close, body)
-            with gevent.Timeout(asked.until - time.monotonic(), TimeoutError):
-                os.write(body, asked.head)  # (1)
-                left = asked.length - pour(line, min(asked.length, WHOLE), body)
+            late = gevent.Timeout(asked.until - time.monotonic(), TimeoutError)
+            with late, self.held.body() as came:
+                came(os.write(body, asked.head))  # (1)
+                first = asked.length if asked.length <= WHOLE else STEP
+                left = asked.length - pour(line, first, body, came)
                 # Until the client has taken what it was sent before: then there is room for more.
                 wait_write(line.fileno(), line.gettimeout(), TimeoutError)
                 stack.enter_context(turns.turn(line.circuit))  # (2)

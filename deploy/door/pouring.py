@@ -37,11 +37,16 @@ def upto(receive: Callable[[int], bytes], seen: bytearray, end: bytes, most: int
     return bytes(seen[start:])
 
 
-def pour(line: Any, most: int, sink: int | None = None) -> int:  # noqa: ANN401 - gevent's socket
+def pour(
+    line: Any,  # noqa: ANN401 - gevent's socket
+    most: int,
+    sink: int | None = None,
+    came: Callable[[int], None] = lambda _: None,
+) -> int:
     """Move up to ``most`` bytes from ``line`` into the file ``sink``, or nowhere; return how many.
 
-    They are fewer if the client stops. Raises TimeoutError if it is silent for longer than ``line``
-    waits, and OSError if ``sink`` takes no more.
+    They are fewer if the client stops. ``came`` is told of each piece. Raises TimeoutError if it is
+    silent for longer than ``line`` waits, and OSError if ``sink`` takes no more.
     """
     left = most
     while left > 0:
@@ -50,6 +55,7 @@ def pour(line: Any, most: int, sink: int | None = None) -> int:  # noqa: ANN401 
             socket.wait_read(line.fileno(), line.gettimeout(), TimeoutError)
         elif moved:
             left -= moved
+            came(moved)
         else:
             break
     return most - left

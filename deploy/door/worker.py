@@ -34,9 +34,10 @@ from gunicorn.workers.ggevent import GeventWorker
 
 from deploy.door.answers import Answer, refusal
 from deploy.door.circuits import Circuits, Line
-from deploy.door.disposable import WHOLE, Crowded, Request, Source, Stem, Turns
+from deploy.door.disposable import WHOLE, Request, Source, Stem
 from deploy.door.pouring import pour
 from deploy.door.processes import silence
+from deploy.door.turns import Crowded, Turns
 
 SILENCE = 60  # seconds a client may neither send nor take a byte of what follows a head
 REQUEST = 1800  # seconds for one request, upload and answer included

@@ -83,3 +83,19 @@ HOSTILE = {
         "answer: [",
     ),
 }
+
+TURNS = "deploy/door/turns.py"
+HELD_BODIES = {
+    "nobody counts what waits": Mutant(
+        TURNS,
+        "            while sum(self._sizes.values()) > self._most:\n",
+        "            while False:\n",
+        "memory: ",
+    ),
+    "the smallest is sent away": Mutant(
+        TURNS,
+        "greatest = max(self._sizes, key=self._sizes.__getitem__)",
+        "greatest = min(filter(self._sizes.get, self._sizes), key=self._sizes.__getitem__)",
+        "lockout: ",
+    ),
+}
