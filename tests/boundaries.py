@@ -97,7 +97,8 @@ DOOR = Zone(OPENS, CLOSED, rf"{SERVER}|deploy\.door")
 # It asks the system to keep workers' memory to themselves: prctl(2), which Python has not.
 PROCESS = Zone(OPENS, CLOSED, rf"{PLAIN}|ctypes|signal|socket")
 # It forks, and what it forks has pipes and sockets to its parent; it runs no program.
-STEM = Zone(OPENS, CLOSED, rf"{SERVER}|deploy\.door|gc|mmap|select|signal|socket|struct|weakref")
+STEM = Zone(OPENS, CLOSED, rf"{SERVER}|deploy\.door|gc|mmap|select|signal|socket|struct")
+TURNS = Zone(OPENS, CLOSED, rf"{SERVER}|deploy\.door|mmap|weakref")
 # It knocks at the site's own socket, a file, to see that somebody answers.
 KNOCK = Zone(OPENS, CLOSED, rf"{SERVER}|socket")
 BOX = Zone(PRIMITIVE, ABSENT, SERVER)
@@ -109,6 +110,7 @@ ZONES = (
     ((MAILBOX,), BOX),
     (("deploy.door.disposable",), STEM),
     (("deploy.door.processes",), PROCESS),
+    (("deploy.door.turns",), TURNS),
     (("deploy.gunicorn_conf", "deploy.door"), DOOR),
     (("intake.admin.host",), KNOCK),
     (("intake.desk.pages",), LOOPBACK),

@@ -35,11 +35,13 @@ class Door:
 
     def connect(self, *pieces: bytes) -> socket.socket:
         """Open a connection, and send these."""
-        link = socket.socket(socket.AF_UNIX)
-        link.settimeout(WAIT)
-        link.connect(str(self.path))
-        for piece in pieces:
-            link.sendall(piece)
+        with contextlib.ExitStack() as failed:
+            link = failed.enter_context(socket.socket(socket.AF_UNIX))
+            link.settimeout(WAIT)
+            link.connect(str(self.path))
+            for piece in pieces:
+                link.sendall(piece)
+            failed.pop_all()
         return link
 
     def ask(self, *pieces: bytes, half: bool = True) -> bytes:

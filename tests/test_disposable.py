@@ -31,10 +31,10 @@ from deploy import gunicorn_conf
 from deploy.door import disposable
 from deploy.door.answers import HEAD
 from deploy.door.circuits import MOST
-from deploy.door.disposable import HELD, WHOLE
+from deploy.door.disposable import WHOLE
 from deploy.door.pouring import STEP, pour, upto
-from deploy.door.turns import EACH, Crowded, Held, Turns
-from deploy.door.worker import Worker
+from deploy.door.turns import EACH, Crowd, Crowded, Turns
+from deploy.door.worker import ROOM, Worker
 from intake.server.answers import SIZE
 from intake.settings import ROOT
 from tests import door
@@ -216,11 +216,11 @@ def test_so_many_at_a_time_and_so_many_of_one_circuit() -> None:
 
 def test_bodies_that_wait_hold_so_much_and_the_greatest_leaves() -> None:
     """Be it the one that brings more, or another; who holds its share stays."""
-    held, told, there = Held(100), [], []
+    crowd, told, there = Crowd(9, 100), [], []
 
     def hold(name: str, *sizes: int) -> None:
         try:
-            with held.body() as came:
+            with crowd.waits() as came:
                 for size in sizes:
                     came(size)
                     gevent.sleep(0)
@@ -244,11 +244,11 @@ def test_bodies_that_wait_hold_so_much_and_the_greatest_leaves() -> None:
 
 def test_who_leaves_as_it_goes_to_a_process_is_not_told() -> None:
     """It was chosen, but in the same moment its turn came: nobody says that nothing was stored."""
-    held, told, turn = Held(100), [], gevent.event.Event()
+    crowd, told, turn = Crowd(9, 100), [], gevent.event.Event()
 
     def great() -> None:
         try:
-            with held.body() as came:
+            with crowd.waits() as came:
                 came(90)
                 turn.wait()
             gevent.sleep(0.01)
@@ -258,7 +258,7 @@ def test_who_leaves_as_it_goes_to_a_process_is_not_told() -> None:
         told.append("served")
 
     def small() -> None:
-        with held.body() as came:
+        with crowd.waits() as came:
             turn.set()
             came(20)
 
@@ -269,7 +269,7 @@ def test_who_leaves_as_it_goes_to_a_process_is_not_told() -> None:
 
 def test_the_share_of_a_connection_is_more_than_a_letter() -> None:
     """And than the beginning of a file, with heads as browsers send them."""
-    assert HELD // gunicorn_conf.worker_connections > STEP + 1024
+    assert ROOM // gunicorn_conf.worker_connections > STEP + 1024
 
 
 def test_who_waits_too_long_is_told() -> None:

@@ -164,6 +164,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     one.write("etc/group", f"root:x:0:\ndebian-tor:x:{MINE}:\n")
     one.write("proc/1/comm", "systemd\n")
+    one.write("proc/meminfo", "MemTotal:        2014344 kB\nMemFree:          112344 kB\n")
     one.write("proc/cmdline", "BOOT_IMAGE=/vmlinuz root=/dev/dm-1 ro init_on_free=1 quiet\n")
     one.write("proc/40/comm", "tor\n")
     one.write("proc/40/cgroup", "0::/system.slice/system-tor.slice/tor@default.service\n")
@@ -501,6 +502,10 @@ BREAKS: dict[str, list[tuple[Spoil, str, str]]] = {
         ),
     ],
     "kernel": [(gone("proc/sys/vm/swappiness"), "FAIL", "vm.swappiness=0")],
+    "memory": [
+        (gone("proc/meminfo"), "warn", "0 MiB"),
+        (written("proc/meminfo", "MemTotal:         994344 kB\n"), "warn", "Rent 2 GiB"),
+    ],
     "freed memory": [
         (gone("proc/cmdline"), "warn", "init_on_free=1"),
         (written("proc/cmdline", "init_on_free=0 quiet\n"), "warn", "may lie in free memory"),

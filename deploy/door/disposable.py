@@ -7,7 +7,7 @@ when that one has begun to work, it forks the next.
 Procedure of :meth:`Stem.answer`, for one request with a body:
 1. The worker writes the head into a file that is in memory and has no name, and pours the body
    after it (``pouring``): all of it, or the beginning of one longer than ``WHOLE``. So who stalls
-   in a body costs a file, and no process; all files together hold ``HELD`` bytes (``turns``).
+   in a body costs a file, and no process; and all files together have so much room (``turns``).
 2. It waits for a turn. There are so many children at a time for short bodies, for long ones, and
    for what takes long; of one circuit a few (``turns``).
 3. It hands the spare child the file, the client's socket, and the end of a pipe.
@@ -42,10 +42,9 @@ from gevent.socket import wait_read, wait_write  # type: ignore[import-untyped]
 
 from deploy.door.pouring import STEP, pour
 from deploy.door.processes import end_with
-from deploy.door.turns import Held, Turns
+from deploy.door.turns import Crowd, Turns
 
 WHOLE = 256 * 1024  # bytes of a body that are there before a child is; no page of words sends more
-HELD = 64 * 1024 * 1024  # bytes of bodies that wait for a child, in each worker
 SHORT = 10  # seconds of silence in a long body, while others wait
 ASKED = struct.Struct("!?dQ")  # may it go on; seconds left; bytes of the body not in the file
 SAID = struct.Struct("!?Q")  # can the connection go on; bytes of body that were left
@@ -107,12 +106,13 @@ Serve = Callable[[Source, bool], bool]
 class Stem:
     """The worker's end of its stem."""
 
-    def __init__(self, prepare: Callable[[], None], serve: Serve) -> None:
+    def __init__(self, prepare: Callable[[], None], serve: Serve, crowd: Crowd) -> None:
         """Fork the stem, while there is one thread and no gevent; it runs ``prepare`` first.
 
         ``serve`` is what a child does: it answers the request in a :class:`Source`, and returns
-        whether the connection can take another one.
+        whether the connection can take another one. ``crowd`` is who waits in the worker.
         """
+        self._crowd = crowd
         self._channel, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._life, end = os.pipe()
         crowded = mmap.mmap(-1, 1)  # shared: does anybody wait for a turn of the long ones?
@@ -130,7 +130,6 @@ class Stem:
         os.close(end)
         self._channel.setblocking(False)
         self.words, self.slow, self.files = Turns(4, 60), Turns(4, 20), Turns(16, 600, crowded)
-        self.held = Held(HELD)
 
     def wait(self) -> None:
         """Return when the stem has ended, which it never should."""
@@ -146,7 +145,7 @@ class Stem:
         with contextlib.ExitStack() as stack:
             stack.callback(os.close, body)
             late = gevent.Timeout(asked.until - time.monotonic(), TimeoutError)
-            with late, self.held.body() as came:
+            with late, self._crowd.waits() as came:
                 came(os.write(body, asked.head))  # (1)
                 first = asked.length if asked.length <= WHOLE else STEP
                 left = asked.length - pour(line, first, body, came)

@@ -1,8 +1,10 @@
-"""Who waits for a process, and who is sent away: turns, and room for bodies.
+"""Who waits, and who is sent away: turns for a process, and room for those who have none.
 
 Rules:
 - There are so many processes of a kind at a time, and of one circuit a few. Who waits too long for
   a turn is told to come again.
+- A worker has so many connections. When there are more, one that waits is sent away: of the circuit
+  that has the most, the one that waits longest. So who comes alone stays, whoever else comes.
 - Bodies that wait, for the rest of them or for a turn, hold so many bytes together. When they hold
   more, the greatest has to go. So who holds no more than its share of the room, by the number of
   connections, never has to: in the worst flood a letter as people write them is taken.
@@ -13,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import mmap
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 from weakref import WeakValueDictionary
@@ -24,7 +27,7 @@ EACH = 2  # processes of one circuit at a time, of each kind
 
 
 class Crowded(Exception):  # noqa: N818 - no defect: everybody has the same right to come
-    """The turn did not come."""
+    """There is no turn, or no room."""
 
 
 class Turns:
@@ -59,38 +62,59 @@ class Turns:
             self._crowded[0] = self._waiting > 0
 
 
-class Held:
-    """The bodies that wait: ``most`` bytes in all."""
+class Crowd:
+    """The connections of a worker, each a light thread; ``most`` of them, with ``room`` bytes."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, room: int) -> None:
         """Begin with none."""
-        self._most = most
-        self._sizes: dict[Any, int] = {}  # by the light thread
+        self._most, self._room = most, room
+        self._circuits: dict[Any, bytes] = {}
+        self._waiting: dict[Any, int] = {}  # how many bytes of its body came
+        self._chosen: set[Any] = set()
 
     @contextlib.contextmanager
-    def body(self) -> Iterator[Callable[[int], None]]:
-        """Hold a body while the block runs. Raises :class:`Crowded`, at any time.
+    def joined(self, circuit: bytes) -> Iterator[None]:
+        """Count a connection while the block runs."""
+        mine = gevent.getcurrent()
+        self._circuits[mine] = circuit
+        if len(self._circuits) > self._most:
+            of = Counter(self._circuits.values())
+            others = (one for one in self._waiting if one not in self._chosen)
+            self._send_away(max(others, key=lambda one: of[self._circuits[one]], default=None))
+        try:
+            yield
+        finally:
+            del self._circuits[mine]
 
-        Yield what is to be told of each of its bytes that come.
+    @contextlib.contextmanager
+    def waits(self) -> Iterator[Callable[[int], None]]:
+        """Let it be sent away while the block runs: it raises :class:`Crowded`, at any time.
+
+        Yield what is to be told of each of the bytes that come.
         """
         mine = gevent.getcurrent()
-        self._sizes[mine] = 0
+        self._waiting[mine] = 0
 
         def came(size: int) -> None:
-            self._sizes[mine] += size
-            while sum(self._sizes.values()) > self._most:
-                greatest = max(self._sizes, key=self._sizes.__getitem__)
+            self._waiting[mine] += size
+            while sum(self._waiting.values()) > self._room:
+                greatest = max(self._waiting, key=self._waiting.__getitem__)
                 if greatest is mine:
                     raise Crowded
-                self._sizes[greatest] = 0
-                gevent.get_hub().loop.run_callback(self._leave, greatest)
+                self._waiting[greatest] = 0
+                self._send_away(greatest)
 
         try:
             yield came
         finally:
-            del self._sizes[mine]
+            del self._waiting[mine]
+
+    def _send_away(self, one: Any) -> None:  # noqa: ANN401
+        self._chosen.add(one)
+        gevent.get_hub().loop.run_callback(self._leave, one)
 
     def _leave(self, one: Any) -> None:  # noqa: ANN401
+        self._chosen.discard(one)
         # Dangerous line: who went to a process meanwhile must not be told that nothing was stored.
-        if one in self._sizes:
+        if one in self._waiting:
             one.throw(Crowded)

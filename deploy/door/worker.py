@@ -19,7 +19,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import MutableMapping
+from collections.abc import Iterator, MutableMapping
 from types import FrameType
 from typing import Any
 
@@ -37,13 +37,15 @@ from deploy.door.circuits import Circuits, Line
 from deploy.door.disposable import WHOLE, Request, Source, Stem
 from deploy.door.pouring import pour
 from deploy.door.processes import silence
-from deploy.door.turns import Crowded, Turns
+from deploy.door.turns import Crowd, Crowded, Turns
 
 SILENCE = 60  # seconds a client may neither send nor take a byte of what follows a head
 REQUEST = 1800  # seconds for one request, upload and answer included
 DRAIN = 64 * 1024 * 1024  # bytes of an unread body we take, so that the client sees our answer
 DRAIN_STEP = 64 * 1024
 MOMENT = 2  # seconds
+LEAVING = 100  # connections of a worker that may be on their way out
+ROOM = 64 * 1024 * 1024  # bytes of bodies that wait for a process, in each worker
 # Where the system cannot move bytes without their being read, workers read them.
 DISPOSABLE = os.environ.get("INTAKE_DISPOSABLE", "1") != "0" and hasattr(os, "splice")
 
@@ -66,13 +68,14 @@ class Worker(GeventWorker):
         super().__init__(*args, **kwargs)
         self.waiting: set[Any] = set()  # clients' sockets with no complete request on them
         self.circuits = Circuits()
+        self.crowd = Crowd(self.cfg.worker_connections - LEAVING, ROOM)
         self.stopping = Event()
         self.stem: Stem | None = None
 
     def init_process(self) -> None:
         """Fork the stem first, while there is one thread; then begin."""
         if DISPOSABLE:
-            self.stem = Stem(self.seclude, self.alone)
+            self.stem = Stem(self.seclude, self.alone, self.crowd)
         super().init_process()
 
     def seclude(self) -> None:
@@ -105,9 +108,11 @@ class Worker(GeventWorker):
             for each in listeners
         ]
 
-    def timeout_ctx(self) -> Any:  # noqa: ANN401
-        """Give a head `keepalive` seconds; then raise :class:`Late`."""
-        return gevent.Timeout(self.cfg.keepalive, Late)
+    @contextlib.contextmanager
+    def timeout_ctx(self) -> Iterator[None]:  # type: ignore[override]  # it has no types
+        """Give a head `keepalive` seconds; then raise :class:`Late`. Raises :class:`Crowded`."""
+        with gevent.Timeout(self.cfg.keepalive, Late), self.crowd.waits():
+            yield
 
     def handle(self, listener: Any, client: Any, addr: Any) -> None:  # noqa: ANN401
         """Serve one connection."""
@@ -119,7 +124,7 @@ class Worker(GeventWorker):
             if line.family == socket.AF_UNIX and not self.greeted(line):
                 line.close()
                 return
-            with self.circuits.connected(line.circuit) as within:
+            with self.crowd.joined(line.circuit), self.circuits.connected(line.circuit) as within:
                 if within:
                     AsyncWorker.handle(self, listener, line, addr)
                 else:
@@ -135,7 +140,7 @@ class Worker(GeventWorker):
 
     def turn_away(self, line: Any, status: int) -> None:  # noqa: ANN401
         """Send one constant answer, and hang up."""
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception), self.crowd.waits():
             line.settimeout(SILENCE)
             line.sendall(refusal(self.wsgi, status))
             self.part(line)
@@ -167,7 +172,7 @@ class Worker(GeventWorker):
         if self.stem and length:
             kept = self.apart(self.stem, req, sock, length)
         else:
-            kept = self.here(*create(req, sock, addr, name, self.cfg, Answer))
+            kept = self.here(*create(req, sock, addr, name, self.cfg, Answer), stores=length > 0)
         if not kept:
             raise StopIteration
         sock.settimeout(None)
@@ -177,12 +182,14 @@ class Worker(GeventWorker):
         self.waiting.add(sock)
         return True
 
-    def here(self, reply: Response, environ: MutableMapping[str, Any]) -> bool:
+    def here(self, reply: Response, environ: MutableMapping[str, Any], *, stores: bool) -> bool:
         """Answer in this process; return whether the connection goes on."""
         req, sock = reply.req, reply.sock
         with gevent.Timeout(REQUEST, exception=False):
-            kept = self.answer(reply, environ)
-            with contextlib.suppress(Exception):
+            # Dangerous line: who may have stored something must be told so.
+            with contextlib.nullcontext() if stores else self.crowd.waits():
+                kept = self.answer(reply, environ)
+            with contextlib.suppress(Exception), self.crowd.waits():
                 if self.drain(req) and kept and self.alive:
                     return True
                 self.part(sock)
@@ -200,7 +207,8 @@ class Worker(GeventWorker):
         except (TimeoutError, Crowded) as late:
             self.turn_away(sock, 429 if isinstance(late, Crowded) else 408)
             return False
-        with contextlib.suppress(Exception), gevent.Timeout(REQUEST, exception=False):
+        in_time = gevent.Timeout(REQUEST, exception=False)
+        with contextlib.suppress(Exception), in_time, self.crowd.waits():
             if pour(sock, min(left, DRAIN)) == left and kept and self.alive:
                 return True
             self.part(sock)
@@ -230,7 +238,8 @@ class Worker(GeventWorker):
 
     def pace(self, line: Line) -> None:
         """Hold a request back if its circuit asks too often, but not while this worker stops."""
-        self.stopping.wait(self.circuits.wait(line.circuit))
+        with self.crowd.waits():
+            self.stopping.wait(self.circuits.wait(line.circuit))
 
     def answer(
         self, reply: Response, environ: MutableMapping[str, Any], *, threads: bool = True
@@ -271,7 +280,12 @@ class Worker(GeventWorker):
         return left > 0
 
     def handle_error(self, req: Any, client: Any, addr: Any, exc: Any) -> None:  # noqa: ANN401, ARG002
-        """Give a constant answer, whatever was wrong, and say nothing to anyone else."""
+        """Give a constant answer, whatever was wrong, and say nothing to anyone else.
+
+        Who had to leave before it asked gets none: nothing would be gained, but for who pushes.
+        """
+        if isinstance(exc, Crowded):
+            return
         status = 408 if isinstance(exc, Late) else 500 if req and exc else 400
         if client.begun:  # else a browser would show the answer to nothing
             self.pace(client)

@@ -52,6 +52,7 @@ _TOR = re.compile(r"^Package: tor\n(?:.+\n)*?Version: (?:\d+:)?(\d+)\.(\d+)\.(\d
 _BOUNDS = {"NoNewPrivs": "1", "Seccomp": "2"} | dict.fromkeys(
     ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"), f"{0:016}"
 )
+_LEAST = 1300  # MiB, of which the site may have 60 in 100; measured: docs/adr/0024
 _POW = b"Verification of EquiX"  # what a tor without proof of work has no need to say
 
 Values = dict[str, list[str]]
@@ -324,6 +325,15 @@ def _crypt(device: Path) -> bool:
     )
 
 
+def _memory(_: Settings, place: Path) -> str:
+    found = re.search(r"^MemTotal: +(\d+) kB$", _read(place / "proc/meminfo"), re.MULTILINE)
+    size = int(found[1]) // 1024 if found else 0
+    if size < _LEAST:
+        what = f"This machine has {size} MiB of memory; the worst flood takes {_LEAST} of it."
+        raise Doubt(what, "Who writes may be cut off then, and must send again. Rent 2 GiB.")
+    return f"{size} MiB"
+
+
 def _freed_memory(_: Settings, place: Path) -> str:
     if "init_on_free=1" not in _read(place / "proc/cmdline").split():
         what = "What an ended process knew may lie in free memory for days."
@@ -340,5 +350,5 @@ def _time(_: Settings, place: Path) -> str:
 
 CHECKS = (
     *(_release, _user, _units, _door, _torrc, _tor, _processes),
-    *(_kernel, _freed_memory, _journal, _apparmor, _disk, _time),
+    *(_kernel, _memory, _freed_memory, _journal, _apparmor, _disk, _time),
 )

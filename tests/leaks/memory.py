@@ -256,12 +256,12 @@ def look(folder: Path, root: Path = ROOT, rounds: int = ROUNDS, **more: str) -> 
         sources.all(rounds)  # (2)
         first = sources.receipts[0]
         sought = [*marks, first, " ".join(receipt.groups(first))]
-        after = count_all(door, sought)  # (3)
+        after = count_all(door.process.pid, sought)  # (3)
         body = sources.upload(1_000_000)
         head = sources.head("/file", upload_maker.KIND, len(body), "Connection: close")
         with door.connect(head, body[:-1000]) as link:
             wait_until_read(link)
-            during = count_all(door, sought)
+            during = count_all(door.process.pid, sought)
             link.sendall(body[-1000:])
             assert link.recv(12) == b"HTTP/1.1 200"
     return Found(after, during)
@@ -280,6 +280,11 @@ def _queued(link: socket.socket) -> bytes:
     return fcntl.ioctl(link, termios.TIOCOUTQ, bytes(4))
 
 
-def count_all(door: Door, sought: list[str]) -> list[tuple[str, int]]:
-    """Count in every process of the site."""
-    return [(what, copies(pid, sought)) for pid, what in family(door.process.pid)]
+def count_all(first: int, sought: Iterable[str]) -> list[tuple[str, int]]:
+    """Count in every process of the site; anew, if one that had answered ended meanwhile."""
+    deadline, sought = time.monotonic() + WAIT, list(sought)
+    while True:
+        try:
+            return [(what, copies(pid, sought)) for pid, what in family(first)]
+        except (FileNotFoundError, ProcessLookupError):
+            assert time.monotonic() < deadline, "processes come and go"

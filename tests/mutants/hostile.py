@@ -88,14 +88,28 @@ TURNS = "deploy/door/turns.py"
 HELD_BODIES = {
     "nobody counts what waits": Mutant(
         TURNS,
-        "            while sum(self._sizes.values()) > self._most:\n",
+        "            while sum(self._waiting.values()) > self._room:\n",
         "            while False:\n",
         "memory: ",
     ),
     "the smallest is sent away": Mutant(
         TURNS,
-        "greatest = max(self._sizes, key=self._sizes.__getitem__)",
-        "greatest = min(filter(self._sizes.get, self._sizes), key=self._sizes.__getitem__)",
+        "greatest = max(self._waiting, key=self._waiting.__getitem__)",
+        "greatest = min(filter(self._waiting.get, self._waiting), key=self._waiting.get)",
         "lockout: ",
+    ),
+}
+CROWDED = {
+    "nobody who waits makes room": Mutant(
+        TURNS,
+        "        if len(self._circuits) > self._most:\n",
+        "        if False:\n",
+        "lockout: ",
+    ),
+    "whoever came first makes room": Mutant(
+        TURNS,
+        "key=lambda one: of[self._circuits[one]], default",
+        "key=lambda one: -of[b'nobody'], default",
+        "alone: ",
     ),
 }

@@ -30,8 +30,8 @@ MEMORY = {
     ),
     "a worker answers": Mutant(
         "deploy/door/worker.py",
-        "            self.stem = Stem(self.seclude, self.alone)\n",
-        "            self.idle = Stem(self.seclude, self.alone)\n",
+        "            self.stem = Stem(self.seclude, self.alone, self.crowd)\n",
+        "            self.idle = Stem(self.seclude, self.alone, self.crowd)\n",
         "copies in a process that stays",
     ),
 }

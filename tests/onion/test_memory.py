@@ -14,7 +14,7 @@ import os
 
 import pytest
 
-from tests.leaks.memory import Marks, copies, family
+from tests.leaks.memory import Marks, copies, count_all, family
 from tests.onion import figures
 from tests.onion.chain import DOOR, TOR, until
 from tests.onion.host import Host
@@ -33,7 +33,7 @@ def test_words_are_in_no_process_of_the_site(host: Host) -> None:
         left.append(copies(tor, sought))
     first = host.chain.master()
     until(lambda: len(family(first)) == ALL, "the last process of its own ends")
-    assert [copies(pid, sought) for pid, _ in family(first)] == [0] * ALL
+    assert [count for _, count in count_all(first, sought)] == [0] * ALL
     assert copies(os.getpid(), sought)
     assert copies(tor, [DOOR])
     figures.note("copies of letters in the host's tor, most after any", max(left), "")
