@@ -267,6 +267,37 @@ def test_who_leaves_as_it_goes_to_a_process_is_not_told() -> None:
     assert told == ["served"]
 
 
+def test_who_waits_makes_room_of_the_circuit_that_has_most() -> None:
+    """First who has an answer, then who waits longest; who does not wait stays in any case."""
+    crowd, gone = Crowd(4, 100), []
+
+    def come(name: str, circuit: bytes, kind: str) -> None:
+        try:
+            with crowd.joined(circuit):
+                if kind == "works":
+                    gevent.sleep(60)
+                with crowd.waits(answered=kind == "answered"):
+                    gevent.sleep(60)
+        except Crowded:
+            gone.append(name)
+
+    with contextlib.ExitStack() as stack:
+        for name, circuit, kind, left in (
+            ("a", b"x", "works", ""),
+            ("b", b"x", "waits", ""),
+            ("c", b"x", "answered", ""),
+            ("d", b"y", "answered", ""),
+            ("e", b"z", "waits", "c"),
+            ("f", b"z", "works", "cb"),  # x and z have two; b waits longer than e
+            ("g", b"z", "works", "cbe"),
+            ("h", b"v", "works", "cbed"),
+            ("i", b"v", "works", "cbed"),
+        ):
+            stack.callback(gevent.spawn(come, name, circuit, kind).kill)
+            gevent.sleep(0.01)
+            assert "".join(gone) == left
+
+
 def test_the_share_of_a_connection_is_more_than_a_letter() -> None:
     """And than the beginning of a file, with heads as browsers send them."""
     assert ROOM // gunicorn_conf.worker_connections > STEP + 1024

@@ -4,7 +4,8 @@ Rules:
 - There are so many processes of a kind at a time, and of one circuit a few. Who waits too long for
   a turn is told to come again.
 - A worker has so many connections. When there are more, one that waits is sent away: of the circuit
-  that has the most, the one that waits longest. So who comes alone stays, whoever else comes.
+  that has the most, one that has its answer, or the one that waits longest. So who comes alone
+  stays, whoever else comes.
 - Bodies that wait, for the rest of them or for a turn, hold so many bytes together. When they hold
   more, the greatest has to go. So who holds no more than its share of the room, by the number of
   connections, never has to: in the worst flood a letter as people write them is taken.
@@ -70,6 +71,7 @@ class Crowd:
         self._most, self._room = most, room
         self._circuits: dict[Any, bytes] = {}
         self._waiting: dict[Any, int] = {}  # how many bytes of its body came
+        self._answered: set[Any] = set()
         self._chosen: set[Any] = set()
 
     @contextlib.contextmanager
@@ -80,20 +82,23 @@ class Crowd:
         if len(self._circuits) > self._most:
             of = Counter(self._circuits.values())
             others = (one for one in self._waiting if one not in self._chosen)
-            self._send_away(max(others, key=lambda one: of[self._circuits[one]], default=None))
+            rank = {one: (of[self._circuits[one]], one in self._answered) for one in others}
+            if rank:
+                self._send_away(max(rank, key=rank.__getitem__))
         try:
             yield
         finally:
             del self._circuits[mine]
 
     @contextlib.contextmanager
-    def waits(self) -> Iterator[Callable[[int], None]]:
+    def waits(self, *, answered: bool = False) -> Iterator[Callable[[int], None]]:
         """Let it be sent away while the block runs: it raises :class:`Crowded`, at any time.
 
         Yield what is to be told of each of the bytes that come.
         """
         mine = gevent.getcurrent()
         self._waiting[mine] = 0
+        self._answered |= {mine} if answered else set()
 
         def came(size: int) -> None:
             self._waiting[mine] += size
@@ -108,6 +113,7 @@ class Crowd:
             yield came
         finally:
             del self._waiting[mine]
+            self._answered.discard(mine)
 
     def _send_away(self, one: Any) -> None:  # noqa: ANN401
         self._chosen.add(one)

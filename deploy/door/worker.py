@@ -140,7 +140,7 @@ class Worker(GeventWorker):
 
     def turn_away(self, line: Any, status: int) -> None:  # noqa: ANN401
         """Send one constant answer, and hang up."""
-        with contextlib.suppress(Exception), self.crowd.waits():
+        with contextlib.suppress(Exception), self.crowd.waits(answered=True):
             line.settimeout(SILENCE)
             line.sendall(refusal(self.wsgi, status))
             self.part(line)
@@ -189,7 +189,7 @@ class Worker(GeventWorker):
             # Dangerous line: who may have stored something must be told so.
             with contextlib.nullcontext() if stores else self.crowd.waits():
                 kept = self.answer(reply, environ)
-            with contextlib.suppress(Exception), self.crowd.waits():
+            with contextlib.suppress(Exception), self.crowd.waits(answered=True):
                 if self.drain(req) and kept and self.alive:
                     return True
                 self.part(sock)
@@ -208,7 +208,7 @@ class Worker(GeventWorker):
             self.turn_away(sock, 429 if isinstance(late, Crowded) else 408)
             return False
         in_time = gevent.Timeout(REQUEST, exception=False)
-        with contextlib.suppress(Exception), in_time, self.crowd.waits():
+        with contextlib.suppress(Exception), in_time, self.crowd.waits(answered=True):
             if pour(sock, min(left, DRAIN)) == left and kept and self.alive:
                 return True
             self.part(sock)

@@ -108,8 +108,8 @@ CROWDED = {
     ),
     "whoever came first makes room": Mutant(
         TURNS,
-        "key=lambda one: of[self._circuits[one]], default",
-        "key=lambda one: -of[b'nobody'], default",
+        "rank = {one: (of[self._circuits[one]],",
+        "rank = {one: (0 * of[self._circuits[one]],",
         "alone: ",
     ),
 }
