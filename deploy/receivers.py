@@ -165,6 +165,7 @@ class Intake(Receiver):
     """Intake as deploy/gunicorn_conf.py serves it: who reads a file ends with it."""
 
     name = "Intake"
+    own = 0  # bytes that a process for an upload takes, however short that is
     more: Mapping[str, str] = {}
 
     def __init__(self, limit: int, folder: Path) -> None:
@@ -198,9 +199,14 @@ class Intake(Receiver):
         return data
 
     def begin(self) -> None:
-        """Wait until it is ready, and look at its memory at rest."""
+        """Wait until it is ready, and look at its memory while it takes uploads of one byte."""
         super().begin()
-        self.rested = self.proportional()
+        idle = self.proportional()
+        with Watch(self) as seen:
+            for _ in range(WARM):
+                self.send(b"x", lambda: None)
+        self.check(b"x")
+        self.rested, self.own = seen.memory, seen.memory - idle
 
     def measure(self, data: bytes, pause: Callable[[], None]) -> Took:
         """Upload ``data`` while somebody looks on: who ends cannot be asked what it took."""
