@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from deploy.door.circuits import BURST, PACE
-from deploy.gunicorn_conf import workers
+from deploy.gunicorn_conf import worker_connections, workers
 from tests.onion import figures
 from tests.onion.circuits import BROKEN, Circuit
 from tests.onion.host import Host
@@ -32,6 +32,10 @@ BOUND = 8.0  # a visit may take so many times as long as before; by our measurem
 LINES = 40  # connections of the flood, at once; tor ends a circuit that has more than 64
 STALLED = 200
 CIRCUITS = 16  # that the stalled ones come by, so that none of them has too many connections
+SERVED = workers * worker_connections  # at a time, by all
+SOME = 26  # connections of a circuit that waits with others: few enough in each worker
+MANY = SERVED * 5 // 4
+TOGETHER = 32  # circuits that come at the same time
 UNREAD = 4  # pages that each of those who do not read has asked for
 HEAD = "POST /en HTTP/1.1\r\nHost: {onion}\r\nOrigin: http://{onion}\r\n"
 BODY = "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 60000\r\n\r\n"
@@ -161,6 +165,31 @@ def test_stalled_visitors_do_not_delay_a_new_one(host: Host, kind: str) -> None:
     figures.note(f"200 stalled ({kind}): a visit takes", during / before, "times as long")
     assert during / before < BOUND, f"{before:.2f} s before, {during:.2f} s beside them"
     assert there >= STALLED * 0.9, f"only {there} of {STALLED} were there"
+
+
+def test_more_who_wait_than_are_served_lock_nobody_out(host: Host) -> None:
+    """They say nothing, on many circuits; each that comes too many takes the place of another."""
+    before = visits(host)
+    circuits = [host.circuit(("c1", "c2")[n % 2]) for n in range(MANY // SOME)]
+    with contextlib.ExitStack() as held, ThreadPoolExecutor(TOGETHER) as pool:
+
+        def come(circuit: Circuit) -> list[socket.socket]:
+            lines = []
+            for _ in range(SOME):
+                with contextlib.suppress(*BROKEN):
+                    lines.append(stalled(circuit, b""))
+            return lines
+
+        lines = [line for some in pool.map(come, circuits) for line in some]
+        for line in lines:
+            held.callback(line.close)
+        there = sum(waits(line) for line in lines)
+        during = visits(host)
+    figures.note(f"{SERVED} who wait, and more: a visit takes", during / before, "times as long")
+    figures.note("the same: connections that came", len(lines), "")
+    figures.note("the same: those that were there afterwards", there, "")
+    assert len(lines) > SERVED, f"only {len(lines)} came"
+    assert during / before < BOUND, f"{before:.2f} s before, {during:.2f} s beside them"
 
 
 def waits(line: socket.socket) -> bool:
