@@ -189,6 +189,7 @@ def test_more_who_wait_than_are_served_lock_nobody_out(host: Host) -> None:
     figures.note("the same: connections that came", len(lines), "")
     figures.note("the same: those that were there afterwards", there, "")
     assert len(lines) > SERVED, f"only {len(lines)} came"
+    assert there < SERVED, f"nobody made room: {there} are there"
     assert during / before < BOUND, f"{before:.2f} s before, {during:.2f} s beside them"
 
 
