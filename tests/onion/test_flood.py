@@ -184,12 +184,12 @@ def test_more_who_wait_than_are_served_lock_nobody_out(host: Host) -> None:
         for line in lines:
             held.callback(line.close)
         there = sum(waits(line) for line in lines)
+        assert len(lines) > SERVED, f"only {len(lines)} came"
+        assert there < SERVED, f"nobody made room: {there} are there"
         during = visits(host)
     figures.note(f"{SERVED} who wait, and more: a visit takes", during / before, "times as long")
     figures.note("the same: connections that came", len(lines), "")
     figures.note("the same: those that were there afterwards", there, "")
-    assert len(lines) > SERVED, f"only {len(lines)} came"
-    assert there < SERVED, f"nobody made room: {there} are there"
     assert during / before < BOUND, f"{before:.2f} s before, {during:.2f} s beside them"
 
 

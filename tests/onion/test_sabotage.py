@@ -49,6 +49,15 @@ MUTANTS: dict[str, tuple[Mutant, Callable[[Host], object]]] = {
         ),
         lambda host: test_restarts.everyone(host, 60),
     ),
+    "who waits makes no room": (
+        Mutant(
+            "deploy/door/turns.py",
+            "        if len(self._circuits) > self._most:\n",
+            "        if False:\n",
+            "nobody made room",
+        ),
+        test_flood.test_more_who_wait_than_are_served_lock_nobody_out,
+    ),
     "another site may post": (
         Mutant("intake/server/requests.py", "    if not ours:\n", "    if False:\n", ""),
         test_life.test_a_post_from_another_onion_is_refused,
