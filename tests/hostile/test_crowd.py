@@ -23,8 +23,8 @@ from intake.settings import ROOT
 from tests.door import line, rest
 from tests.hostile.bodies import FILE, MULTIPART, RIGHT, part
 from tests.hostile.cases import LETTER, head, letter
-from tests.hostile.served import CIRCUITS, PLAIN, Attacked, family, under_attack
-from tests.hostile.test_stalled import FIRST
+from tests.hostile.served import CIRCUITS, PLAIN, Attacked, family, nameless, under_attack
+from tests.hostile.test_stalled import FIRST, settled
 from tests.mutants import Mutant
 from tests.mutants.hostile import CROWDED, HELD_BODIES
 from tests.site_maker import make_site
@@ -52,28 +52,11 @@ PAGE = 4096  # bytes; the last of each file is not full
 BUSY = b"HTTP/1.1 429 "
 
 
-def nameless(pid: int) -> int:
-    """Return the bytes in files that are in memory and have no name, of a process and its own."""
-    found = {}
-    for path in (p for one in family(pid) for p in _open(one)):
-        with contextlib.suppress(OSError):
-            if str(path.readlink()).startswith("/memfd:"):
-                facts = path.stat()
-                found[facts.st_ino] = facts.st_blocks * 512
-    return sum(found.values())
-
-
-def _open(pid: int) -> list[Path]:
-    with contextlib.suppress(OSError):
-        return list(Path(f"/proc/{pid}/fd").iterdir())
-    return []
-
-
 def flood(attacked: Attacked, held: contextlib.ExitStack) -> Iterator[socket.socket]:
     """Begin great letters, none of which comes whole, each by a circuit of its own."""
     begun = letter(body=GREATEST, length=WHOLE)
     for _ in range(FLOOD):
-        link = held.enter_context(attacked.door.connect(line(next(CIRCUITS))))
+        link = held.enter_context(come(attacked, line(next(CIRCUITS))))
         with contextlib.suppress(OSError):  # it was sent away meanwhile
             link.sendall(begun)
         yield link
@@ -96,11 +79,11 @@ def stop_half_way(root: Path, folder: Path) -> str:
         for number, link in enumerate(flood(attacked, held)):
             links.append(link)
             if number % 20 == 0:
-                peak = max(peak, nameless(attacked.door.process.pid))
+                peak = max(peak, nameless(family(attacked.door.process.pid)))
         deadline = time.monotonic() + WAIT
         while not (told := answered(links)) and time.monotonic() < deadline:
             time.sleep(0.1)
-        peak = max(peak, nameless(attacked.door.process.pid))
+        peak = max(peak, nameless(family(attacked.door.process.pid)))
         with contextlib.suppress(OSError):
             small.sendall(LETTER[half:])
         receipt = rest(small)
@@ -141,8 +124,11 @@ def crowd(root: Path, folder: Path, begun: bytes) -> float:
     site = make_site(folder)
     with under_attack(site, folder, root, LONG) as attacked, contextlib.ExitStack() as held:
         alone = [held.enter_context(come(attacked, line(next(CIRCUITS)))) for _ in range(6)]
+        links = []
         for number in range(MORE):
-            held.enter_context(come(attacked, line(FIRST + number // TOGETHER), begun))
+            links.append(come(attacked, line(FIRST + number // TOGETHER), begun))
+            held.callback(links[-1].close)
+        settled(links)
         try:
             seconds, raw = attacked.ask(PLAIN)
             attacked.check(PLAIN, raw)
