@@ -13,7 +13,8 @@ Rules:
   left behind is.
 - Who reads a file for Intake ends with it, and cannot be asked afterwards what it took: it is
   looked at while it works, fifty times a second, which costs it a little and misses its last
-  moment. The others are asked afterwards. What its process takes for one byte is said apart.
+  moment. The others are asked afterwards. What its process takes for a small file is said apart,
+  and is no part of what a large one adds.
 - Round 0 counts only where memory grew at worst. In it the client stops before the last byte, and
   the file is looked for in every file that the server holds open, or has in its folder; afterwards
   again.
@@ -159,10 +160,8 @@ class Bench:
                 f"{time:8.2f} s{time / all_:6.0%}  " for time, all_ in zip(step, whole, strict=True)
             )
             print(f"  {name:<18}{times.rstrip()}")
-        own = getattr(self.servers[-1], "own", 0)
-        print(
-            f"\nThe process that each upload has takes {own / MB:.1f} MB, for as long as it lives."
-        )
+        own = self.servers[-1].own / MB
+        print(f"\nThe process of a small file takes {own:.1f} MB, for as long as it lives.")
         print(f"Memory grows by less than {GOAL // MB} MB: {verdict(worst(intake) < GOAL)}")
         print(f"Nothing in the clear in a file: {verdict(not self.seen[self.servers[-1]])}")
 

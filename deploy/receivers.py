@@ -23,7 +23,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from types import MappingProxyType
 from typing import NamedTuple
 
 from deploy.group import Group, Watch
@@ -38,6 +37,7 @@ BOUNDARY = f"----{secrets.token_hex(16)}"
 STEP = 64 * 1024  # bytes that the client hands over at a time
 WAIT = 60  # seconds for a server to begin; for any one step of an upload
 WARM = 40  # uploads of one byte
+SMALL = 300_000  # bytes of a file whose process begins before all of it is there
 GUNICORN = (sys.executable, "-m", "gunicorn", "--config", "deploy/gunicorn_conf.py")
 
 
@@ -87,15 +87,21 @@ class Server(Group, ABC):
 
 
 class Receiver(Server):
-    """A server that takes files."""
+    """A server that takes files; ``own`` is what a process for a small one takes, in bytes."""
+
+    own = 0
 
     def begin(self) -> None:
         """Wait until it is ready, and have every worker answer: a first request costs more."""
         self.wait()
+        self.warm()
+        self.rested = self.memory()
+
+    def warm(self) -> None:
+        """Upload one byte, so often that every worker has answered."""
         for _ in range(WARM):
             self.send(b"x", lambda: None)
         self.check(b"x")
-        self.rested = self.memory()
 
     @abstractmethod
     def send(self, data: bytes, pause: Callable[[], None]) -> None:
@@ -161,12 +167,11 @@ class OnionShare(Receiver):
         return data
 
 
-class Intake(Receiver):
-    """Intake as deploy/gunicorn_conf.py serves it: who reads a file ends with it."""
+class Shared(Receiver):
+    """Intake with workers that read files themselves: they can be asked afterwards."""
 
-    name = "Intake"
-    own = 0  # bytes that a process for an upload takes, however short that is
-    more: Mapping[str, str] = {}
+    name = "  words in workers"
+    disposable = "0"
 
     def __init__(self, limit: int, folder: Path) -> None:
         """Make a deployment, and start it; files have up to ``limit`` MiB."""
@@ -176,7 +181,8 @@ class Intake(Receiver):
             probe.bind((HOST, 0))
             self._address: tuple[str, int] = probe.getsockname()
         more = {"INTAKE_BIND": f"{HOST}:{self.address[1]}", "INTAKE_FILE_MB": f"{limit}"}
-        super().__init__(folder, GUNICORN, {**settings(self.site), **more, **self.more})
+        more["INTAKE_DISPOSABLE"] = self.disposable
+        super().__init__(folder, GUNICORN, settings(self.site) | more)
 
     @cached_property
     def digits(self) -> str:
@@ -198,14 +204,20 @@ class Intake(Receiver):
         empty(self.site)
         return data
 
+
+class Intake(Shared):
+    """Intake as deploy/gunicorn_conf.py serves it: who reads a file ends with it."""
+
+    name = "Intake"
+    disposable = "1"
+
     def begin(self) -> None:
-        """Wait until it is ready, and look at its memory while it takes uploads of one byte."""
+        """Wait until it is ready, and look at its memory while it takes a small file."""
         super().begin()
-        idle = self.proportional()
+        idle, small = self.proportional(), bytes(SMALL)
         with Watch(self) as seen:
-            for _ in range(WARM):
-                self.send(b"x", lambda: None)
-        self.check(b"x")
+            self.send(small, lambda: time.sleep(1))
+        self.check(small)
         self.rested, self.own = seen.memory, seen.memory - idle
 
     def measure(self, data: bytes, pause: Callable[[], None]) -> Took:
@@ -215,14 +227,6 @@ class Intake(Receiver):
             self.send(data, pause)
             took = time.perf_counter() - before
         return Took(took, seen.processor, seen.memory - self.rested, seen.written)
-
-
-class Shared(Intake):
-    """The same, whose workers read the file themselves: they can be asked afterwards."""
-
-    name = "  words in workers"
-    more = MappingProxyType({"INTAKE_DISPOSABLE": "0"})
-    begin, measure = Receiver.begin, Receiver.measure
 
 
 def post(  # noqa: PLR0913, PLR0917 - all that a request has

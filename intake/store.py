@@ -67,12 +67,10 @@ class Store:
             self._insert = sqlite.insert
             sa.event.listen(self._engine, "connect", _set_pragmas)
 
-    def create(self) -> bool:
-        """Make the tables that are not there; return whether there was one to make."""
+    def create(self) -> None:
+        """Make the tables if they are not there."""
         with self.transaction() as connection:
-            there = set(sa.inspect(connection).get_table_names())
             metadata.create_all(connection)
-        return not metadata.tables.keys() <= there
 
     def add(
         self, rows: Pairs, period: str, still: Callable[[], bool] = lambda: True, kept: int = 0

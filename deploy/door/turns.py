@@ -98,7 +98,8 @@ class Crowd:
         """
         mine = gevent.getcurrent()
         self._waiting[mine] = 0
-        self._answered |= {mine} if answered else set()
+        if answered:
+            self._answered.add(mine)
 
         def came(size: int) -> None:
             self._waiting[mine] += size

@@ -52,7 +52,7 @@ _TOR = re.compile(r"^Package: tor\n(?:.+\n)*?Version: (?:\d+:)?(\d+)\.(\d+)\.(\d
 _BOUNDS = {"NoNewPrivs": "1", "Seccomp": "2"} | dict.fromkeys(
     ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"), f"{0:016}"
 )
-_LEAST = 1300  # MiB, of which the site may have 60 in 100; measured: docs/adr/0024
+_LEAST = 1300  # MiB, of which the site may have 60 in 100; measured: docs/adr/0025
 _POW = b"Verification of EquiX"  # what a tor without proof of work has no need to say
 
 Values = dict[str, list[str]]
@@ -329,9 +329,9 @@ def _memory(_: Settings, place: Path) -> str:
     found = re.search(r"^MemTotal: +(\d+) kB$", _read(place / "proc/meminfo"), re.MULTILINE)
     size = int(found[1]) // 1024 if found else 0
     if size < _LEAST:
-        what = f"This machine has {size} MiB of memory; the worst flood takes {_LEAST} of it."
-        raise Doubt(what, "Who writes may be cut off then, and must send again. Rent 2 GiB.")
-    return f"{size} MiB"
+        what = f"This machine shows {size} MiB of memory; the worst flood needs {_LEAST} of all."
+        raise Doubt(what, "Who writes then may be cut off, and must send again. Rent 2 GiB.")
+    return f"{size} MiB, enough for the worst flood"
 
 
 def _freed_memory(_: Settings, place: Path) -> str:

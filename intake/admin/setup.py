@@ -13,13 +13,14 @@ import stat
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from sqlalchemy import inspect
 
 from intake import files
 from intake.errors import BadFile, BadKeyring, Misuse, Unsafe
 from intake.keyring import Keyring
 from intake.settings import Settings
 from intake.signatures import octets
-from intake.store import Store
+from intake.store import Store, metadata
 
 _SEED = 32  # bytes
 _OPEN = stat.S_IRWXG | stat.S_IRWXO
@@ -35,8 +36,11 @@ def init(settings: Settings) -> tuple[list[str], bytes]:
         files.make_folder(settings.data)
         new.append("data folder")
     check_folder(settings)
-    if Store(settings.url, settings.data).create():
-        new.append("store")
+    store = Store(settings.url, settings.data)
+    with store.transaction() as connection:
+        lacking = metadata.tables.keys() - inspect(connection).get_table_names()
+    store.create()
+    new += ["store"] * bool(lacking)
     if not settings.bundle_key.exists():
         seed = secrets.token_bytes(_SEED).hex().encode()
         files.write(settings.bundle_key, seed + b"\n", replace=False)

@@ -11,7 +11,8 @@ import selectors
 import socket
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -156,19 +157,18 @@ def test_who_waits_makes_room(
         sys.stdout.write(f"\n  {MORE} connections that wait ({kind}): {times:.1f} times as long\n")
 
 
-@pytest.mark.parametrize("mutant", CROWDED.values(), ids=CROWDED.keys())
-def test_a_lockout_is_caught(mutant: Mutant, tmp_path: Path) -> None:
+BROKEN = {
+    **{name: (mutant, stop_half_way) for name, mutant in HELD_BODIES.items()},
+    **{name: (mutant, partial(crowd, begun=BEGUN["idle"])) for name, mutant in CROWDED.items()},
+}
+
+
+@pytest.mark.parametrize(("mutant", "guard"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_breakage_is_caught(
+    mutant: Mutant, guard: Callable[[Path, Path], object], tmp_path: Path
+) -> None:
     root = checkout(tmp_path / "checkout")
     mutant.apply(root)
     with pytest.raises(AssertionError) as caught:
-        crowd(root, tmp_path, BEGUN["idle"])
-    assert str(caught.value).startswith(mutant.caught_by)
-
-
-@pytest.mark.parametrize("mutant", HELD_BODIES.values(), ids=HELD_BODIES.keys())
-def test_a_breakage_is_caught(mutant: Mutant, tmp_path: Path) -> None:
-    root = checkout(tmp_path / "checkout")
-    mutant.apply(root)
-    with pytest.raises(AssertionError) as caught:
-        stop_half_way(root, tmp_path)
+        guard(root, tmp_path)
     assert str(caught.value).startswith(mutant.caught_by)
